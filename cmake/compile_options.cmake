@@ -1,0 +1,27 @@
+# Warnings are errors; the release flags are the usual hardening ones of a network daemon.
+add_library(safetp_options INTERFACE)
+target_compile_options(safetp_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Werror
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+target_compile_definitions(safetp_options INTERFACE _GLIBCXX_ASSERTIONS)
+target_include_directories(safetp_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_link_options(safetp_options INTERFACE -Wl,-z,relro,-z,now)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported()
+string(APPEND CMAKE_CXX_FLAGS_RELEASE " -O2 -g")
+
+if(SAFETP_SANITIZE)
+  target_compile_options(safetp_options INTERFACE -fsanitize=${SAFETP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(safetp_options INTERFACE -fsanitize=${SAFETP_SANITIZE})
+  target_compile_definitions(safetp_options INTERFACE SAFETP_SANITIZED=1)
+else()
+  target_compile_options(safetp_options INTERFACE $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
+endif()
+
+# safetp_module(NAME SOURCES... ): the static library safetp_NAME from the files of this folder.
+function(safetp_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS")
+  add_library(safetp_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(safetp_${name} PUBLIC safetp_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+endfunction()

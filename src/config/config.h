@@ -1,0 +1,125 @@
+// The configuration as plain structs with their defaults: what safetpd.toml(5) describes. load.h fills it.
+#pragma once
+
+#include "base/ip_address.h"
+#include "base/log.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace safetp::config {
+
+using std::chrono::seconds;
+
+enum class Security { required, required_except_anonymous, optional }; ///< TLS before USER?
+enum class DataSecurity { required, optional };                       ///< PROT P on a secured control connection?
+enum class SessionReuse { off, prefer, require };                     ///< data TLS session bound to the control session?
+enum class ClientCertificate { off, request, require };
+enum class DataPeer { same_address, same_network, any };              ///< any: only together with SessionReuse::require
+enum class ServerDataMode { automatic, epsv, pasv, active };
+
+struct Listener {
+    std::optional<IpAddress> address; ///< none: all IPv4 and IPv6 addresses
+    std::uint16_t port = 21;
+    bool implicit_tls = false;
+    Security security = Security::required;
+    DataSecurity data_security = DataSecurity::required;
+    SessionReuse session_reuse = SessionReuse::prefer;
+    ClientCertificate client_certificate = ClientCertificate::off;
+    bool allow_ccc = false;
+    bool operator==(const Listener&) const = default;
+};
+
+/// The raw ftpd. With a command it is started for each session on a connected loopback socket, as inetd does it.
+struct Server {
+    std::optional<IpAddress> address; ///< none: the local address on which the client reached us
+    std::uint16_t port = 351;         ///< "raw-ftp"
+    std::vector<std::string> command; ///< program and arguments; the program is an absolute path
+    std::string argv0;                ///< what the program sees as argv[0]; empty: its own name
+    std::string user;                 ///< who runs it; empty: whoever started safetpd
+    std::string directory;            ///< its working directory; empty: /
+    ServerDataMode data_mode = ServerDataMode::automatic;
+};
+
+struct CertificateFiles {
+    std::string certificate; ///< PEM, the chain leaf first
+    std::string key;         ///< PEM; empty: in the certificate's file
+};
+
+struct Tls {
+    std::vector<CertificateFiles> certificates; ///< the first is the default; SNI chooses among all. None: self-made
+    std::string key_directory = "/var/lib/safetp"; ///< where the self-made key and certificate live
+    std::string minimum_version = "1.2";        ///< "1.2" or "1.3"
+    std::string ciphers;                        ///< TLS 1.2 list, OpenSSL's language; empty: ECDHE with AEAD only
+    std::string ciphersuites;                   ///< TLS 1.3; empty: OpenSSL's default
+    std::string client_ca;                      ///< PEM; needed where client certificates are asked for
+    bool refuse_unknown_names = false;          ///< SNI that no certificate bears: unrecognized_name instead of the default
+    seconds ticket_lifetime{7200};
+};
+
+struct Announce {
+    std::string address;                               ///< IPv4 address or host name for 227 replies; empty: our own
+    std::vector<std::pair<Network, std::string>> for_clients; ///< the first network that holds the client wins
+};
+
+struct Data {
+    std::uint16_t first_port = 50000;
+    std::uint16_t last_port = 50999;
+    Announce announce;
+    DataPeer peer = DataPeer::same_address;
+};
+
+struct Limits {
+    unsigned sessions = 2000;
+    unsigned sessions_per_client = 20;   ///< per client address (IPv6: per /64)
+    unsigned waiting_commands = 64;
+    unsigned line_bytes = 4096;          ///< a command line, CRLF included
+    unsigned reply_line_bytes = 16384;
+    unsigned reply_bytes = 16u << 20;    ///< one whole reply, as a STAT of a large directory
+    unsigned login_failures = 5;         ///< then 421
+    unsigned bad_commands = 20;          ///< unreadable or refused lines before login, then 421
+};
+
+struct Timeouts {
+    seconds handshake{15};
+    seconds login{60};
+    seconds idle{900};
+    seconds server_connect{10};
+    seconds server_greeting{30};
+    seconds server_reply{300};
+    seconds data_connection{60};
+    seconds data_stall{300};
+    seconds data_close{5};
+    seconds drain{60};      ///< after TERM: how long transfers under way may go on
+    seconds keepalive{60};  ///< TCP keepalive on control connections: idle time before the first probe
+};
+
+struct Log {
+    log::Options options;
+    std::string xferlog; ///< file; empty: none
+};
+
+struct Process {
+    std::string user = "safetp"; ///< workers' identity when started as root
+    std::string chroot = "/run/safetp/empty"; ///< made if missing, must be empty; only when started as root
+    unsigned workers = 0;        ///< 0: one per processor
+    std::string pid_file;        ///< empty: none
+};
+
+struct Config {
+    std::vector<Listener> listeners;
+    Server server;
+    Tls tls;
+    Data data;
+    Limits limits;
+    Timeouts timeouts;
+    Log log;
+    Process process;
+    std::string greeting; ///< instead of the raw ftpd's 220 text; empty: the raw ftpd's own
+};
+
+} // namespace safetp::config

@@ -1,0 +1,39 @@
+// What a worker process gets at its birth, all of it inherited through fork: nothing is serialised.
+#pragma once
+
+#include "base/unique_fd.h"
+#include "config/config.h"
+#include "supervisor/shared_counters.h"
+#include "tls/context.h"
+
+#include <string>
+#include <vector>
+
+namespace safetp::supervisor {
+
+/// One configuration with everything that was opened for it. Immutable.
+struct Generation {
+    config::Config config;
+    std::vector<tls::ServerContext> contexts; ///< one per config listener, same order
+    std::vector<std::pair<std::string, std::vector<IpAddress>>> announced_names; ///< host names of [data], resolved
+};
+
+struct ListeningSocket {
+    int fd = -1;              ///< listening and non-blocking; borrowed from the supervisor, open for the process's life
+    std::size_t listener = 0; ///< index into config.listeners
+};
+
+struct WorkerStart {
+    const Generation& generation;
+    SharedCounters& counters;
+    unsigned slot;                          ///< row in the counters
+    std::vector<ListeningSocket> listeners; ///< empty under -s
+    UniqueFd supervisor;                    ///< SOCK_SEQPACKET: Request out, Notice in
+    UniqueFd xferlog;                       ///< -1: none
+    UniqueFd only_client;                   ///< -s: the one control connection to serve, then return
+};
+
+/// The worker's whole life, after privileges were given up: returns its exit status. Defined in worker.cpp.
+int run_worker(WorkerStart start);
+
+} // namespace safetp::supervisor

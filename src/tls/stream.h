@@ -1,0 +1,82 @@
+// A non-blocking byte stream on a socket, plain or TLS. Plain functions that say "n bytes / wants to read / wants to write /
+// end / failed": who waits, and how, is not known here (no Asio). Upgrades in place (AUTH TLS) and back (CCC).
+#pragma once
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "tls/context.h"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+struct ssl_st;
+
+namespace safetp::tls {
+
+struct IoStep {
+    enum class Kind {
+        done,       ///< `bytes` were moved (never 0), or the handshake or close_notify is complete
+        want_read,  ///< wait until the socket is readable, then call again
+        want_write,
+        eof,        ///< an orderly end: FIN on a plain stream, close_notify on TLS
+        failed,     ///< `error` says what; tls_truncated is a FIN or RST without close_notify
+    };
+    Kind kind = Kind::done;
+    std::size_t bytes = 0;
+    Error error{};
+};
+
+/// What a finished handshake has agreed, for the log and for decisions.
+struct HandshakeInfo {
+    std::string version;            ///< "TLSv1.3"
+    std::string cipher;
+    std::string server_name;        ///< SNI, as sent; empty if none
+    bool is_resumed = false;
+    bool is_bound = false;          ///< resumed from this FTP session's own control connection
+    std::string client_certificate; ///< subject, RFC 2253; empty if none
+    std::string client_fingerprint; ///< SHA-256 of the certificate, hex; empty if none
+};
+
+/// Owns the descriptor, which must be non-blocking. Not thread-safe. Moves only before start_tls.
+class Stream {
+public:
+    explicit Stream(UniqueFd fd);
+    Stream(Stream&&) noexcept;
+    Stream& operator=(Stream&&) noexcept;
+    ~Stream(); ///< closes without close_notify
+
+    IoStep try_read(std::span<std::byte> buffer);
+    IoStep try_write(std::span<const std::byte> bytes);
+
+    /// From here on every byte is TLS, as the server side (RFC 4217 section 7: the FTP server is always TLS server, also where
+    /// it connected). `context` must outlive the stream. Call try_handshake until done.
+    Result<void> start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding);
+    IoStep try_handshake();
+
+    /// Sends close_notify; done when it is written, not when the peer's has come.
+    IoStep try_close_notify();
+    /// CCC: after close_notify went both ways the socket is plain again. Bytes already read as TLS are not lost: there are none,
+    /// since control streams never read ahead.
+    void end_tls();
+
+    bool is_tls() const { return ssl_ != nullptr; }
+    const HandshakeInfo& handshake_info() const { return info_; }
+    /// TLS 1.3, control streams: a fresh ticket, written with the next try_write. Elsewhere does nothing.
+    void issue_ticket();
+    /// Whether a data connection's client certificate is the one of the control connection (or neither has one).
+    int fd() const { return fd_.get(); }
+
+    void shutdown_write();  ///< FIN
+    void reset();           ///< closes with RST (SO_LINGER 0), so that the peer cannot take what came for whole
+    void close();
+
+private:
+    struct FreeSsl { void operator()(ssl_st* ssl) const; };
+    UniqueFd fd_; // before ssl_: SSL must die first
+    std::unique_ptr<ssl_st, FreeSsl> ssl_;
+    HandshakeInfo info_;
+};
+
+} // namespace safetp::tls
