@@ -20,7 +20,7 @@ constexpr std::array kVerbs = std::to_array<std::pair<std::string_view, Verb>>({
     {"LPSV", Verb::third_party}, {"LPRT", Verb::third_party}, {"SPSV", Verb::third_party}, {"CPSV", Verb::third_party},
     {"SSCN", Verb::third_party}, {"RETR", Verb::retr}, {"LIST", Verb::list}, {"NLST", Verb::nlst}, {"MLSD", Verb::mlsd},
     {"STOR", Verb::stor}, {"STOU", Verb::stou}, {"APPE", Verb::appe}, {"ABOR", Verb::abor}, {"STAT", Verb::stat},
-    {"NOOP", Verb::noop}, {"FEAT", Verb::feat}, {"MODE", Verb::mode}, {"STRU", Verb::stru}, {"SYST", Verb::clear_safe},
+    {"NOOP", Verb::noop}, {"FEAT", Verb::feat}, {"TYPE", Verb::type}, {"MODE", Verb::mode}, {"STRU", Verb::stru}, {"SYST", Verb::clear_safe},
     {"HELP", Verb::clear_safe}, {"OPTS", Verb::clear_safe}, {"CLNT", Verb::clear_safe}, {"GET", Verb::http},
     {"HEAD", Verb::http}, {"POST", Verb::http}, {"PUT", Verb::http}, {"DELETE", Verb::http}, {"CONNECT", Verb::http},
     {"OPTIONS", Verb::http}, {"TRACE", Verb::http}, {"PATCH", Verb::http},

@@ -15,7 +15,7 @@ enum class Verb : std::uint8_t {
     auth, pbsz, prot, ccc, adat, protected_command, ///< MIC, CONF, ENC
     pasv, epsv, port, eprt, third_party,            ///< LPSV, LPRT, SPSV, CPSV, SSCN: other ways to data connections
     retr, list, nlst, mlsd, stor, stou, appe,
-    abor, stat, noop, feat, mode, stru, clear_safe, ///< clear_safe: SYST, HELP, OPTS, CLNT: harmless before TLS
+    abor, stat, noop, feat, type, mode, stru, clear_safe, ///< clear_safe: SYST, HELP, OPTS, CLNT: harmless before TLS
     http,                                           ///< GET, POST ...: a web browser that was sent here
 };
 

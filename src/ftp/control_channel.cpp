@@ -75,7 +75,7 @@ void ControlChannel::end(EndReason reason, std::string_view farewell)
         return;
     if (transfer_) {
         act(AbortData{});
-        act(TransferEnded{transfer_->direction, transfer_->command.name, transfer_->command.argument, false});
+        act(TransferEnded{transfer_->direction, transfer_->command.name, transfer_->command.argument, is_ascii_, false});
     }
     if (!farewell.empty())
         reply(farewell);
@@ -185,6 +185,7 @@ void ControlChannel::execute(Command command)
         if (!equals_ignoring_case(command.argument, "F"))
             return reply("504 Only STRU F is supported.");
         return forward(command, Pending::relayed);
+    case Verb::type: return execute_type(command);
     case Verb::acct:
     case Verb::stat:
     case Verb::noop:
@@ -212,6 +213,13 @@ void ControlChannel::execute_host(const Command& command)
     if (!server_name_.empty() && !equals_ignoring_case(command.argument, server_name_))
         return reply("504 HOST differs from the name given in TLS.");
     forward(command, Pending::relayed);
+}
+
+// The type is the raw ftpd's affair: the gateway moves bytes as they are. Only the transfer log wants to know it.
+void ControlChannel::execute_type(const Command& command)
+{
+    asked_for_ascii_ = upper_case(command.argument).starts_with('A');
+    forward(command, Pending::type);
 }
 
 // The raw ftpd never sees ABOR: a reset of its data connection ends the transfer with every ftpd, while their answers to ABOR differ.
@@ -315,6 +323,10 @@ void ControlChannel::on_final(int code)
     case Pending::user:
     case Pending::pass: return on_login_final(code);
     case Pending::quit: return end(EndReason::quit);
+    case Pending::type:
+        if (is_positive(code))
+            is_ascii_ = asked_for_ascii_;
+        return;
     case Pending::feat:
         output_.to_client += make_feature_reply(is_positive(code) ? held : "", policy_.allow_ccc);
         return;

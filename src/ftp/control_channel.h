@@ -69,7 +69,7 @@ struct AbortData {};                             ///< reset both data connection
 struct CloseData {};                             ///< forget what was prepared
 struct LoggedIn { std::string user; };
 struct LoginFailed { std::string user; };
-struct TransferEnded { Direction direction; std::string command; std::string path; bool is_complete; };
+struct TransferEnded { Direction direction; std::string command; std::string path; bool is_ascii; bool is_complete; };
 struct Note { std::string_view event; std::string text; }; ///< for the log
 struct End { EndReason reason; };
 using Action = std::variant<StartTls, EndTls, OpenPassive, UseActive, DialServer, ListenForServer, StartTransfer, FinishDownload,
@@ -119,12 +119,13 @@ public:
     bool has_ended() const { return has_ended_; }
     bool is_transferring() const { return transfer_.has_value(); }
     const std::string& user() const { return user_; }
+    bool user_is_anonymous() const { return user_is_anonymous_; }
 
     void report_progress(std::uint64_t bytes) { transferred_bytes_ = bytes; } ///< for STAT
     Output take_output();
 
 private:
-    enum class Pending : std::uint8_t { nothing, greeting, relayed, user, pass, quit, feat, data_setup, transfer };
+    enum class Pending : std::uint8_t { nothing, greeting, relayed, user, pass, quit, feat, type, data_setup, transfer };
     enum class Login : std::uint8_t { none, user_given, done };
     enum class Setup : std::uint8_t { none, preparing, ready };
     using Waited = std::expected<Command, CommandProblem>;
@@ -151,6 +152,7 @@ private:
     void count_bad_command();
     void execute_user(const Command& command);
     void execute_host(const Command& command);
+    void execute_type(const Command& command);
     void execute_abor();
     void forward(const Command& command, Pending pending);
     void on_reply_line(const ReplyLine& line);
@@ -211,6 +213,8 @@ private:
     Login login_ = Login::none;
     std::string user_;
     bool user_is_anonymous_ = false;
+    bool is_ascii_ = true; ///< TYPE A is where FTP begins (RFC 959 section 5.1)
+    bool asked_for_ascii_ = true;
     unsigned login_failures_ = 0;
     unsigned bad_commands_ = 0;
 

@@ -298,7 +298,7 @@ void ControlChannel::finish_transfer(bool is_complete)
     transfer_.reset();
     pending_ = Pending::nothing;
     active_target_.reset();
-    act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_complete});
+    act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_ascii_, is_complete});
     if (transfer.final_code == 421)
         end(EndReason::server_closed, transfer.verdict_given ? "421 The FTP server behind this gateway closed the connection." : "");
 }
