@@ -1,5 +1,7 @@
 #include "ftp/command.h"
 
+#include "ftp/text.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -43,8 +45,6 @@ std::string_view without_telnet_prefix(std::string_view line)
 
 bool is_alphanumeric(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; }
 
 } // namespace
@@ -64,8 +64,7 @@ std::expected<Command, CommandProblem> parse_command(std::string_view line)
         return std::unexpected(CommandProblem::bad_verb);
 
     Command command;
-    command.name.resize(name.size());
-    std::ranges::transform(name, command.name.begin(), to_upper);
+    command.name = upper_case(name);
     const auto known = std::ranges::find(kVerbs, std::string_view(command.name), &std::pair<std::string_view, Verb>::first);
     if (known != kVerbs.end())
         command.verb = known->second;

@@ -34,6 +34,7 @@ enum class CommandProblem {
     empty,
     control_character, ///< NUL, CR or another control character than TAB: parsers differ on these
     bad_verb,
+    too_long, ///< found by the line buffer
 };
 
 /// `line` without its end. Telnet commands in front of the verb are dropped; IAC elsewhere is left alone (names may hold 0xFF).
