@@ -26,6 +26,8 @@ constexpr std::array kVerbs = std::to_array<std::pair<std::string_view, Verb>>({
     {"OPTIONS", Verb::http}, {"TRACE", Verb::http}, {"PATCH", Verb::http},
 });
 
+constexpr unsigned char kFirstTelnetCommand = 0xf0; // RFC 854: 0xf0 to 0xfe
+constexpr unsigned char kWill = 0xfb;               // WILL, WONT, DO, DONT: 0xfb to 0xfe
 constexpr unsigned char kIac = 0xff;
 
 // Telnet commands in front of a verb (RFC 1123 section 4.1.2.12): IAC x, or IAC WILL/WONT/DO/DONT option.
@@ -33,9 +35,9 @@ std::string_view without_telnet_prefix(std::string_view line)
 {
     while (line.size() >= 2 && static_cast<unsigned char>(line[0]) == kIac) {
         const auto code = static_cast<unsigned char>(line[1]);
-        if (code == kIac)
+        if (code < kFirstTelnetCommand || code == kIac)
             break;
-        const bool has_option = code >= 0xfb;
+        const bool has_option = code >= kWill;
         line.remove_prefix(std::min<std::size_t>(has_option ? 3 : 2, line.size()));
     }
     return line;

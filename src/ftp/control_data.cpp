@@ -208,10 +208,11 @@ void ControlChannel::execute_transfer(Command command)
     forward(command, Pending::transfer);
     setup_ = Setup::none;
     transferred_bytes_ = 0;
-    transfer_.emplace();
-    transfer_->direction = direction_of(command.verb);
-    transfer_->is_protected = was_secured && is_data_protected_;
-    transfer_->command = std::move(command);
+    Transfer transfer;
+    transfer.direction = direction_of(command.verb);
+    transfer.is_protected = was_secured && is_data_protected_;
+    transfer.command = std::move(command);
+    transfer_ = std::move(transfer);
     // A client that listens is dialled only when the raw ftpd has agreed; one that dials may begin its handshake now.
     if (!active_target_)
         start_transfer();

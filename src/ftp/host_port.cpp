@@ -47,6 +47,25 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_delimiter(char c) { return c >= 33 && c <= 126 && !is_digit(c); }
 
+// "|protocol|address|port|...": the number between the third and the fourth delimiter.
+std::optional<std::uint16_t> port_between_delimiters(std::string_view text)
+{
+    if (text.empty() || !is_delimiter(text.front()))
+        return {};
+    const char delimiter = text.front();
+    const auto second = text.find(delimiter, 1);
+    if (second == std::string_view::npos)
+        return {};
+    const auto third = text.find(delimiter, second + 1);
+    if (third == std::string_view::npos)
+        return {};
+    text.remove_prefix(third + 1);
+    const auto port = take_number(text, 65535);
+    if (!port || !take_char(text, delimiter))
+        return {};
+    return static_cast<std::uint16_t>(*port);
+}
+
 } // namespace
 
 std::optional<Endpoint> parse_port_argument(std::string_view argument)
@@ -102,22 +121,12 @@ std::optional<std::uint16_t> port_of_pasv_reply(std::string_view line)
 
 std::optional<std::uint16_t> port_of_epsv_reply(std::string_view line)
 {
-    const auto open = line.find('(');
-    if (open == std::string_view::npos || open + 1 >= line.size())
-        return {};
-    line.remove_prefix(open + 1);
-    const char delimiter = line.front();
-    if (!is_delimiter(delimiter))
-        return {};
-    const auto last = line.rfind(delimiter);
-    const auto before = last == 0 ? std::string_view::npos : line.rfind(delimiter, last - 1);
-    if (before == std::string_view::npos)
-        return {};
-    std::string_view digits = line.substr(before + 1, last - before - 1);
-    const auto port = take_number(digits, 65535);
-    if (!port || !digits.empty())
-        return {};
-    return static_cast<std::uint16_t>(*port);
+    // Servers also put other remarks in parentheses, before or after.
+    for (auto open = line.find('('); open != std::string_view::npos; open = line.find('(', open + 1)) {
+        if (const auto port = port_between_delimiters(line.substr(open + 1)))
+            return port;
+    }
+    return {};
 }
 
 std::string port_argument(const Endpoint& endpoint)
