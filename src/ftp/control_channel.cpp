@@ -9,7 +9,8 @@ namespace safetp::ftp {
 
 namespace {
 
-constexpr unsigned kMaxPreliminaries = 100; // of one command; more is a raw ftpd gone mad
+constexpr unsigned kMaxExtraReplies = 100; // preliminary or unasked for, per command; more is a raw ftpd gone mad
+constexpr std::string_view kEndlessReply = "421 The FTP server behind this gateway sent an endless reply, closing.";
 
 void wipe(std::string& text)
 {
@@ -237,7 +238,7 @@ void ControlChannel::forward(const Command& command, Pending pending)
     output_.to_server += command.to_line();
     pending_ = pending;
     reply_bytes_ = 0;
-    preliminaries_ = 0;
+    extra_replies_ = 0;
     collected_.clear();
 }
 
@@ -278,10 +279,12 @@ void ControlChannel::on_server_unreachable()
 void ControlChannel::on_reply_line(const ReplyLine& line)
 {
     reply_bytes_ += line.text.size() + 2;
-    if (reply_bytes_ > policy_.reply_bytes || (is_preliminary(line.code) && line.is_last && ++preliminaries_ > kMaxPreliminaries))
-        return end(EndReason::server_nonsense, "421 The FTP server behind this gateway sent an endless reply, closing.");
-    if (pending_ == Pending::nothing)
+    if (reply_bytes_ > policy_.reply_bytes)
+        return end(EndReason::server_nonsense, kEndlessReply);
+    if (pending_ == Pending::nothing || is_inside_unexpected_)
         return on_unexpected(line);
+    if (is_preliminary(line.code) && line.is_last && ++extra_replies_ > kMaxExtraReplies)
+        return end(EndReason::server_nonsense, kEndlessReply);
     if (pending_ == Pending::transfer)
         return on_transfer_line(line);
 
@@ -296,15 +299,17 @@ void ControlChannel::on_reply_line(const ReplyLine& line)
 
 void ControlChannel::on_unexpected(const ReplyLine& line)
 {
-    if (line.code == 421) {
-        reply(line.text);
-        if (line.is_last)
-            end(EndReason::server_closed);
+    // Its other lines must not be taken for the reply to a command that is sent meanwhile.
+    is_inside_unexpected_ = !line.is_last;
+    if (!line.is_first)
         return;
+    if (line.code == 421) {
+        reply("421 " + line.text.substr(4)); // one line, whether or not more of it comes
+        return end(EndReason::server_closed);
     }
-    if (line.is_first)
-        act(Note{"unexpected-reply", "raw ftpd sent a reply that nobody asked for: " + line.text.substr(0, 80)});
-    reply_bytes_ = 0;
+    if (++extra_replies_ > kMaxExtraReplies)
+        return end(EndReason::server_nonsense, kEndlessReply);
+    act(Note{"unexpected-reply", "raw ftpd sent a reply that nobody asked for: " + line.text.substr(0, 80)});
 }
 
 void ControlChannel::on_final(int code)

@@ -207,7 +207,8 @@ private:
     Pending pending_ = Pending::greeting;
     ReplyReader reply_reader_;
     std::size_t reply_bytes_ = 0;
-    unsigned preliminaries_ = 0;
+    unsigned extra_replies_ = 0;   ///< preliminary ones, and ones nobody asked for
+    bool is_inside_unexpected_ = false;
     std::string collected_;        ///< lines of a reply that is read whole: greeting, FEAT, data set-up
 
     Login login_ = Login::none;
