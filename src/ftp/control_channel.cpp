@@ -383,7 +383,8 @@ ControlChannel::Waiting ControlChannel::waiting() const
         return Waiting::greeting;
     if (transfer_) {
         const bool server_owes_reply = !transfer_->preliminary_seen && !transfer_->final_code;
-        const bool only_server_left = transfer_->verdict_given || (transfer_->data_is_over && !transfer_->final_code);
+        const bool only_server_left
+            = transfer_->verdict_given || transfer_->failure || (transfer_->data_is_over && !transfer_->final_code);
         return server_owes_reply || only_server_left ? Waiting::server : Waiting::data;
     }
     if (pending_ != Pending::nothing)

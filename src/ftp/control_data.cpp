@@ -220,7 +220,7 @@ void ControlChannel::execute_transfer(Command command)
 
 void ControlChannel::start_transfer()
 {
-    if (transfer_->has_started)
+    if (transfer_->has_started || transfer_->failure || transfer_->verdict_given)
         return;
     transfer_->has_started = true;
     active_target_.reset();
@@ -229,17 +229,22 @@ void ControlChannel::start_transfer()
 
 void ControlChannel::on_transfer_line(const ReplyLine& line)
 {
+    if (transfer_->final_code)
+        return on_unexpected(line);
+    // Held until it is whole: nothing of the gateway's own may land in the middle of it.
+    collected_ += line.text + "\r\n";
+    if (!line.is_last)
+        return;
+    std::string text = std::exchange(collected_, {});
     if (is_preliminary(line.code)) {
         transfer_->preliminary_seen = true;
         if (!transfer_->verdict_given) {
-            reply(line.text);
+            output_.to_client += text;
             start_transfer();
         }
         return;
     }
-    transfer_->final_text += line.text + "\r\n";
-    if (!line.is_last)
-        return;
+    transfer_->final_text = std::move(text);
     transfer_->final_code = line.code;
     if (is_positive(line.code))
         start_transfer();
