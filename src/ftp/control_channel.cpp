@@ -47,6 +47,7 @@ ControlChannel::ControlChannel(const Policy& policy, const Endpoint& client, con
     : policy_(policy)
     , client_(client)
     , server_is_ipv4_(server.is_ipv4())
+    , tls_is_starting_(policy.implicit_tls)
     , is_data_protected_(policy.implicit_tls)
 {
     server_mode_ = policy.server_data_mode == ServerDataMode::automatic ? ServerDataMode::epsv : policy.server_data_mode;
@@ -58,10 +59,15 @@ Output ControlChannel::take_output() { return std::exchange(output_, {}); }
 
 void ControlChannel::reply(std::string_view line)
 {
-    if (has_ended_)
-        return;
-    output_.to_client += line;
-    output_.to_client += "\r\n";
+    send(line);
+    send("\r\n");
+}
+
+// While TLS is being negotiated there is no way to say anything: in clear it would be a forgery's like.
+void ControlChannel::send(std::string_view text)
+{
+    if (!has_ended_ && !tls_is_starting_)
+        output_.to_client += text;
 }
 
 void ControlChannel::act(Action action)
@@ -122,7 +128,7 @@ void ControlChannel::run_queue()
         else
             refuse(waited.error());
     }
-    if (is_draining_ && waiting() == Waiting::client)
+    if (is_draining_ && !tls_is_starting_ && waiting() == Waiting::client)
         end(EndReason::drained, "421 This server is shutting down, please try again later.");
 }
 
@@ -321,7 +327,7 @@ void ControlChannel::on_final(int code)
         return on_greeting_final(code);
     }
     if (code == 421) {
-        output_.to_client += held;
+        send(held);
         return end(EndReason::server_closed);
     }
     switch (answered) {
@@ -333,7 +339,7 @@ void ControlChannel::on_final(int code)
             is_ascii_ = asked_for_ascii_;
         return;
     case Pending::feat:
-        output_.to_client += make_feature_reply(is_positive(code) ? held : "", policy_.allow_ccc);
+        send(make_feature_reply(is_positive(code) ? held : "", policy_.allow_ccc));
         return;
     case Pending::data_setup:
         collected_ = held;
@@ -346,13 +352,13 @@ void ControlChannel::on_greeting_final(int code)
 {
     const std::string greeting = std::exchange(collected_, {});
     if (code == 421) {
-        output_.to_client += greeting;
+        send(greeting);
         return end(EndReason::server_refused);
     }
     if (code != 220)
         return end(EndReason::server_refused, "421 The FTP server behind this gateway refused the connection.");
     if (policy_.greeting.empty())
-        output_.to_client += greeting;
+        send(greeting);
     else
         reply("220 " + policy_.greeting);
 }

@@ -161,6 +161,7 @@ private:
     void on_login_final(int code);
     void on_unexpected(const ReplyLine& line);
     void reply(std::string_view line);
+    void send(std::string_view text);
     void act(Action action);
     void end(EndReason reason, std::string_view farewell = {});
 
@@ -219,6 +220,7 @@ private:
     unsigned login_failures_ = 0;
     unsigned bad_commands_ = 0;
 
+    bool tls_is_starting_ = false; ///< the handshake goes on: nothing is said
     bool is_secure_ = false;
     bool was_cleared_ = false;     ///< CCC: PROT is frozen
     bool pbsz_given_ = false;

@@ -145,7 +145,7 @@ void ControlChannel::on_data_setup_final(int code)
     if (is_about_mode && policy_.server_data_mode == ServerDataMode::automatic && server_mode_ != ServerDataMode::active)
         return ask_server_next_mode();
     forget_data();
-    output_.to_client += text;
+    send(text);
 }
 
 void ControlChannel::ask_server_next_mode()
@@ -239,7 +239,7 @@ void ControlChannel::on_transfer_line(const ReplyLine& line)
     if (is_preliminary(line.code)) {
         transfer_->preliminary_seen = true;
         if (!transfer_->verdict_given) {
-            output_.to_client += text;
+            send(text);
             start_transfer();
         }
         return;
@@ -265,7 +265,7 @@ void ControlChannel::settle_transfer()
         if (is_servers_fault && !transfer.final_code)
             return; // its own words, if they come, say more
         if (is_servers_fault && is_negative(*transfer.final_code)) {
-            output_.to_client += transfer.final_text;
+            send(transfer.final_text);
             return finish_transfer(false);
         }
         return give_verdict(verdict_of(*transfer.failure));
@@ -274,12 +274,12 @@ void ControlChannel::settle_transfer()
         return;
     if (!is_positive(*transfer.final_code)) {
         act(AbortData{});
-        output_.to_client += transfer.final_text;
+        send(transfer.final_text);
         return finish_transfer(false);
     }
     if (transfer.direction == Direction::upload) {
         if (transfer.data_is_over) {
-            output_.to_client += transfer.final_text;
+            send(transfer.final_text);
             return finish_transfer(true);
         }
         // It cannot have stored what it was not yet given.
@@ -341,7 +341,7 @@ void ControlChannel::on_transfer_delivered()
 {
     if (has_ended_ || !transfer_ || transfer_->verdict_given || !transfer_->finishing)
         return;
-    output_.to_client += transfer_->final_text;
+    send(transfer_->final_text);
     finish_transfer(true);
     run_queue();
 }

@@ -88,13 +88,18 @@ void ControlChannel::execute_auth(const Command& command)
     reply("234 Ready for TLS.");
     is_data_protected_ = upper_case(command.argument) == "SSL"; // the old draft's AUTH SSL implies PROT P
     act(StartTls{});
+    tls_is_starting_ = true;
 }
 
 void ControlChannel::on_tls_started(std::string server_name)
 {
+    if (has_ended_ || !tls_is_starting_)
+        return;
+    tls_is_starting_ = false;
     auth_is_waiting_ = false;
     is_secure_ = true;
     server_name_ = std::move(server_name);
+    run_queue(); // a drain may have waited for this
 }
 
 void ControlChannel::on_tls_failed() { end(EndReason::tls_failed); }
