@@ -193,7 +193,7 @@ void ControlChannel::execute(Command command)
             return reply("504 Only STRU F is supported.");
         return forward(command, Pending::relayed);
     case Verb::type: return execute_type(command);
-    case Verb::acct:
+    case Verb::acct: return forward(command, is_logged_in() ? Pending::relayed : Pending::pass);
     case Verb::stat:
     case Verb::noop:
     case Verb::clear_safe:
