@@ -53,6 +53,8 @@ bool ControlChannel::is_allowed_now(const Command& command)
         if (command.verb == Verb::user ? name == "ANONYMOUS" || name == "FTP" : user_is_anonymous_)
             return true;
     }
+    if (command.verb == Verb::user)
+        user_is_anonymous_ = false; // the password that follows is not for the anonymous login
     reply("530 TLS is required here: please use AUTH TLS before USER.");
     if (is_login(command.verb))
         act(Note{"clear-login-refused", command.name + " without TLS refused"});
