@@ -186,11 +186,11 @@ void ControlChannel::execute(Command command)
     case Verb::abor: return execute_abor();
     case Verb::mode:
         if (!equals_ignoring_case(command.argument, "S"))
-            return reply("504 Only MODE S is supported.");
+            return reply(command.argument.empty() ? "501 MODE takes a mode: S." : "504 Only MODE S is supported.");
         return forward(command, Pending::relayed);
     case Verb::stru:
         if (!equals_ignoring_case(command.argument, "F"))
-            return reply("504 Only STRU F is supported.");
+            return reply(command.argument.empty() ? "501 STRU takes a structure: F." : "504 Only STRU F is supported.");
         return forward(command, Pending::relayed);
     case Verb::type: return execute_type(command);
     case Verb::acct: return forward(command, is_logged_in() ? Pending::relayed : Pending::pass);

@@ -12,7 +12,7 @@ namespace {
 
 bool is_known_mechanism(std::string_view argument)
 {
-    constexpr std::array<std::string_view, 3> kMechanisms{"TLS", "TLS-C", "SSL"};
+    constexpr std::array<std::string_view, 4> kMechanisms{"TLS", "TLS-C", "TLS-P", "SSL"};
     return contains(kMechanisms, upper_case(argument));
 }
 
@@ -88,7 +88,8 @@ void ControlChannel::execute_auth(const Command& command)
     if (!accepts_auth(command))
         return reply("503 TLS was negotiated already.");
     reply("234 Ready for TLS.");
-    is_data_protected_ = upper_case(command.argument) == "SSL"; // the old draft's AUTH SSL implies PROT P
+    const std::string mechanism = upper_case(command.argument);
+    is_data_protected_ = mechanism == "SSL" || mechanism == "TLS-P"; // the old drafts' names that imply PROT P
     act(StartTls{});
     tls_is_starting_ = true;
 }
