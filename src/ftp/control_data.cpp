@@ -216,6 +216,9 @@ void ControlChannel::execute_transfer(Command command)
     // A client that listens is dialled only when the raw ftpd has agreed; one that dials may begin its handshake now.
     if (!active_target_)
         start_transfer();
+    const bool abor_is_waiting = std::ranges::any_of(queue_, [](const Waited& w) { return w && w->verb == Verb::abor; });
+    if (abor_is_waiting)
+        abort_transfer(); // it was sent before this could begin
 }
 
 void ControlChannel::start_transfer()
@@ -311,8 +314,6 @@ void ControlChannel::finish_transfer(bool is_complete)
 
 void ControlChannel::abort_transfer()
 {
-    if (abor_was_done_)
-        return;
     abor_was_done_ = true;
     if (transfer_->verdict_given)
         return;
