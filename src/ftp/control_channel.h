@@ -183,6 +183,7 @@ private:
     void prepare_data(const Command& command, std::optional<Endpoint> active_target);
     void ask_server_for_data();
     void ask_server_next_mode();
+    bool awaits_shell() const;
     void on_data_setup_final(int code);
     void on_server_side_ready();
     void forget_data();

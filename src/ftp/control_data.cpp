@@ -116,9 +116,12 @@ void ControlChannel::ask_server_for_data()
     forward(question, Pending::data_setup);
 }
 
+// The raw ftpd owes nothing; the shell has been asked for a port.
+bool ControlChannel::awaits_shell() const { return !has_ended_ && setup_ == Setup::preparing && pending_ == Pending::nothing; }
+
 void ControlChannel::on_server_listener(const Endpoint& shown_to_server)
 {
-    if (has_ended_ || setup_ != Setup::preparing)
+    if (!awaits_shell())
         return;
     Command command;
     command.name = server_is_ipv4_ ? "PORT" : "EPRT";
@@ -144,6 +147,8 @@ void ControlChannel::on_data_setup_final(int code)
     const bool is_about_mode = code >= 500 && code != 530 && code != 532 && code != 550;
     if (is_about_mode && policy_.server_data_mode == ServerDataMode::automatic && server_mode_ != ServerDataMode::active)
         return ask_server_next_mode();
+    if (policy_.server_data_mode == ServerDataMode::automatic)
+        server_mode_ = ServerDataMode::epsv; // nothing worked: next time from the beginning
     forget_data();
     send(text);
 }
@@ -166,7 +171,7 @@ void ControlChannel::on_server_side_ready()
 
 void ControlChannel::on_passive_opened(const Endpoint& shown_to_client)
 {
-    if (has_ended_ || setup_ != Setup::preparing)
+    if (!awaits_shell())
         return;
     setup_ = Setup::ready;
     if (setup_command_.verb == Verb::pasv)
@@ -178,7 +183,7 @@ void ControlChannel::on_passive_opened(const Endpoint& shown_to_client)
 
 void ControlChannel::on_data_setup_failed(std::string_view why)
 {
-    if (has_ended_ || setup_ != Setup::preparing)
+    if (!awaits_shell())
         return;
     forget_data();
     reply("425 " + std::string(why));
