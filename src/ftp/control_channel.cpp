@@ -110,9 +110,7 @@ void ControlChannel::take(Waited waited)
     if (waited && transfer_) {
         if (waited->verb == Verb::abor)
             abort_transfer();
-        // Before the 150 and after the verdict a client that pipelines would take it for the transfer's own reply.
-        const bool is_under_way = transfer_->preliminary_seen && !transfer_->verdict_given;
-        if (waited->verb == Verb::stat && !waited->has_argument && queue_.empty() && is_under_way)
+        else if (waited->verb == Verb::stat && !waited->has_argument && queue_.empty() && is_status_due())
             return execute_status_now();
     }
     auth_is_waiting_ = waited && waited->verb == Verb::auth && accepts_auth(*waited);

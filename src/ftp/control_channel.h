@@ -194,6 +194,7 @@ private:
     void give_verdict(std::string_view line);
     void finish_transfer(bool is_complete);
     void abort_transfer();
+    bool is_status_due() const;
     void execute_status_now();
 
     const Policy& policy_;

@@ -64,7 +64,9 @@ void ControlChannel::execute_epsv(const Command& command)
 
 bool ControlChannel::is_client_address(const Endpoint& target)
 {
-    if (target.address == client_.address && target.port >= kFirstUnprivilegedPort)
+    // EPRT has no room for the interface of a link-local address: the client's own is meant.
+    const bool is_same = target.address.family() == client_.address.family() && target.address.bytes() == client_.address.bytes();
+    if (is_same && target.port >= kFirstUnprivilegedPort)
         return true;
     act(Note{"bounce-refused", "data connection to " + target.to_string() + " refused"});
     reply("501 Data connections go to the client's own address and an unprivileged port only.");
@@ -79,7 +81,7 @@ void ControlChannel::execute_port(const Command& command)
     if (!target)
         return reply("501 PORT takes h1,h2,h3,h4,p1,p2.");
     if (is_client_address(*target))
-        prepare_data(command, target);
+        prepare_data(command, Endpoint{client_.address, target->port});
 }
 
 void ControlChannel::execute_eprt(const Command& command)
@@ -92,7 +94,7 @@ void ControlChannel::execute_eprt(const Command& command)
     if (!target || target->address.family() != client_.address.family())
         return reply(std::string("522 Network protocol not supported, use (") + (client_.address.is_ipv4() ? "1" : "2") + ").");
     if (is_client_address(*target))
-        prepare_data(command, *target);
+        prepare_data(command, Endpoint{client_.address, target->port});
 }
 
 // The raw ftpd is asked first, so that its refusal reaches the client in place of a port where nothing will ever come.
@@ -325,6 +327,9 @@ void ControlChannel::abort_transfer()
     act(AbortData{});
     give_verdict("426 Transfer aborted.");
 }
+
+// Before the 150 and after the verdict a client that pipelines would take it for the transfer's own reply.
+bool ControlChannel::is_status_due() const { return transfer_->preliminary_seen && !transfer_->verdict_given; }
 
 void ControlChannel::execute_status_now()
 {
