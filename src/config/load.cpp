@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.h"
 #include "config/keys.h"
+#include "config/line_check.h"
 #include "config/node.h"
 #include "config/suggest.h"
 
@@ -12,10 +13,24 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-// The library gives its errors as values then, so there is nothing to catch; nesting is bounded because it recurses.
-#define TOML_EXCEPTIONS 0
+namespace safetp::config {
+
+/// toml++ 3.3 took something for granted that the text does not keep, as in "[ }".
+struct BrokenAssumption {};
+[[noreturn]] void throw_broken_assumption() { throw BrokenAssumption{}; }
+
+} // namespace safetp::config
+
+// In a release build the library's assertions are promises to the compiler, and a text that breaks one has undefined effects.
+// Here they throw. Nesting is bounded because the library recurses.
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_MAX_NESTED_VALUES 8
+#include <toml++/impl/preprocessor.h>
+#undef TOML_ASSERT
+#undef TOML_ASSERT_ASSUME
+#define TOML_ASSERT(condition) ((condition) ? void() : safetp::config::throw_broken_assumption())
+#define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
 #include <toml++/toml.h>
 
 namespace safetp::config {
@@ -123,22 +138,6 @@ std::string hint_for_line(std::string_view line)
     return "";
 }
 
-/// toml++ 3.3 takes it for granted that a section's name begins like one, and what follows where it does not is undefined:
-/// the library must not see such a line. A line of a list may begin so too, but none of our lists holds lists.
-bool is_broken_header(std::string_view line)
-{
-    constexpr std::string_view kNameStart = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-\"'";
-    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-    if (line.starts_with(kByteOrderMark))
-        line.remove_prefix(kByteOrderMark.size());
-    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-    if (!line.starts_with('['))
-        return false;
-    line.remove_prefix(line.starts_with("[[") ? 2 : 1);
-    const auto start = line.find_first_not_of(" \t");
-    return start == std::string_view::npos || kNameStart.find(line[start]) == std::string_view::npos;
-}
-
 /// Refuses what is not fit for the library; false when it did.
 bool check_lines(std::string_view text, Report& report)
 {
@@ -147,8 +146,8 @@ bool check_lines(std::string_view text, Report& report)
         std::string problem;
         if (end > kMaxLineBytes)
             problem = fmt::format("a line of more than {} bytes: break it up", kMaxLineBytes);
-        else if (is_broken_header(text.substr(0, end)))
-            problem = "syntax: a section's name must follow the bracket, as in [tls] or [[listener]]";
+        else if (const auto reason = describe_unfit_line(text.substr(0, end)); !reason.empty())
+            problem = fmt::format("syntax: {}", reason);
         if (!problem.empty()) {
             report.error(number, problem);
             return false;
@@ -158,20 +157,53 @@ bool check_lines(std::string_view text, Report& report)
     return true;
 }
 
-void read_toml(std::string_view text, const std::string& name, Config& config, Report& report)
+bool does_break_assumption(std::string_view text)
+{
+    try {
+        (void)toml::parse(text);
+    } catch (const toml::parse_error&) {
+        return false;
+    } catch (const BrokenAssumption&) {
+        return true;
+    }
+    return false;
+}
+
+/// The first line at whose end the library fails: it reads from front to back, so halving finds it.
+unsigned find_broken_line(std::string_view text)
+{
+    std::vector<std::size_t> ends;
+    for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
+        ends.push_back(end + 1);
+    const auto is_good = [text](std::size_t end) { return !does_break_assumption(text.substr(0, end)); };
+    const auto first = std::ranges::partition_point(ends, is_good);
+    return static_cast<unsigned>(first - ends.begin()) + 1;
+}
+
+std::optional<toml::table> parse_toml(std::string_view text, Report& report)
+{
+    try {
+        return toml::parse(text);
+    } catch (const toml::parse_error& error) {
+        const unsigned line = error.source().begin.line;
+        report.error(line, fmt::format("syntax: {}{}", error.description(), hint_for_line(line_at(text, line))));
+    } catch (const BrokenAssumption&) {
+        report.error(find_broken_line(text), "syntax: a value is missing, or brackets do not match");
+    }
+    return std::nullopt;
+}
+
+void read_toml(std::string_view text, Config& config, Report& report)
 {
     if (text.size() > kMaxFileBytes)
         return report.error(0, fmt::format("the file is larger than {} bytes: is it the right one?", kMaxFileBytes));
     if (!check_lines(text, report))
         return;
-    const toml::parse_result result = toml::parse(text, name);
-    if (!result) {
-        const unsigned line = result.error().source().begin.line;
-        const std::string hint = hint_for_line(line_at(text, line));
-        return report.error(line, fmt::format("syntax: {}{}", result.error().description(), hint));
-    }
+    const auto table = parse_toml(text, report);
+    if (!table)
+        return;
     Node root;
-    convert_members(result.table(), 0, root);
+    convert_members(*table, 0, root);
     read_config(root, config, report);
     check_rules(config, report);
 }
@@ -187,7 +219,7 @@ Loaded parse(std::string_view toml, const std::string& name)
 {
     Loaded loaded;
     Report report(name);
-    read_toml(toml, name, loaded.config, report);
+    read_toml(toml, loaded.config, report);
     loaded.problems = report.take_problems();
     loaded.lines = report.take_lines();
     return loaded;

@@ -92,6 +92,37 @@ TEST(Robustness, BrokenSectionHeadsAreRefusedBeforeTheLibrarySeesThem)
     EXPECT_TRUE(parse("\xef\xbb\xbf[ 'tls' ]\n[[ \"listener\"]]\n\t[data]", "x").problems.empty());
 }
 
+TEST(Robustness, NothingBeyondAsciiOutsideTextsAndComments)
+{
+    for (const char* text : {"\u00e9 = 1", "a\u0403 = 1", "greeting =\u00a0\"x\"", "greeting = \u201cx\u201d", "[t\u00e9]",
+             "greeting = \"\\\"\" \u00e9", "greeting = 'a\\' \u00e9", "greeting = \"a\"\u00e9\"b\""}) {
+        const Loaded loaded = parse(text, "x");
+        ASSERT_EQ(loaded.problems.size(), 1u) << text;
+        EXPECT_NE(loaded.problems[0].text.find("only texts in quotes and comments may hold"), std::string::npos) << text;
+    }
+    const Loaded quoted = parse("greeting = \"Gr\u00fc\u00dfe \\\" \u00e9\" # \u00e9", "x");
+    EXPECT_EQ(quoted.config.greeting, "Gr\u00fc\u00dfe \" \u00e9") << to_string(quoted.problems);
+    EXPECT_EQ(parse("greeting = '\u00e9 \"' # \u201c", "x").config.greeting, "\u00e9 \"");
+}
+
+TEST(Robustness, NoTextGoesOverSeveralLines)
+{
+    for (const char* text : {"greeting = \"\"\"\nx\"\"\"", "greeting = '''x'''", "[\"\"\"a\"\"\"]"})
+        EXPECT_NE(to_string(parse(text, "x").problems).find("three quotes"), std::string::npos) << text;
+    EXPECT_TRUE(parse("greeting = \"'''\" # \"\"\"", "x").problems.empty());
+}
+
+TEST(Robustness, BrokenListsAreRefusedWithTheirLine)
+{
+    for (const char* text : {"[data]\nannounce_for = [\n}\n[log]\n",
+             "[data]\npeer = [ \"any\",\n}\n\n\n", "[data]\n\npeer = [ }"}) {
+        const Loaded loaded = parse(text, "x");
+        ASSERT_EQ(loaded.problems.size(), 1u) << text;
+        EXPECT_EQ(loaded.problems[0].line, 3u) << text << loaded.problems[0].text;
+        EXPECT_NE(loaded.problems[0].text.find("syntax: "), std::string::npos) << text;
+    }
+}
+
 TEST(Robustness, ALongLineIsNamed)
 {
     const Loaded at_limit = parse("#" + std::string(kMaxLineBytes - 1, 'x') + "\n", "x");
