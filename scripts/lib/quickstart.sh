@@ -1,4 +1,5 @@
-# The parts of ./quickstart, to be read by sh. They share the variables place, port, url, certificate, pin and safetpd_pid.
+# shellcheck shell=sh disable=SC2154
+# The parts of ./quickstart. They share the variables safetpd, place, port, url, certificate, pin and safetpd_pid.
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -10,7 +11,7 @@ quietly() { # COMMAND...: its output only if it fails
 }
 
 prepare_place() {
-    rm -rf "$place"
+    rm -rf "${place:?}"
     mkdir -p "$place/files/upload" "$place/empty" "$place/keys" "$place/chroot"
     chmod 700 "$place/keys"
     chmod 755 "$place" "$place/files" "$place/empty" "$place/chroot"
@@ -34,13 +35,15 @@ choose_ports() { # one for the control connection, twenty behind it for data
     url=ftp://127.0.0.1:$port
 }
 
+files_owner() { if [ "$(id -u)" -eq 0 ]; then echo nobody; else id -un; fi; }
+
 # Anonymous only, so that no password of this machine is needed. Started by an ordinary user vsftpd cannot change its root.
 write_vsftpd_config() {
     cat >"$place/vsftpd.conf" <<END
 listen=NO
 anonymous_enable=YES
 local_enable=NO
-ftp_username=$([ "$(id -u)" -eq 0 ] && echo nobody || id -un)
+ftp_username=$(files_owner)
 anon_root=$place/files
 anon_upload_enable=YES
 anon_other_write_enable=YES
