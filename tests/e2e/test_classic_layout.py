@@ -122,6 +122,7 @@ def test_behind_inetd_and_tcpd(directory, start_server, start_gateway, running, 
         process.wait(30)
 
 
+@pytest.mark.big
 def test_quickstart(directory):
     """The command of the README: ends with 0, shows what it promises, leaves nothing running."""
     root = Path(__file__).resolve().parents[2]
