@@ -1,0 +1,85 @@
+#include "ftp/command.h"
+
+#include "ftp/text.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace safetp::ftp {
+
+namespace {
+
+constexpr std::size_t kMaxVerbBytes = 16;
+
+constexpr std::array kVerbs = std::to_array<std::pair<std::string_view, Verb>>({
+    {"USER", Verb::user}, {"PASS", Verb::pass}, {"ACCT", Verb::acct}, {"QUIT", Verb::quit}, {"REIN", Verb::rein},
+    {"HOST", Verb::host}, {"AUTH", Verb::auth}, {"PBSZ", Verb::pbsz}, {"PROT", Verb::prot}, {"CCC", Verb::ccc},
+    {"ADAT", Verb::adat}, {"MIC", Verb::protected_command}, {"CONF", Verb::protected_command},
+    {"ENC", Verb::protected_command}, {"PASV", Verb::pasv}, {"EPSV", Verb::epsv}, {"PORT", Verb::port}, {"EPRT", Verb::eprt},
+    {"LPSV", Verb::third_party}, {"LPRT", Verb::third_party}, {"SPSV", Verb::third_party}, {"CPSV", Verb::third_party},
+    {"SSCN", Verb::third_party}, {"ESTA", Verb::third_party}, {"ESTP", Verb::third_party}, {"RETR", Verb::retr}, {"LIST", Verb::list}, {"NLST", Verb::nlst}, {"MLSD", Verb::mlsd},
+    {"STOR", Verb::stor}, {"STOU", Verb::stou}, {"APPE", Verb::appe}, {"ABOR", Verb::abor}, {"STAT", Verb::stat},
+    {"NOOP", Verb::noop}, {"FEAT", Verb::feat}, {"TYPE", Verb::type}, {"MODE", Verb::mode}, {"STRU", Verb::stru}, {"SYST", Verb::clear_safe},
+    {"HELP", Verb::clear_safe}, {"OPTS", Verb::clear_safe}, {"CLNT", Verb::clear_safe}, {"GET", Verb::http},
+    {"HEAD", Verb::http}, {"POST", Verb::http}, {"PUT", Verb::http}, {"DELETE", Verb::http}, {"CONNECT", Verb::http},
+    {"OPTIONS", Verb::http}, {"TRACE", Verb::http}, {"PATCH", Verb::http},
+});
+
+constexpr unsigned char kFirstTelnetCommand = 0xf0; // RFC 854: 0xf0 to 0xfe
+constexpr unsigned char kWill = 0xfb;               // WILL, WONT, DO, DONT: 0xfb to 0xfe
+constexpr unsigned char kIac = 0xff;
+
+// Telnet commands in front of a verb (RFC 1123 section 4.1.2.12): IAC x, or IAC WILL/WONT/DO/DONT option.
+std::string_view without_telnet_prefix(std::string_view line)
+{
+    while (line.size() >= 2 && static_cast<unsigned char>(line[0]) == kIac) {
+        const auto code = static_cast<unsigned char>(line[1]);
+        if (code < kFirstTelnetCommand || code == kIac)
+            break;
+        const bool has_option = code >= kWill;
+        line.remove_prefix(std::min<std::size_t>(has_option ? 3 : 2, line.size()));
+    }
+    return line;
+}
+
+bool is_alphanumeric(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; }
+
+} // namespace
+
+std::string Command::to_line() const { return has_argument ? name + " " + argument + "\r\n" : name + "\r\n"; }
+
+std::expected<Command, CommandProblem> parse_command(std::string_view line)
+{
+    line = without_telnet_prefix(line);
+    if (line.empty())
+        return std::unexpected(CommandProblem::empty);
+    if (std::ranges::any_of(line, is_control))
+        return std::unexpected(CommandProblem::control_character);
+    const std::size_t name_end = std::min(line.find(' '), line.size());
+    const std::string_view name = line.substr(0, name_end);
+    if (name.empty() || name.size() > kMaxVerbBytes || !std::ranges::all_of(name, is_alphanumeric))
+        return std::unexpected(CommandProblem::bad_verb);
+
+    Command command;
+    command.name = upper_case(name);
+    const auto known = std::ranges::find(kVerbs, std::string_view(command.name), &std::pair<std::string_view, Verb>::first);
+    if (known != kVerbs.end())
+        command.verb = known->second;
+    if (name_end < line.size()) {
+        command.has_argument = true;
+        command.argument = line.substr(name_end + 1);
+    }
+    return command;
+}
+
+bool is_transfer(Verb verb) { return verb >= Verb::retr && verb <= Verb::appe; }
+
+Direction direction_of(Verb verb)
+{
+    return verb == Verb::stor || verb == Verb::stou || verb == Verb::appe ? Direction::upload : Direction::download;
+}
+
+} // namespace safetp::ftp

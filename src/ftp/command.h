@@ -1,0 +1,46 @@
+// An FTP command line (RFC 959 section 5.3, RFC 2389 section 2, RFC 1123 section 4.1.2.12): verb and argument.
+// One parser for policy and forwarding: what is judged is what is sent on, serialised anew.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace safetp::ftp {
+
+enum class Verb : std::uint8_t {
+    other, ///< passed on unread
+    user, pass, acct, quit, rein, host,
+    auth, pbsz, prot, ccc, adat, protected_command, ///< MIC, CONF, ENC
+    pasv, epsv, port, eprt, third_party,            ///< LPSV, LPRT, SPSV, CPSV, SSCN, ESTA, ESTP: other ways to data connections
+    retr, list, nlst, mlsd, stor, stou, appe,
+    abor, stat, noop, feat, type, mode, stru, clear_safe, ///< clear_safe: SYST, HELP, OPTS, CLNT: harmless before TLS
+    http,                                           ///< GET, POST ...: a web browser that was sent here
+};
+
+enum class Direction : std::uint8_t { download, upload };
+
+struct Command {
+    Verb verb = Verb::other;
+    std::string name;     ///< upper case
+    std::string argument; ///< as sent, leading and trailing spaces included
+    bool has_argument = false;
+
+    std::string to_line() const; ///< "NAME argument\r\n"
+};
+
+enum class CommandProblem {
+    empty,
+    control_character, ///< NUL, CR or another control character than TAB: parsers differ on these
+    bad_verb,
+    too_long, ///< found by the line buffer
+};
+
+/// `line` without its end. Telnet commands in front of the verb are dropped; IAC elsewhere is left alone (names may hold 0xFF).
+std::expected<Command, CommandProblem> parse_command(std::string_view line);
+
+bool is_transfer(Verb verb);
+Direction direction_of(Verb verb); ///< only for transfers
+
+} // namespace safetp::ftp

@@ -1,0 +1,244 @@
+// The dialogue between client and raw ftpd: events in, text and actions out. Pure: no socket, no clock, no TLS library, so a
+// whole session can be tested, and fuzzed, as a table.
+//
+// One command at a time is with the raw ftpd; what the client sends meanwhile waits in line, in order (RFC 959 section 5.4). Only ABOR
+// and STAT act at once on a transfer under way. The raw ftpd never sees ABOR, AUTH, PBSZ, PROT or an address of the client's.
+#pragma once
+
+#include "ftp/command.h"
+#include "ftp/reply.h"
+#include "base/ip_address.h"
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace safetp::ftp {
+
+enum class Security : std::uint8_t { required, required_except_anonymous, optional };
+enum class ServerDataMode : std::uint8_t { automatic, epsv, pasv, active };
+
+struct Policy {
+    Security security = Security::required;
+    bool data_security_required = true; ///< PROT P for every transfer of a secured session
+    bool implicit_tls = false;          ///< TLS from the first byte; data connections start protected
+    bool allow_ccc = false;
+    ServerDataMode server_data_mode = ServerDataMode::automatic;
+    std::size_t waiting_commands = 64;
+    std::size_t reply_bytes = 16u << 20;
+    unsigned login_failures = 5;
+    unsigned bad_commands = 20;
+    std::string greeting;               ///< text of the 220; empty: the raw ftpd's own
+};
+
+enum class EndReason : std::uint8_t {
+    quit, client_closed, server_closed, server_refused, server_nonsense, server_unreachable, server_timeout, login_timeout,
+    idle_timeout, starttls_injection, tls_failed, too_many_bad_commands, too_many_login_failures, http_client, drained,
+    connection_broken,
+};
+std::string_view to_string(EndReason reason);
+
+/// Why the data of a transfer did not arrive whole.
+enum class DataFailure : std::uint8_t {
+    client_not_connected, ///< nobody came to the passive port in time
+    client_unreachable,   ///< the client's PORT/EPRT could not be reached
+    handshake_failed,
+    not_resumed,          ///< policy asks for the control connection's TLS session
+    wrong_certificate,    ///< another client certificate than on the control connection
+    client_broken,        ///< reset, or ended without close_notify
+    server_unreachable,
+    server_broken,
+    stalled,
+};
+
+// What the shell has to do, in order, after it has sent the text of the same Output.
+struct StartTls {};                              ///< AUTH: then on_tls_started; any plaintext still unread ends the session
+struct EndTls {};                                ///< CCC: close_notify both ways, then plain text
+struct OpenPassive {};                           ///< listen for the client: on_passive_opened or on_data_setup_failed
+struct UseActive { Endpoint client; };           ///< connect there when the transfer starts
+struct DialServer { std::uint16_t port; };       ///< connect to the raw ftpd's data port, at its control address
+struct ListenForServer {};                       ///< on_server_listener or on_data_setup_failed
+struct StartTransfer { Direction direction; bool is_protected; };
+struct FinishDownload {};                        ///< the raw ftpd says it was whole: close_notify, then TransferEvent::delivered
+struct AbortData {};                             ///< reset both data connections: neither side may take them for whole
+struct CloseData {};                             ///< forget what was prepared
+struct LoggedIn { std::string user; };
+struct LoginFailed { std::string user; };
+struct TransferEnded { Direction direction; std::string command; std::string path; bool is_ascii; bool is_complete; };
+struct Note { std::string_view event; std::string text; }; ///< for the log
+struct End { EndReason reason; };
+using Action = std::variant<StartTls, EndTls, OpenPassive, UseActive, DialServer, ListenForServer, StartTransfer, FinishDownload,
+    AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
+
+struct Output {
+    std::string to_client;
+    std::string to_server; ///< may hold a password: wipe after sending
+    std::vector<Action> actions;
+};
+
+class ControlChannel {
+public:
+    /// `client` and `server` are the peers of the control connections. `policy` must outlive this.
+    ControlChannel(const Policy& policy, const Endpoint& client, const IpAddress& server);
+    ~ControlChannel();
+    ControlChannel(const ControlChannel&) = delete;
+
+    // Events. After End has been put out, all are ignored.
+    void on_client_line(std::string_view line);
+    void on_client_line_too_long();
+    void on_client_end();                        ///< FIN or close_notify
+    void on_server_line(std::string_view line);
+    void on_server_line_too_long();
+    void on_server_end();
+    void on_server_unreachable();                ///< never connected, or could not be started
+    void on_tls_started(std::string server_name); ///< also at the start of an implicit session
+    void on_tls_failed();
+    void on_plaintext_after_auth();              ///< bytes were found behind AUTH's line
+    void on_passive_opened(const Endpoint& shown_to_client);
+    void on_server_listener(const Endpoint& shown_to_server);
+    void on_data_setup_failed(std::string_view why);
+    /// Download: the raw ftpd's EOF came and every byte was written to the client. Upload: the client's orderly end was passed on.
+    void on_transfer_data_over();
+    void on_transfer_delivered();                ///< download: after FinishDownload, all is with the client
+    void on_transfer_failed(DataFailure failure);
+    void on_drain();                             ///< end as soon as nothing is under way
+    void on_connection_broken();                 ///< a control connection failed below FTP
+
+    enum class Waiting : std::uint8_t { greeting, client, server, data, nothing };
+    Waiting waiting() const; ///< for whom; what the timers run on
+    void on_timeout(Waiting for_whom);
+    void on_login_timeout();
+
+    bool wants_client_lines() const; ///< false: leave them in the buffer, at last in the client's socket
+    bool is_logged_in() const { return login_ == Login::done; }
+    bool has_ended() const { return has_ended_; }
+    bool is_transferring() const { return transfer_.has_value(); }
+    const std::string& user() const { return user_; }
+    bool user_is_anonymous() const { return user_is_anonymous_; }
+
+    void report_progress(std::uint64_t bytes) { transferred_bytes_ = bytes; } ///< for STAT
+    Output take_output();
+
+private:
+    enum class Pending : std::uint8_t { nothing, greeting, relayed, user, pass, quit, feat, type, data_setup, transfer };
+    enum class Login : std::uint8_t { none, user_given, done };
+    enum class Setup : std::uint8_t { none, preparing, ready };
+    using Waited = std::expected<Command, CommandProblem>;
+
+    struct Transfer {
+        Command command;
+        Direction direction;
+        bool is_protected = false;
+        bool has_started = false;      ///< StartTransfer was put out
+        bool preliminary_seen = false;
+        bool data_is_over = false;     ///< drained or uploaded
+        bool finishing = false;        ///< FinishDownload was put out
+        bool verdict_given = false;    ///< the client has its final reply; the raw ftpd still owes its own
+        std::optional<DataFailure> failure;
+        std::optional<int> final_code;
+        std::string final_text;        ///< held until the data has arrived
+    };
+
+    // control_channel.cpp: queue, dispatch, login, replies
+    void take(Waited waited);
+    void run_queue();
+    void execute(Command command);
+    void refuse(CommandProblem problem);
+    void count_bad_command();
+    void execute_user(const Command& command);
+    void execute_host(const Command& command);
+    void execute_type(const Command& command);
+    void execute_abor();
+    void forward(const Command& command, Pending pending);
+    void on_reply_line(const ReplyLine& line);
+    void on_final(int code);
+    void on_greeting_final(int code);
+    void on_login_final(int code);
+    void on_unexpected(const ReplyLine& line);
+    void reply(std::string_view line);
+    void send(std::string_view text);
+    void act(Action action);
+    void end(EndReason reason, std::string_view farewell = {});
+
+    // control_security.cpp: RFC 2228, RFC 4217, what may be said in clear
+    bool is_allowed_now(const Command& command);
+    bool accepts_auth(const Command& command) const;
+    void execute_security(const Command& command);
+    void execute_auth(const Command& command);
+    void execute_pbsz(const Command& command);
+    void execute_prot(const Command& command);
+    void execute_ccc();
+
+    // control_data.cpp: PASV to EPRT, transfers
+    void execute_epsv(const Command& command);
+    void execute_pasv();
+    void execute_port(const Command& command);
+    void execute_eprt(const Command& command);
+    bool is_client_address(const Endpoint& target);
+    void prepare_data(const Command& command, std::optional<Endpoint> active_target);
+    void ask_server_for_data();
+    void ask_server_next_mode();
+    bool awaits_shell() const;
+    void on_data_setup_final(int code);
+    void on_server_side_ready();
+    void forget_data();
+    void execute_transfer(Command command);
+    void start_transfer();
+    void on_transfer_line(const ReplyLine& line);
+    void settle_transfer();
+    void give_verdict(std::string_view line);
+    void finish_transfer(bool is_complete);
+    void abort_transfer();
+    bool is_status_due() const;
+    void execute_status_now();
+
+    const Policy& policy_;
+    const Endpoint client_;
+    const bool server_is_ipv4_;
+    Output output_;
+    bool has_ended_ = false;
+    bool is_draining_ = false;
+
+    std::deque<Waited> queue_;
+    bool auth_is_waiting_ = false; ///< AUTH was taken: nothing may follow before TLS
+    bool abor_was_done_ = false;   ///< an ABOR in the queue has already ended its transfer
+    Pending pending_ = Pending::greeting;
+    ReplyReader reply_reader_;
+    std::size_t reply_bytes_ = 0;
+    unsigned extra_replies_ = 0;   ///< preliminary ones, and ones nobody asked for
+    bool is_inside_unexpected_ = false;
+    std::string collected_;        ///< lines of a reply that is read whole: greeting, FEAT, data set-up
+
+    Login login_ = Login::none;
+    std::string user_;
+    bool user_is_anonymous_ = false;
+    bool is_ascii_ = true; ///< TYPE A is where FTP begins (RFC 959 section 5.1)
+    bool asked_for_ascii_ = true;
+    unsigned login_failures_ = 0;
+    unsigned bad_commands_ = 0;
+
+    bool tls_is_starting_ = false; ///< the handshake goes on: nothing is said
+    bool is_secure_ = false;
+    bool was_cleared_ = false;     ///< CCC: PROT is frozen
+    bool pbsz_given_ = false;
+    bool is_data_protected_ = false;
+    std::string server_name_;      ///< SNI
+
+    Setup setup_ = Setup::none;
+    Command setup_command_;
+    std::optional<Endpoint> active_target_;
+    bool only_epsv_ = false;       ///< EPSV ALL
+    ServerDataMode server_mode_ = ServerDataMode::epsv; ///< being tried, or what has worked
+    std::optional<Transfer> transfer_;
+    std::uint64_t transferred_bytes_ = 0;
+};
+
+/// The raw ftpd's FEAT reply (lines with CRLF; empty if it has none) less what cannot pass, plus what the gateway adds.
+std::string make_feature_reply(std::string_view server_reply, bool offer_ccc);
+
+} // namespace safetp::ftp

@@ -1,0 +1,370 @@
+// Data connections and transfers (RFC 959 section 3.2, RFC 2428, RFC 4217 sections 7 and 10). Whatever the client asks for, the raw
+// ftpd is asked for what it can do: EPSV, else PASV, else it is given a port of ours. Both sides are joined only here.
+#include "ftp/control_channel.h"
+
+#include "ftp/host_port.h"
+#include "ftp/text.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace safetp::ftp {
+
+namespace {
+
+constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
+
+std::string_view verdict_of(DataFailure failure)
+{
+    switch (failure) {
+    case DataFailure::client_not_connected: return "425 No data connection came from the client.";
+    case DataFailure::client_unreachable: return "425 The client's data port cannot be reached.";
+    case DataFailure::handshake_failed: return "522 The TLS handshake on the data connection failed.";
+    case DataFailure::not_resumed: return "522 The data connection must resume the control connection's TLS session.";
+    case DataFailure::wrong_certificate: return "522 The data connection came with another client certificate.";
+    case DataFailure::client_broken: return "426 The data connection broke off, transfer aborted.";
+    case DataFailure::server_unreachable: return "425 No data connection with the FTP server behind this gateway.";
+    case DataFailure::server_broken: return "426 The FTP server behind this gateway broke off the transfer.";
+    case DataFailure::stalled: return "426 The transfer stalled and was aborted.";
+    }
+    return "451 Transfer aborted.";
+}
+
+} // namespace
+
+// ---- PASV, EPSV, PORT, EPRT
+
+void ControlChannel::execute_pasv()
+{
+    if (only_epsv_)
+        return reply("503 EPSV ALL was given: only EPSV from here on.");
+    if (!client_.address.is_ipv4())
+        return reply("425 PASV has no room for IPv6: please use EPSV.");
+    Command command;
+    command.verb = Verb::pasv;
+    prepare_data(command, {});
+}
+
+void ControlChannel::execute_epsv(const Command& command)
+{
+    const std::string_view argument = command.argument;
+    if (equals_ignoring_case(argument, "ALL")) {
+        only_epsv_ = true;
+        return reply("200 Only EPSV from here on.");
+    }
+    const std::string_view own_family = client_.address.is_ipv4() ? "1" : "2";
+    if (command.has_argument && argument != own_family) {
+        const bool is_number = !argument.empty() && std::ranges::all_of(argument, [](char c) { return c >= '0' && c <= '9'; });
+        if (!is_number)
+            return reply("501 EPSV takes a protocol number or ALL.");
+        return reply("522 Network protocol not supported, use (" + std::string(own_family) + ").");
+    }
+    prepare_data(command, {});
+}
+
+bool ControlChannel::is_client_address(const Endpoint& target)
+{
+    // EPRT has no room for the interface of a link-local address: the client's own is meant.
+    const bool is_same = target.address.family() == client_.address.family() && target.address.bytes() == client_.address.bytes();
+    if (is_same && target.port >= kFirstUnprivilegedPort)
+        return true;
+    act(Note{"bounce-refused", "data connection to " + target.to_string() + " refused"});
+    reply("501 Data connections go to the client's own address and an unprivileged port only.");
+    return false;
+}
+
+void ControlChannel::execute_port(const Command& command)
+{
+    if (only_epsv_)
+        return reply("503 EPSV ALL was given: only EPSV from here on.");
+    const auto target = parse_port_argument(command.argument);
+    if (!target)
+        return reply("501 PORT takes h1,h2,h3,h4,p1,p2.");
+    if (is_client_address(*target))
+        prepare_data(command, Endpoint{client_.address, target->port});
+}
+
+void ControlChannel::execute_eprt(const Command& command)
+{
+    if (only_epsv_)
+        return reply("503 EPSV ALL was given: only EPSV from here on.");
+    const auto target = parse_eprt_argument(command.argument);
+    if (!target && target.error() == EprtProblem::malformed)
+        return reply("501 EPRT takes |protocol|address|port|.");
+    if (!target || target->address.family() != client_.address.family())
+        return reply(std::string("522 Network protocol not supported, use (") + (client_.address.is_ipv4() ? "1" : "2") + ").");
+    if (is_client_address(*target))
+        prepare_data(command, Endpoint{client_.address, target->port});
+}
+
+// The raw ftpd is asked first, so that its refusal reaches the client in place of a port where nothing will ever come.
+void ControlChannel::prepare_data(const Command& command, std::optional<Endpoint> active_target)
+{
+    forget_data();
+    setup_ = Setup::preparing;
+    setup_command_ = command;
+    active_target_ = active_target;
+    ask_server_for_data();
+}
+
+void ControlChannel::ask_server_for_data()
+{
+    Command question;
+    switch (server_mode_) {
+    case ServerDataMode::active: return act(ListenForServer{});
+    case ServerDataMode::pasv: question.name = "PASV"; break;
+    default: question.name = "EPSV"; break;
+    }
+    forward(question, Pending::data_setup);
+}
+
+// The raw ftpd owes nothing; the shell has been asked for a port.
+bool ControlChannel::awaits_shell() const { return !has_ended_ && setup_ == Setup::preparing && pending_ == Pending::nothing; }
+
+void ControlChannel::on_server_listener(const Endpoint& shown_to_server)
+{
+    if (!awaits_shell())
+        return;
+    Command command;
+    command.name = server_is_ipv4_ ? "PORT" : "EPRT";
+    command.has_argument = true;
+    command.argument = server_is_ipv4_ ? port_argument(shown_to_server) : eprt_argument(shown_to_server);
+    forward(command, Pending::data_setup);
+}
+
+void ControlChannel::on_data_setup_final(int code)
+{
+    const std::string text = std::exchange(collected_, {});
+    if (is_positive(code)) {
+        if (server_mode_ == ServerDataMode::active)
+            return on_server_side_ready();
+        const auto port = code == 227 ? port_of_pasv_reply(text) : port_of_epsv_reply(text);
+        if (port && *port >= kFirstUnprivilegedPort) {
+            act(DialServer{*port});
+            return on_server_side_ready();
+        }
+        act(Note{"bad-passive-reply", "raw ftpd gave no usable data port: " + text.substr(0, 80)});
+        return on_data_setup_failed("The FTP server behind this gateway gave no data port.");
+    }
+    const bool is_about_mode = code >= 500 && code != 530 && code != 532 && code != 550;
+    if (is_about_mode && policy_.server_data_mode == ServerDataMode::automatic && server_mode_ != ServerDataMode::active)
+        return ask_server_next_mode();
+    if (policy_.server_data_mode == ServerDataMode::automatic)
+        server_mode_ = ServerDataMode::epsv; // nothing worked: next time from the beginning
+    forget_data();
+    send(text);
+}
+
+void ControlChannel::ask_server_next_mode()
+{
+    const bool can_try_pasv = server_mode_ == ServerDataMode::epsv && server_is_ipv4_;
+    server_mode_ = can_try_pasv ? ServerDataMode::pasv : ServerDataMode::active;
+    ask_server_for_data();
+}
+
+void ControlChannel::on_server_side_ready()
+{
+    if (setup_command_.verb == Verb::pasv || setup_command_.verb == Verb::epsv)
+        return act(OpenPassive{});
+    act(UseActive{*active_target_});
+    setup_ = Setup::ready;
+    reply(setup_command_.verb == Verb::port ? "200 PORT command successful." : "200 EPRT command successful.");
+}
+
+void ControlChannel::on_passive_opened(const Endpoint& shown_to_client)
+{
+    if (!awaits_shell())
+        return;
+    setup_ = Setup::ready;
+    if (setup_command_.verb == Verb::pasv)
+        reply("227 Entering Passive Mode (" + port_argument(shown_to_client) + ").");
+    else
+        reply("229 Entering Extended Passive Mode (|||" + std::to_string(shown_to_client.port) + "|)");
+    run_queue();
+}
+
+void ControlChannel::on_data_setup_failed(std::string_view why)
+{
+    if (!awaits_shell())
+        return;
+    forget_data();
+    reply("425 " + std::string(why));
+    run_queue();
+}
+
+void ControlChannel::forget_data()
+{
+    if (setup_ != Setup::none)
+        act(CloseData{});
+    setup_ = Setup::none;
+    active_target_.reset();
+}
+
+// ---- transfers
+
+void ControlChannel::execute_transfer(Command command)
+{
+    if (setup_ != Setup::ready)
+        return reply("425 Please use EPSV, PASV, EPRT or PORT first.");
+    const bool was_secured = is_secure_ || was_cleared_;
+    if (was_secured && policy_.data_security_required && !is_data_protected_) {
+        forget_data();
+        act(Note{"clear-data-refused", command.name + " without PROT P refused"});
+        return reply("521 PROT P is required for data connections here.");
+    }
+    forward(command, Pending::transfer);
+    setup_ = Setup::none;
+    transferred_bytes_ = 0;
+    Transfer transfer;
+    transfer.direction = direction_of(command.verb);
+    transfer.is_protected = was_secured && is_data_protected_;
+    transfer.command = std::move(command);
+    transfer_ = std::move(transfer);
+    // A client that listens is dialled only when the raw ftpd has agreed; one that dials may begin its handshake now.
+    if (!active_target_)
+        start_transfer();
+    const bool abor_is_waiting = std::ranges::any_of(queue_, [](const Waited& w) { return w && w->verb == Verb::abor; });
+    if (abor_is_waiting)
+        abort_transfer(); // it was sent before this could begin
+}
+
+void ControlChannel::start_transfer()
+{
+    if (transfer_->has_started || transfer_->failure || transfer_->verdict_given)
+        return;
+    transfer_->has_started = true;
+    active_target_.reset();
+    act(StartTransfer{transfer_->direction, transfer_->is_protected});
+}
+
+void ControlChannel::on_transfer_line(const ReplyLine& line)
+{
+    if (transfer_->final_code)
+        return on_unexpected(line);
+    // Held until it is whole: nothing of the gateway's own may land in the middle of it.
+    collected_ += line.text + "\r\n";
+    if (!line.is_last)
+        return;
+    std::string text = std::exchange(collected_, {});
+    if (is_preliminary(line.code)) {
+        transfer_->preliminary_seen = true;
+        if (!transfer_->verdict_given) {
+            send(text);
+            start_transfer();
+        }
+        return;
+    }
+    transfer_->final_text = std::move(text);
+    transfer_->final_code = line.code;
+    if (is_positive(line.code))
+        start_transfer();
+    settle_transfer();
+}
+
+// One place decides what a transfer's final reply is, whatever order its parts came in.
+void ControlChannel::settle_transfer()
+{
+    Transfer& transfer = *transfer_;
+    if (transfer.verdict_given) {
+        if (transfer.final_code)
+            finish_transfer(false);
+        return;
+    }
+    if (transfer.failure) {
+        const bool is_servers_fault = *transfer.failure == DataFailure::server_broken;
+        if (is_servers_fault && !transfer.final_code)
+            return; // its own words, if they come, say more
+        if (is_servers_fault && is_negative(*transfer.final_code)) {
+            send(transfer.final_text);
+            return finish_transfer(false);
+        }
+        return give_verdict(verdict_of(*transfer.failure));
+    }
+    if (!transfer.final_code)
+        return;
+    if (!is_positive(*transfer.final_code)) {
+        act(AbortData{});
+        send(transfer.final_text);
+        return finish_transfer(false);
+    }
+    if (transfer.direction == Direction::upload) {
+        if (transfer.data_is_over) {
+            send(transfer.final_text);
+            return finish_transfer(true);
+        }
+        // It cannot have stored what it was not yet given.
+        act(AbortData{});
+        return give_verdict("426 The FTP server behind this gateway ended the transfer before the data did.");
+    }
+    if (transfer.data_is_over && !std::exchange(transfer.finishing, true))
+        act(FinishDownload{});
+}
+
+void ControlChannel::give_verdict(std::string_view line)
+{
+    transfer_->verdict_given = true;
+    reply(line);
+    if (transfer_->final_code)
+        finish_transfer(false);
+}
+
+void ControlChannel::finish_transfer(bool is_complete)
+{
+    const Transfer transfer = std::move(*transfer_);
+    transfer_.reset();
+    pending_ = Pending::nothing;
+    active_target_.reset();
+    act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_ascii_, is_complete});
+    if (transfer.final_code == 421)
+        end(EndReason::server_closed, transfer.verdict_given ? "421 The FTP server behind this gateway closed the connection." : "");
+}
+
+void ControlChannel::abort_transfer()
+{
+    abor_was_done_ = true;
+    if (transfer_->verdict_given)
+        return;
+    act(AbortData{});
+    give_verdict("426 Transfer aborted.");
+}
+
+// Before the 150 and after the verdict a client that pipelines would take it for the transfer's own reply.
+bool ControlChannel::is_status_due() const { return transfer_->preliminary_seen && !transfer_->verdict_given; }
+
+void ControlChannel::execute_status_now()
+{
+    const std::string_view verb = transfer_->command.name;
+    reply("211-Transfer in progress");
+    reply(" " + std::string(verb) + ": " + std::to_string(transferred_bytes_) + " bytes so far");
+    reply("211 End");
+}
+
+void ControlChannel::on_transfer_data_over()
+{
+    if (has_ended_ || !transfer_ || transfer_->verdict_given)
+        return;
+    transfer_->data_is_over = true;
+    settle_transfer();
+    run_queue();
+}
+
+void ControlChannel::on_transfer_delivered()
+{
+    if (has_ended_ || !transfer_ || transfer_->verdict_given || !transfer_->finishing)
+        return;
+    send(transfer_->final_text);
+    finish_transfer(true);
+    run_queue();
+}
+
+void ControlChannel::on_transfer_failed(DataFailure failure)
+{
+    if (has_ended_ || !transfer_ || transfer_->verdict_given || transfer_->failure)
+        return;
+    transfer_->failure = failure;
+    act(AbortData{});
+    settle_transfer();
+    run_queue();
+}
+
+} // namespace safetp::ftp

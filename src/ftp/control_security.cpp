@@ -1,0 +1,159 @@
+// The security extensions towards the client (RFC 2228, RFC 4217), and what may be said before they are in force.
+#include "ftp/control_channel.h"
+
+#include "ftp/text.h"
+
+#include <array>
+#include <charconv>
+
+namespace safetp::ftp {
+
+namespace {
+
+bool is_known_mechanism(std::string_view argument)
+{
+    constexpr std::array<std::string_view, 4> kMechanisms{"TLS", "TLS-C", "TLS-P", "SSL"};
+    return contains(kMechanisms, upper_case(argument));
+}
+
+// Verbs that carry nothing secret and change nothing: a client may feel its way before AUTH.
+bool is_harmless_before_tls(Verb verb)
+{
+    switch (verb) {
+    case Verb::auth:
+    case Verb::pbsz:
+    case Verb::prot:
+    case Verb::ccc:
+    case Verb::adat:
+    case Verb::protected_command:
+    case Verb::feat:
+    case Verb::host:
+    case Verb::noop:
+    case Verb::quit:
+    case Verb::rein:
+    case Verb::abor:
+    case Verb::clear_safe:
+    case Verb::http: return true;
+    default: return false;
+    }
+}
+
+bool is_login(Verb verb) { return verb == Verb::user || verb == Verb::pass || verb == Verb::acct; }
+
+} // namespace
+
+bool ControlChannel::is_allowed_now(const Command& command)
+{
+    if (is_secure_ || policy_.security == Security::optional || is_harmless_before_tls(command.verb))
+        return true;
+    if (was_cleared_ && !is_login(command.verb))
+        return true;
+    if (policy_.security == Security::required_except_anonymous && !was_cleared_) {
+        const std::string name = upper_case(command.argument);
+        if (command.verb == Verb::user ? name == "ANONYMOUS" || name == "FTP" : user_is_anonymous_)
+            return true;
+    }
+    if (command.verb == Verb::user)
+        user_is_anonymous_ = false; // the password that follows is not for the anonymous login
+    reply("530 TLS is required here: please use AUTH TLS before USER.");
+    if (is_login(command.verb))
+        act(Note{"clear-login-refused", command.name + " without TLS refused"});
+    count_bad_command();
+    return false;
+}
+
+bool ControlChannel::accepts_auth(const Command& command) const
+{
+    return !is_secure_ && !was_cleared_ && is_known_mechanism(command.argument);
+}
+
+void ControlChannel::execute_security(const Command& command)
+{
+    switch (command.verb) {
+    case Verb::auth: return execute_auth(command);
+    case Verb::pbsz: return execute_pbsz(command);
+    case Verb::prot: return execute_prot(command);
+    case Verb::ccc: return execute_ccc();
+    case Verb::adat: return reply("503 AUTH TLS needs no ADAT.");
+    default: return reply("533 Only TLS protects commands here.");
+    }
+}
+
+void ControlChannel::execute_auth(const Command& command)
+{
+    if (command.argument.empty())
+        return reply("501 AUTH takes a mechanism: TLS.");
+    if (!is_known_mechanism(command.argument))
+        return reply("504 Only AUTH TLS is supported.");
+    if (!accepts_auth(command))
+        return reply("503 TLS was negotiated already.");
+    reply("234 Ready for TLS.");
+    const std::string mechanism = upper_case(command.argument);
+    is_data_protected_ = mechanism == "SSL" || mechanism == "TLS-P"; // the old drafts' names that imply PROT P
+    act(StartTls{});
+    tls_is_starting_ = true;
+}
+
+void ControlChannel::on_tls_started(std::string server_name)
+{
+    if (has_ended_ || !tls_is_starting_)
+        return;
+    tls_is_starting_ = false;
+    auth_is_waiting_ = false;
+    is_secure_ = true;
+    server_name_ = std::move(server_name);
+    run_queue(); // a drain may have waited for this
+}
+
+void ControlChannel::on_tls_failed() { end(EndReason::tls_failed); }
+
+void ControlChannel::on_plaintext_after_auth() { end(EndReason::starttls_injection); }
+
+void ControlChannel::execute_pbsz(const Command& command)
+{
+    if (!is_secure_)
+        return reply("503 PBSZ comes after AUTH.");
+    std::uint32_t size = 0;
+    const char* const end_of_text = command.argument.data() + command.argument.size();
+    const auto [end_of_number, error] = std::from_chars(command.argument.data(), end_of_text, size);
+    if (error != std::errc{} || end_of_number != end_of_text)
+        return reply("501 PBSZ takes a number.");
+    pbsz_given_ = true;
+    reply("200 PBSZ=0");
+}
+
+void ControlChannel::execute_prot(const Command& command)
+{
+    if (!is_secure_ || !pbsz_given_)
+        return reply(is_secure_ ? "503 PROT comes after PBSZ." : "503 PROT comes after AUTH and PBSZ.");
+    const std::string level = upper_case(command.argument);
+    if (level == "P") {
+        is_data_protected_ = true;
+        return reply("200 Data connections are private.");
+    }
+    if (level == "C") {
+        if (policy_.data_security_required)
+            return reply("534 PROT P is required here.");
+        is_data_protected_ = false;
+        return reply("200 Data connections are clear.");
+    }
+    if (level == "S" || level == "E")
+        return reply("536 TLS knows only the levels C and P.");
+    reply(level.empty() ? "501 PROT takes a level: P." : "504 Unknown protection level.");
+}
+
+void ControlChannel::execute_ccc()
+{
+    if (!is_secure_)
+        return reply("533 The control connection is clear already.");
+    if (!policy_.allow_ccc)
+        return reply("534 CCC is not allowed here.");
+    if (!is_logged_in())
+        return reply("503 CCC comes after login.");
+    reply("200 The control connection is clear from here on.");
+    is_secure_ = false;
+    was_cleared_ = true;
+    act(EndTls{});
+}
+
+} // namespace safetp::ftp

@@ -1,0 +1,61 @@
+#include "net/channel.h"
+
+#include <fcntl.h>
+#include <utility>
+
+namespace safetp::net {
+
+namespace {
+
+UniqueFd made_non_blocking(UniqueFd fd)
+{
+    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+    return fd;
+}
+
+} // namespace
+
+Channel::Channel(const Executor& executor, UniqueFd fd)
+    : stream_(made_non_blocking(std::move(fd)))
+    , waiter_(executor, stream_.fd())
+{
+}
+
+Channel::~Channel()
+{
+    if (waiter_.is_open())
+        waiter_.release();
+}
+
+Task<bool> Channel::wait(tls::IoStep::Kind want)
+{
+    if (!is_open())
+        co_return false;
+    const auto direction = want == tls::IoStep::Kind::want_write ? Descriptor::wait_write : Descriptor::wait_read;
+    const auto result = co_await waiter_.async_wait(direction, kAsTuple);
+    co_return !std::get<0>(result) && is_open();
+}
+
+void Channel::cancel_waits()
+{
+    if (is_open())
+        waiter_.cancel();
+}
+
+void Channel::close()
+{
+    if (!is_open())
+        return;
+    waiter_.release(); // cancels the waits and leaves epoll before the descriptor's number can be used anew
+    stream_.close();
+}
+
+void Channel::reset()
+{
+    if (!is_open())
+        return;
+    waiter_.release();
+    stream_.reset();
+}
+
+} // namespace safetp::net

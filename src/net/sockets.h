@@ -1,0 +1,40 @@
+// Opening TCP connections: listen in a port range, accept, connect.
+#pragma once
+
+#include "base/ip_address.h"
+#include "base/unique_fd.h"
+#include "net/channel.h"
+
+#include <optional>
+
+namespace safetp::net {
+
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0; ///< included; 0 to 0: the kernel chooses
+};
+
+/// A non-blocking listener on `address`. Ports are tried in random order (a predictable port could be taken by a stranger);
+/// none outside the range is ever used: no_free_port.
+Result<UniqueFd> listen_in_range(const IpAddress& address, PortRange range);
+
+struct Accepted {
+    UniqueFd fd; ///< -1: nothing is waiting
+    Endpoint peer;
+};
+/// Non-blocking. Connections that died in the queue are passed over; EMFILE and the like are errors.
+Result<Accepted> try_accept(int listener);
+
+/// A connection to `target`, from `source` where one is given. Its time limit is the caller's: it closes `attempt`'s channel.
+/// The channel is put into `place` before the first wait, so that the caller can.
+Task<Result<void>> connect(std::optional<Channel>& place, Executor executor, Endpoint target, std::optional<IpAddress> source);
+
+/// TCP keepalive (tcp(7)): first probe after `idle_seconds`, then every quarter of it, four times.
+void enable_keepalive(int fd, int idle_seconds);
+void disable_nagle(int fd);
+/// Urgent data stays in its place in the stream, as telnet's Synch needs it (RFC 959 section 3.1.3, RFC 1123 section 4.1.2.12).
+void keep_urgent_data_inline(int fd);
+/// Bytes written that the peer's kernel has not acknowledged, FIN included (SIOCOUTQ).
+std::size_t unacknowledged_bytes(int fd);
+
+} // namespace safetp::net

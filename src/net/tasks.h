@@ -1,0 +1,44 @@
+// Starting coroutines, and waiting for those that were started.
+#pragma once
+
+#include "net/asio.h"
+
+#include <string_view>
+
+namespace safetp::net {
+
+/// Something that one coroutine waits for and others announce. An announcement is kept until somebody has waited for it.
+class Event {
+public:
+    explicit Event(const Executor& executor) : timer_(executor, Clock::time_point::max()) {}
+
+    void notify()
+    {
+        is_set_ = true;
+        timer_.cancel();
+    }
+    Task<> wait(); ///< one waiter at a time
+
+private:
+    Timer timer_;
+    bool is_set_ = false;
+};
+
+/// The coroutines that borrow from one frame: that frame must not end before `all_done`.
+class TaskGroup {
+public:
+    explicit TaskGroup(const Executor& executor) : executor_(executor), changed_(executor) {}
+    TaskGroup(const TaskGroup&) = delete;
+
+    /// `name` must be a literal. An exception that escapes the task is logged; it never leaves the event loop.
+    void spawn(std::string_view name, Task<> task);
+    Task<> all_done();
+    unsigned running() const { return running_; }
+
+private:
+    Executor executor_;
+    Event changed_;
+    unsigned running_ = 0;
+};
+
+} // namespace safetp::net

@@ -1,0 +1,461 @@
+#include "proxy/data_channel.h"
+
+#include "base/log.h"
+
+#include <asio/post.hpp>
+#include <cstring>
+#include <span>
+
+namespace safetp::proxy {
+
+using ftp::DataFailure;
+using Kind = tls::IoStep::Kind;
+
+/// One pair of data connections from preparation to end.
+struct DataChannel::Attempt {
+    explicit Attempt(const net::Executor& on) : executor(on), started(on), finish(on), pause(on) {}
+
+    void expect_within(std::chrono::seconds time, DataFailure failure)
+    {
+        deadline = net::Clock::now() + time;
+        expiry = failure;
+    }
+
+    net::Executor executor;
+    std::optional<Endpoint> server_target;        ///< the raw ftpd listens there, or
+    std::optional<net::Channel> server_listener;  ///< it comes to us
+    std::optional<Endpoint> client_target;
+    std::optional<net::Channel> client_listener;
+    std::optional<net::Channel> server;
+    std::optional<net::Channel> client;
+
+    ftp::Direction direction = ftp::Direction::download;
+    bool is_protected = false;
+    bool is_started = false;
+    bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
+    net::Event started;
+    net::Event finish;
+    net::Timer pause;
+    std::optional<net::Clock::time_point> deadline;
+    DataFailure expiry = DataFailure::client_not_connected;
+};
+
+DataChannel::DataChannel(
+    const Environment& environment, const Front& front, net::TaskGroup& tasks, std::uint64_t session, Handlers handlers)
+    : environment_(environment)
+    , front_(front)
+    , tasks_(tasks)
+    , session_(session)
+    , handlers_(std::move(handlers))
+{
+}
+
+DataChannel::~DataChannel() = default;
+
+void DataChannel::set_binding(const tls::SessionBinding& binding, std::string client_fingerprint)
+{
+    binding_ = binding;
+    client_fingerprint_ = std::move(client_fingerprint);
+}
+
+// ---- preparation
+
+DataChannel::Attempt& DataChannel::prepared()
+{
+    if (!prepared_)
+        prepared_ = std::make_unique<Attempt>(environment_.executor);
+    return *prepared_;
+}
+
+void DataChannel::dial_server(std::uint16_t port) { prepared().server_target = Endpoint{peers_.server.address, port}; }
+
+Result<Endpoint> DataChannel::listen_for_server()
+{
+    auto fd = net::listen_in_range(peers_.server_side, {});
+    if (!fd)
+        return std::unexpected(fd.error());
+    const auto endpoint = local_endpoint(fd->get());
+    prepared().server_listener.emplace(environment_.executor, std::move(*fd));
+    return endpoint;
+}
+
+Result<Endpoint> DataChannel::open_passive()
+{
+    const net::PortRange range{environment_.config.data.first_port, environment_.config.data.last_port};
+    auto fd = net::listen_in_range(peers_.client_side, range);
+    if (!fd) {
+        prepared_.reset();
+        return std::unexpected(fd.error());
+    }
+    const auto endpoint = local_endpoint(fd->get());
+    prepared().client_listener.emplace(environment_.executor, std::move(*fd));
+    launch();
+    return endpoint;
+}
+
+void DataChannel::use_active(const Endpoint& client)
+{
+    prepared().client_target = client;
+    launch();
+}
+
+void DataChannel::launch()
+{
+    abandon(false);
+    current_ = prepared_.get();
+    tasks_.spawn("data connection", run(std::move(prepared_)));
+}
+
+void DataChannel::start(ftp::Direction direction, bool is_protected)
+{
+    bytes_ = 0;
+    started_at_ = net::Clock::now();
+    if (!current_)
+        return;
+    current_->direction = direction;
+    current_->is_protected = is_protected;
+    current_->is_started = true;
+    current_->expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
+    current_->started.notify();
+}
+
+void DataChannel::finish_download()
+{
+    if (current_)
+        current_->finish.notify();
+}
+
+void DataChannel::abort() { abandon(true); }
+
+void DataChannel::close()
+{
+    prepared_.reset();
+    abandon(false);
+}
+
+void DataChannel::abandon(bool with_reset)
+{
+    if (!current_)
+        return;
+    Attempt& attempt = *std::exchange(current_, nullptr);
+    attempt.is_abandoned = true;
+    for (auto* channel : {&attempt.client, &attempt.server}) {
+        if (*channel && with_reset)
+            (*channel)->reset();
+        if (*channel)
+            (*channel)->close();
+    }
+    for (auto* listener : {&attempt.client_listener, &attempt.server_listener}) {
+        if (*listener)
+            (*listener)->close();
+    }
+    attempt.started.notify();
+    attempt.finish.notify();
+    attempt.pause.cancel();
+}
+
+std::optional<net::Clock::time_point> DataChannel::deadline() const
+{
+    return current_ && current_->is_started ? current_->deadline : std::nullopt;
+}
+
+void DataChannel::on_expiry()
+{
+    if (current_)
+        handlers_.failed(current_->expiry);
+}
+
+// ---- one attempt
+
+net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
+{
+    const Outcome failure = co_await carry_out(*attempt);
+    if (!attempt->is_started && !attempt->is_abandoned)
+        co_await attempt->started.wait(); // a failure is told when there is a transfer that it can fail
+    if (attempt->is_abandoned)
+        co_return;
+    if (failure) {
+        handlers_.failed(*failure);
+        co_return;
+    }
+    current_ = nullptr;
+    if (attempt->direction == ftp::Direction::download)
+        handlers_.delivered();
+}
+
+net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
+{
+    if (attempt.server_target) {
+        const auto connected = co_await net::connect(attempt.server, attempt.executor, *attempt.server_target, std::nullopt);
+        if (!connected)
+            co_return DataFailure::server_unreachable;
+    }
+    const Outcome unreached = co_await reach_client(attempt);
+    if (unreached || attempt.is_abandoned)
+        co_return unreached;
+    if (attempt.server_listener) {
+        const Outcome absent = co_await accept_server(attempt);
+        if (absent || attempt.is_abandoned)
+            co_return absent;
+    }
+    if (attempt.direction == ftp::Direction::download)
+        co_return co_await download(attempt);
+    co_return co_await upload(attempt);
+}
+
+// Where any address may come, only the TLS session tells the client from a stranger: one that cannot show it is sent away and
+// the door stays open. Elsewhere the first connection from the client's address decides.
+net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
+{
+    for (;;) {
+        if (attempt.client_listener) {
+            const Outcome failure = co_await accept_client(attempt);
+            if (failure || attempt.is_abandoned)
+                co_return failure;
+        }
+        if (!attempt.is_started)
+            co_await attempt.started.wait();
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
+        if (attempt.client_target) {
+            attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_unreachable);
+            const auto connected
+                = co_await net::connect(attempt.client, attempt.executor, *attempt.client_target, peers_.client_side);
+            if (!connected)
+                co_return DataFailure::client_unreachable;
+        }
+        Outcome failure;
+        if (attempt.is_protected)
+            failure = co_await secure_client(attempt);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
+        const bool may_be_stranger = environment_.config.data.peer == config::DataPeer::any && attempt.client_listener;
+        if (failure && may_be_stranger) {
+            attempt.client.reset();
+            continue;
+        }
+        attempt.client_listener.reset();
+        co_return failure;
+    }
+}
+
+bool DataChannel::is_from_client(const IpAddress& address) const
+{
+    switch (environment_.config.data.peer) {
+    case config::DataPeer::same_address: return address == peers_.client.address;
+    case config::DataPeer::same_network: return Network{peers_.client.address, address.is_ipv4() ? 24u : 64u}.contains(address);
+    case config::DataPeer::any: return true;
+    }
+    return false;
+}
+
+net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
+{
+    for (;;) {
+        auto accepted = net::try_accept(attempt.client_listener->fd());
+        if (!accepted)
+            co_return DataFailure::client_not_connected;
+        if (!accepted->fd) {
+            co_await attempt.client_listener->wait(Kind::want_read);
+            if (attempt.is_abandoned)
+                co_return std::nullopt;
+            continue;
+        }
+        if (is_from_client(accepted->peer.address)) {
+            attempt.client.emplace(attempt.executor, std::move(accepted->fd));
+            co_return std::nullopt;
+        }
+        log::Event(log::Level::warning, session_, "data-stranger", "data connection from a stranger refused")
+            .with("stranger", accepted->peer.address);
+    }
+}
+
+net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
+{
+    attempt.expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
+    tls::Stream& stream = attempt.client->stream();
+    if (!stream.start_tls(front_.tls, tls::Purpose::data, binding_))
+        co_return DataFailure::handshake_failed;
+    for (;;) {
+        const auto step = stream.try_handshake();
+        if (step.kind == Kind::done)
+            break;
+        if (step.kind != Kind::want_read && step.kind != Kind::want_write) {
+            log::Event(log::Level::notice, session_, "data-tls-failed", "data connection: " + describe(step.error));
+            co_return DataFailure::handshake_failed;
+        }
+        co_await attempt.client->wait(step.kind);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
+    }
+    has_resumed_ = has_resumed_ || stream.handshake_info().is_bound;
+    co_return judge_handshake(stream.handshake_info());
+}
+
+DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info) const
+{
+    if (front_.listener.session_reuse == config::SessionReuse::require && !info.is_bound) {
+        log::Event(log::Level::notice, session_, "data-not-resumed",
+            "data connection did not resume the control connection's TLS session, which session_reuse = \"require\" asks for");
+        return DataFailure::not_resumed;
+    }
+    if (info.client_fingerprint != client_fingerprint_) {
+        log::Event(log::Level::warning, session_, "data-other-certificate", "data connection came with another client certificate");
+        return DataFailure::wrong_certificate;
+    }
+    return std::nullopt;
+}
+
+net::Task<DataChannel::Outcome> DataChannel::accept_server(Attempt& attempt)
+{
+    attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::server_unreachable);
+    for (;;) {
+        auto accepted = net::try_accept(attempt.server_listener->fd());
+        if (!accepted)
+            co_return DataFailure::server_unreachable;
+        if (!accepted->fd) {
+            co_await attempt.server_listener->wait(Kind::want_read);
+            if (attempt.is_abandoned)
+                co_return std::nullopt;
+            continue;
+        }
+        if (accepted->peer.address != peers_.server.address)
+            continue;
+        attempt.server.emplace(attempt.executor, std::move(accepted->fd));
+        attempt.server_listener.reset();
+        co_return std::nullopt;
+    }
+}
+
+// ---- moving the bytes
+
+net::Task<DataChannel::Outcome> DataChannel::pump(
+    Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure)
+{
+    constexpr std::uint64_t kFairShare = 1u << 20; // bytes before the other sessions get their turn
+    BufferPool::Lease buffer = environment_.buffers.take();
+    const auto stall = environment_.config.timeouts.data_stall;
+    std::uint64_t share = 0;
+    for (;;) {
+        attempt.expect_within(stall, DataFailure::stalled);
+        const auto read = from.stream().try_read(*buffer);
+        if (read.kind == Kind::eof)
+            co_return std::nullopt;
+        if (read.kind == Kind::failed)
+            co_return read_failure;
+        if (read.kind != Kind::done) {
+            co_await from.wait(read.kind);
+            if (attempt.is_abandoned)
+                co_return std::nullopt;
+            continue;
+        }
+        auto rest = std::span<const std::byte>(*buffer).first(read.bytes);
+        while (!rest.empty()) {
+            const auto written = to.stream().try_write(rest);
+            if (written.kind == Kind::failed || written.kind == Kind::eof)
+                co_return write_failure;
+            if (written.kind == Kind::done) {
+                rest = rest.subspan(written.bytes);
+                bytes_ += written.bytes;
+                attempt.expect_within(stall, DataFailure::stalled);
+                continue;
+            }
+            co_await to.wait(written.kind);
+            if (attempt.is_abandoned)
+                co_return std::nullopt;
+        }
+        share += read.bytes;
+        if (share >= kFairShare) {
+            share = 0;
+            co_await asio::post(attempt.executor, net::kAsTuple);
+            if (attempt.is_abandoned)
+                co_return std::nullopt;
+        }
+    }
+}
+
+net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
+{
+    const Outcome failure
+        = co_await pump(attempt, *attempt.server, *attempt.client, DataFailure::server_broken, DataFailure::client_broken);
+    if (failure || attempt.is_abandoned)
+        co_return failure;
+    attempt.server->close();
+    attempt.deadline.reset(); // the raw ftpd's word is waited for on the control connection, under its own time limit
+    handlers_.data_over();
+    if (!attempt.is_abandoned)
+        co_await attempt.finish.wait();
+    if (attempt.is_abandoned)
+        co_return std::nullopt;
+    attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
+    const bool has_arrived = net::unacknowledged_bytes(attempt.client->fd()) == 0;
+    co_await send_close_notify(attempt);
+    if (attempt.is_abandoned)
+        co_return std::nullopt;
+    attempt.client->stream().shutdown_write();
+    Outcome undelivered;
+    if (!has_arrived)
+        undelivered = co_await wait_until_delivered(attempt);
+    if (!undelivered && !attempt.is_abandoned)
+        attempt.client->close();
+    co_return undelivered;
+}
+
+net::Task<> DataChannel::send_close_notify(Attempt& attempt)
+{
+    for (;;) {
+        const auto step = attempt.client->stream().try_close_notify();
+        if (step.kind != Kind::want_read && step.kind != Kind::want_write)
+            co_return;
+        co_await attempt.client->wait(step.kind);
+        if (attempt.is_abandoned)
+            co_return;
+    }
+}
+
+// The final reply must not overtake the data: it is held until the client's kernel has acknowledged every byte.
+net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attempt)
+{
+    constexpr std::chrono::milliseconds kFirstPause{1};
+    constexpr std::chrono::milliseconds kLongestPause{50};
+    std::size_t before = 0;
+    for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
+        const std::size_t left = net::unacknowledged_bytes(attempt.client->fd());
+        if (left == 0)
+            break;
+        if (left != before)
+            attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
+        before = left;
+        attempt.pause.expires_after(pause);
+        co_await attempt.pause.async_wait(net::kAsTuple);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
+    }
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(attempt.client->fd(), SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0)
+        co_return DataFailure::client_broken;
+    co_return std::nullopt;
+}
+
+net::Task<DataChannel::Outcome> DataChannel::upload(Attempt& attempt)
+{
+    const Outcome failure
+        = co_await pump(attempt, *attempt.client, *attempt.server, DataFailure::client_broken, DataFailure::server_broken);
+    if (failure || attempt.is_abandoned)
+        co_return failure;
+    co_await send_close_notify(attempt);
+    if (attempt.is_abandoned)
+        co_return std::nullopt;
+    attempt.client->close();
+    attempt.server->stream().shutdown_write();
+    attempt.deadline.reset();
+    handlers_.data_over();
+    // Until the raw ftpd has confirmed, its connection stays: should it refuse after all, it is reset.
+    if (!attempt.is_abandoned)
+        co_await attempt.finish.wait();
+    co_return std::nullopt;
+}
+
+} // namespace safetp::proxy

@@ -1,0 +1,100 @@
+// The data connections of one session: at most one pair at a time, prepared by PASV, EPSV, PORT or EPRT, used by one transfer.
+// Ports come from the peers' text, addresses never: each side is reached at, and accepted from, its control connection's address.
+#pragma once
+
+#include "base/ip_address.h"
+#include "ftp/control_channel.h"
+#include "net/sockets.h"
+#include "net/tasks.h"
+#include "proxy/environment.h"
+#include "tls/stream.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace safetp::proxy {
+
+class DataChannel {
+public:
+    struct Handlers {
+        std::function<void()> data_over; ///< see ControlChannel::on_transfer_data_over
+        std::function<void()> delivered;
+        std::function<void(ftp::DataFailure)> failed;
+    };
+
+    /// The two control connections, as the kernel knows them.
+    struct Peers {
+        Endpoint client;
+        IpAddress client_side; ///< our address on the client's control connection
+        Endpoint server;
+        IpAddress server_side;
+    };
+
+    /// All of them must outlive this; `tasks` must be empty before it goes.
+    DataChannel(const Environment& environment, const Front& front, net::TaskGroup& tasks, std::uint64_t session, Handlers handlers);
+    ~DataChannel();
+
+    void set_peers(const Peers& peers) { peers_ = peers; }
+    /// The control connection's TLS session, which data connections may have to resume.
+    void set_binding(const tls::SessionBinding& binding, std::string client_fingerprint);
+
+    // Preparation: first the raw ftpd's side, then the client's, which sets it going.
+    void dial_server(std::uint16_t port);
+    Result<Endpoint> listen_for_server();
+    Result<Endpoint> open_passive(); ///< where the client may come
+    void use_active(const Endpoint& client);
+
+    void start(ftp::Direction direction, bool is_protected);
+    void finish_download(); ///< the raw ftpd has confirmed: close_notify may be sent
+    void abort();           ///< RST to both
+    void close();           ///< what is left of a finished or unused pair
+
+    std::optional<net::Clock::time_point> deadline() const; ///< when on_expiry is due
+    void on_expiry();
+
+    std::uint64_t bytes() const { return bytes_; } ///< payload of the current or last transfer
+    net::Clock::duration elapsed() const { return net::Clock::now() - started_at_; }
+    /// Whether a data connection has resumed the control session since this was last asked: then its ticket is used up.
+    bool take_resumed() { return std::exchange(has_resumed_, false); }
+
+private:
+    struct Attempt;
+    using Outcome = std::optional<ftp::DataFailure>; ///< nothing: went well, or was abandoned meanwhile
+
+    Attempt& prepared();
+    void launch();
+    void abandon(bool with_reset);
+    net::Task<> run(std::unique_ptr<Attempt> attempt);
+    net::Task<Outcome> carry_out(Attempt& attempt);
+    net::Task<Outcome> reach_client(Attempt& attempt);
+    net::Task<Outcome> accept_client(Attempt& attempt);
+    net::Task<Outcome> secure_client(Attempt& attempt);
+    net::Task<Outcome> accept_server(Attempt& attempt);
+    net::Task<Outcome> download(Attempt& attempt);
+    net::Task<Outcome> upload(Attempt& attempt);
+    net::Task<Outcome> pump(Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure);
+    net::Task<> send_close_notify(Attempt& attempt);
+    net::Task<Outcome> wait_until_delivered(Attempt& attempt);
+    Outcome judge_handshake(const tls::HandshakeInfo& info) const;
+    bool is_from_client(const IpAddress& address) const;
+
+    const Environment& environment_;
+    const Front& front_;
+    net::TaskGroup& tasks_;
+    const std::uint64_t session_;
+    Handlers handlers_;
+    Peers peers_;
+    tls::SessionBinding binding_{};
+    std::string client_fingerprint_;
+
+    std::unique_ptr<Attempt> prepared_;  ///< until launch()
+    Attempt* current_ = nullptr;         ///< owned by its coroutine, which outlives this pointer's use
+    std::uint64_t bytes_ = 0;
+    net::Clock::time_point started_at_{};
+    bool has_resumed_ = false;
+};
+
+} // namespace safetp::proxy

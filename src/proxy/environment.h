@@ -1,0 +1,40 @@
+// What a session may use of its worker. Everything here outlives every session.
+#pragma once
+
+#include "config/config.h"
+#include "ftp/control_channel.h"
+#include "net/asio.h"
+#include "proxy/buffer_pool.h"
+#include "proxy/xferlog.h"
+#include "tls/context.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace safetp::proxy {
+
+/// The host names of the configuration's [data] section with what they resolved to.
+using AnnouncedNames = std::vector<std::pair<std::string, std::vector<IpAddress>>>;
+
+struct Environment {
+    net::Executor executor;
+    const config::Config& config;
+    const AnnouncedNames& announced_names;
+    BufferPool& buffers;
+    Xferlog& xferlog;
+    /// Has the raw ftpd started by the supervisor: our end of its control connection.
+    std::function<net::Task<Result<UniqueFd>>()> start_server;
+};
+
+/// What the sessions of one listener share.
+struct Front {
+    const config::Listener& listener;
+    const tls::ServerContext& tls;
+    ftp::Policy policy;
+};
+
+ftp::Policy make_policy(const config::Config& config, const config::Listener& listener);
+
+} // namespace safetp::proxy

@@ -1,0 +1,522 @@
+#include "proxy/session.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <utility>
+
+namespace safetp::proxy {
+
+using Kind = tls::IoStep::Kind;
+using log::Level;
+
+namespace {
+
+constexpr std::size_t kMaxUnsentReplies = 64 * 1024; // beyond it the raw ftpd is not read: a slow client holds no memory
+
+// The started raw ftpd sits at the other end of a loopback socket; over TCP it is asked on the address the client has used.
+IpAddress server_address(const config::Server& server, const Endpoint& local)
+{
+    if (!server.command.empty())
+        return IpAddress::from_ipv4({127, 0, 0, 1});
+    return server.address.value_or(local.address);
+}
+
+void wipe(std::string& text)
+{
+    ::explicit_bzero(text.data(), text.size());
+    text.clear();
+}
+
+} // namespace
+
+Session::Session(const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer)
+    : environment_(environment)
+    , front_(front)
+    , number_(number)
+    , peer_(peer)
+    , local_(local_endpoint(client.get()).value_or(Endpoint{}))
+    , tasks_(environment.executor)
+    , client_(environment.executor, std::move(client))
+    , client_lines_(environment.config.limits.line_bytes)
+    , server_lines_(environment.config.limits.reply_line_bytes)
+    , to_client_(environment.executor)
+    , to_server_(environment.executor)
+    , dialogue_(front.policy, peer_, server_address(environment.config.server, local_))
+    , data_(environment, front, tasks_, number,
+          {.data_over = [this] { dialogue_.on_transfer_data_over(); drive(); },
+              .delivered = [this] { dialogue_.on_transfer_delivered(); drive(); },
+              .failed = [this](ftp::DataFailure failure) { dialogue_.on_transfer_failed(failure); drive(); }})
+    , binding_(tls::make_session_binding())
+    , client_may_speak_(environment.executor)
+    , timer_(environment.executor, Clock::time_point::max())
+{
+}
+
+Session::~Session() { wipe(to_server_.bytes); }
+
+// ---- the session's life
+
+net::Task<> Session::run()
+{
+    log::Event(Level::info, number_, "connect", "connect from " + peer_.to_string()).with("local", local_.to_string());
+    net::enable_keepalive(client_.fd(), static_cast<int>(environment_.config.timeouts.keepalive.count()));
+    net::disable_nagle(client_.fd());
+    net::keep_urgent_data_inline(client_.fd());
+    tasks_.spawn("time limits", watch_time());
+
+    if (front_.listener.implicit_tls)
+        co_await start_tls();
+    if (!is_ending_)
+        co_await reach_server();
+    if (!is_ending_) {
+        tasks_.spawn("client writer", write(client_, to_client_));
+        tasks_.spawn("server writer", write(*server_, to_server_));
+        tasks_.spawn("client reader", read_client());
+        co_await read_server();
+    }
+    co_await say_farewell();
+
+    is_closed_ = true;
+    timer_.cancel();
+    data_.close();
+    co_await tasks_.all_done();
+    log_end();
+}
+
+net::Task<> Session::reach_server()
+{
+    connect_deadline_ = Clock::now() + environment_.config.timeouts.server_connect;
+    const auto opened = co_await open_server_connection();
+    connect_deadline_.reset();
+    if (is_ending_)
+        co_return;
+    if (!opened) {
+        log::Event(Level::error, number_, "server-unreachable", "the raw ftpd cannot be reached: " + describe(opened.error()));
+        dialogue_.on_server_unreachable();
+        drive();
+        co_return;
+    }
+    net::enable_keepalive(server_->fd(), static_cast<int>(environment_.config.timeouts.keepalive.count()));
+    net::disable_nagle(server_->fd());
+    const auto server = peer_endpoint(server_->fd());
+    const auto server_side = local_endpoint(server_->fd());
+    if (!server || !server_side) {
+        dialogue_.on_server_unreachable();
+        drive();
+        co_return;
+    }
+    log::Event(Level::debug, number_, "server-connected", "connected to the raw ftpd").with("server", server->to_string())
+        .with("from", server_side->to_string());
+    data_.set_peers({.client = peer_, .client_side = local_.address, .server = *server, .server_side = server_side->address});
+    note_waiting();
+}
+
+net::Task<Result<void>> Session::open_server_connection()
+{
+    const config::Server& server = environment_.config.server;
+    if (server.command.empty()) {
+        const Endpoint target{server_address(server, local_), server.port};
+        co_return co_await net::connect(server_, environment_.executor, target, std::nullopt);
+    }
+    auto started = co_await environment_.start_server();
+    if (!started)
+        co_return std::unexpected(started.error());
+    server_.emplace(environment_.executor, std::move(*started));
+    co_return Result<void>();
+}
+
+// What is still to be said goes out, then close_notify and FIN, all within one short time limit.
+net::Task<> Session::say_farewell()
+{
+    farewell_deadline_ = Clock::now() + environment_.config.timeouts.data_close;
+    timer_.cancel();
+    if (server_)
+        server_->close();
+    const bool is_silent = end_reason_ == ftp::EndReason::tls_failed || end_reason_ == ftp::EndReason::connection_broken;
+    if (is_silent || !co_await flush_client()) {
+        client_.close();
+        co_return;
+    }
+    while (client_.is_open() && client_.stream().is_tls()) {
+        const auto step = client_.stream().try_close_notify();
+        if (step.kind != Kind::want_read && step.kind != Kind::want_write)
+            break;
+        co_await client_.wait(step.kind);
+    }
+    if (!client_.is_open())
+        co_return;
+    client_.stream().shutdown_write();
+    // Unread bytes at close would make the kernel send RST, which can take the farewell from the client's hands.
+    std::array<std::byte, 512> unread;
+    while (client_.is_open()) {
+        const auto step = client_.stream().try_read(unread);
+        if (step.kind == Kind::eof || step.kind == Kind::failed)
+            break;
+        if (step.kind != Kind::done)
+            co_await client_.wait(step.kind);
+    }
+    client_.close();
+}
+
+void Session::end(ftp::EndReason reason)
+{
+    is_ending_ = true;
+    end_reason_ = reason;
+    data_.close();
+    if (server_)
+        server_->cancel_waits();
+    client_.cancel_waits();
+    client_may_speak_.notify();
+    to_client_.filled.notify();
+    to_server_.filled.notify();
+    timer_.cancel();
+}
+
+void Session::drain()
+{
+    dialogue_.on_drain();
+    drive();
+}
+
+// ---- the dialogue's decisions
+
+void Session::drive()
+{
+    if (is_driving_)
+        return;
+    is_driving_ = true;
+    for (;;) {
+        ftp::Output output = dialogue_.take_output();
+        if (output.to_client.empty() && output.to_server.empty() && output.actions.empty())
+            break;
+        to_client_.bytes += output.to_client;
+        to_server_.bytes += output.to_server;
+        wipe(output.to_server);
+        if (!is_handshaking_)
+            try_flush(client_, to_client_);
+        if (server_)
+            try_flush(*server_, to_server_);
+        for (ftp::Action& action : output.actions)
+            perform(action);
+    }
+    is_driving_ = false;
+    note_waiting();
+    client_may_speak_.notify();
+}
+
+void Session::perform(ftp::Action& action)
+{
+    struct Visitor {
+        Session& session;
+        void operator()(const ftp::StartTls&) const { session.tls_is_to_start_ = true; }
+        void operator()(const ftp::EndTls&) const { session.tls_is_to_end_ = true; }
+        void operator()(const ftp::OpenPassive&) const { session.perform_open_passive(); }
+        void operator()(const ftp::UseActive& active) const
+        {
+            session.refresh_ticket();
+            session.data_.use_active(active.client);
+        }
+        void operator()(const ftp::DialServer& dial) const { session.data_.dial_server(dial.port); }
+        void operator()(const ftp::ListenForServer&) const { session.perform_listen_for_server(); }
+        void operator()(const ftp::StartTransfer& start) const { session.data_.start(start.direction, start.is_protected); }
+        void operator()(const ftp::FinishDownload&) const { session.data_.finish_download(); }
+        void operator()(const ftp::AbortData&) const { session.data_.abort(); }
+        void operator()(const ftp::CloseData&) const { session.data_.close(); }
+        void operator()(const ftp::LoggedIn& login) const
+        {
+            log::Event(Level::notice, session.number_, "login", "logged in").with("user", login.user)
+                .with("client", session.peer_.address).with("tls", session.tls_summary_);
+        }
+        void operator()(const ftp::LoginFailed& login) const
+        {
+            log::login_failure(session.number_, login.user, session.peer_.address);
+        }
+        void operator()(const ftp::TransferEnded& transfer) const { session.log_transfer(transfer); }
+        void operator()(const ftp::Note& note) const
+        {
+            log::Event(Level::warning, session.number_, note.event, note.text).with("client", session.peer_.address);
+        }
+        void operator()(const ftp::End& ending) const { session.end(ending.reason); }
+    };
+    std::visit(Visitor{*this}, action);
+}
+
+void Session::perform_open_passive()
+{
+    refresh_ticket();
+    const auto listener = data_.open_passive();
+    if (!listener) {
+        log::Event(Level::error, number_, "no-data-port", "no passive port: " + describe(listener.error()));
+        return dialogue_.on_data_setup_failed("No free port for a data connection, please try again later.");
+    }
+    dialogue_.on_passive_opened({announced_address(), listener->port});
+}
+
+void Session::perform_listen_for_server()
+{
+    const auto listener = data_.listen_for_server();
+    if (!listener)
+        return dialogue_.on_data_setup_failed("No port for the FTP server behind this gateway.");
+    dialogue_.on_server_listener(*listener);
+}
+
+// What a 227 reply shows: behind NAT another address than ours. 229 has no address, so it needs none of this.
+IpAddress Session::announced_address() const
+{
+    const config::Announce& announce = environment_.config.data.announce;
+    std::string_view wanted = announce.address;
+    for (const auto& [network, address] : announce.for_clients) {
+        if (network.contains(peer_.address)) {
+            wanted = address;
+            break;
+        }
+    }
+    if (wanted.empty())
+        return local_.address;
+    if (const auto address = IpAddress::parse(wanted))
+        return *address;
+    for (const auto& [name, addresses] : environment_.announced_names) {
+        const auto ipv4 = std::ranges::find_if(addresses, &IpAddress::is_ipv4);
+        if (name == wanted && ipv4 != addresses.end())
+            return *ipv4;
+    }
+    return local_.address;
+}
+
+// TLS 1.3 clients use a ticket once, and forget it after its lifetime: a fresh one goes out before the data connection that
+// will want it (RFC 8446 section C.4).
+void Session::refresh_ticket()
+{
+    const auto now = Clock::now();
+    const bool is_old = now - ticket_issued_ > environment_.config.tls.ticket_lifetime / 2;
+    if (!is_old && !data_.take_resumed())
+        return;
+    client_.stream().issue_ticket();
+    ticket_issued_ = now;
+}
+
+// ---- control connections
+
+net::Task<> Session::read_client()
+{
+    while (!is_ending_) {
+        if (std::exchange(tls_is_to_start_, false)) {
+            co_await start_tls();
+            continue;
+        }
+        if (std::exchange(tls_is_to_end_, false)) {
+            co_await end_tls();
+            continue;
+        }
+        if (!dialogue_.wants_client_lines()) {
+            co_await client_may_speak_.wait();
+            continue;
+        }
+        if (take_client_line())
+            continue;
+        const auto step = client_.stream().try_read(client_lines_.free_space());
+        if (step.kind == Kind::done) {
+            client_lines_.commit(step.bytes);
+            continue;
+        }
+        if (step.kind == Kind::eof || step.kind == Kind::failed) {
+            if (step.kind == Kind::failed)
+                log::Event(Level::info, number_, "client-broken", "control connection: " + describe(step.error));
+            dialogue_.on_client_end();
+            drive();
+            continue;
+        }
+        client_lines_.release_if_empty();
+        co_await client_.wait(step.kind);
+    }
+}
+
+bool Session::take_client_line()
+{
+    using LineKind = ftp::LineBuffer::Line::Kind;
+    const auto line = client_lines_.next();
+    if (line.kind == LineKind::none)
+        return false;
+    waiting_since_ = Clock::now();
+    if (line.kind == LineKind::too_long) {
+        dialogue_.on_client_line_too_long();
+    } else {
+        dialogue_.report_progress(data_.bytes());
+        dialogue_.on_client_line(line.text);
+    }
+    drive();
+    return true;
+}
+
+net::Task<> Session::read_server()
+{
+    using LineKind = ftp::LineBuffer::Line::Kind;
+    while (!is_ending_) {
+        const auto line = server_lines_.next();
+        if (line.kind != LineKind::none) {
+            waiting_since_ = Clock::now();
+            if (line.kind == LineKind::too_long)
+                dialogue_.on_server_line_too_long();
+            else
+                dialogue_.on_server_line(line.text);
+            drive();
+            continue;
+        }
+        if (to_client_.bytes.size() - to_client_.sent > kMaxUnsentReplies && !is_handshaking_) {
+            co_await flush_client();
+            continue;
+        }
+        const auto step = server_->stream().try_read(server_lines_.free_space());
+        if (step.kind == Kind::done) {
+            server_lines_.commit(step.bytes);
+            continue;
+        }
+        if (step.kind == Kind::eof || step.kind == Kind::failed) {
+            dialogue_.on_server_end();
+            drive();
+            continue;
+        }
+        server_lines_.release_if_empty();
+        co_await server_->wait(step.kind);
+    }
+}
+
+void Session::try_flush(net::Channel& channel, Outbox& outbox)
+{
+    while (!outbox.is_empty()) {
+        const auto step = channel.stream().try_write(std::as_bytes(std::span(outbox.bytes)).subspan(outbox.sent));
+        if (step.kind == Kind::want_read || step.kind == Kind::want_write) {
+            outbox.blocked_on = step.kind;
+            return outbox.filled.notify();
+        }
+        if (step.kind != Kind::done) {
+            outbox.sent = outbox.bytes.size(); // nobody is there to read it; the reader will see the end
+            break;
+        }
+        outbox.sent += step.bytes;
+    }
+    outbox.sent = 0;
+    wipe(outbox.bytes);
+}
+
+net::Task<> Session::write(net::Channel& channel, Outbox& outbox)
+{
+    while (!is_ending_) {
+        co_await outbox.filled.wait();
+        while (!is_ending_ && !outbox.is_empty()) {
+            co_await channel.wait(outbox.blocked_on);
+            if (!is_ending_)
+                try_flush(channel, outbox);
+        }
+    }
+}
+
+// False: the client's connection was closed or broke before all was written.
+net::Task<bool> Session::flush_client()
+{
+    while (client_.is_open()) {
+        try_flush(client_, to_client_);
+        if (to_client_.is_empty())
+            co_return true;
+        const bool is_ready = co_await client_.wait(to_client_.blocked_on);
+        if (!is_ready && !client_.is_open())
+            break;
+    }
+    co_return false;
+}
+
+// ---- TLS on the control connection
+
+net::Task<> Session::start_tls()
+{
+    if (!co_await flush_client() || is_ending_)
+        co_return;
+    if (!client_lines_.is_empty()) {
+        log::Event(Level::warning, number_, "starttls-injection", "plain text behind AUTH, session ended").with("client", peer_.address);
+        dialogue_.on_plaintext_after_auth();
+        co_return drive();
+    }
+    is_handshaking_ = true;
+    handshake_deadline_ = Clock::now() + environment_.config.timeouts.handshake;
+    arm_timer();
+    const bool is_done = co_await handshake();
+    handshake_deadline_.reset();
+    is_handshaking_ = false;
+    if (is_ending_)
+        co_return;
+    if (!is_done) {
+        dialogue_.on_tls_failed();
+        co_return drive();
+    }
+    const tls::HandshakeInfo& info = client_.stream().handshake_info();
+    tls_summary_ = info.version + "/" + info.cipher;
+    log::Event(Level::info, number_, "tls", "TLS begins").with("version", info.version).with("cipher", info.cipher)
+        .with("resumed", info.is_resumed ? "yes" : "no").with("sni", info.server_name)
+        .with("client_certificate", info.client_certificate);
+    data_.set_binding(binding_, info.client_fingerprint);
+    ticket_issued_ = Clock::now();
+    dialogue_.on_tls_started(info.server_name);
+    drive();
+}
+
+net::Task<bool> Session::handshake()
+{
+    tls::Stream& stream = client_.stream();
+    const auto begun = stream.start_tls(front_.tls, tls::Purpose::control, binding_);
+    if (!begun) {
+        log::Event(Level::error, number_, "tls-failed", describe(begun.error()));
+        co_return false;
+    }
+    for (;;) {
+        const auto step = stream.try_handshake();
+        if (step.kind == Kind::done)
+            co_return true;
+        if (step.kind != Kind::want_read && step.kind != Kind::want_write) {
+            log::Event(Level::notice, number_, "tls-failed", describe(step.error)).with("client", peer_.address);
+            co_return false;
+        }
+        const bool is_ready = co_await client_.wait(step.kind);
+        if (!is_ready)
+            co_return false;
+    }
+}
+
+// CCC: our close_notify, the client's, then plain text. Anything else in between ends the session.
+net::Task<> Session::end_tls()
+{
+    if (!co_await flush_client() || is_ending_)
+        co_return;
+    handshake_deadline_ = Clock::now() + environment_.config.timeouts.handshake;
+    arm_timer();
+    tls::Stream& stream = client_.stream();
+    std::array<std::byte, 1> unexpected;
+    auto step = stream.try_close_notify();
+    while (step.kind == Kind::want_read || step.kind == Kind::want_write) {
+        co_await client_.wait(step.kind);
+        if (is_ending_)
+            co_return;
+        step = stream.try_close_notify();
+    }
+    if (step.kind == Kind::done) {
+        step = stream.try_read(unexpected);
+        while (step.kind == Kind::want_read || step.kind == Kind::want_write) {
+            co_await client_.wait(step.kind);
+            if (is_ending_)
+                co_return;
+            step = stream.try_read(unexpected);
+        }
+    }
+    handshake_deadline_.reset();
+    if (step.kind != Kind::eof || !client_lines_.is_empty()) {
+        log::Event(Level::notice, number_, "ccc-failed", "no close_notify came after CCC, session ended");
+        dialogue_.on_tls_failed();
+        co_return drive();
+    }
+    stream.end_tls();
+    tls_summary_ += ", cleared";
+}
+
+} // namespace safetp::proxy

@@ -1,0 +1,119 @@
+// One FTP session, from accept to its last log line: two control connections, the dialogue between them, its data connections
+// and its time limits. The steps of its life are run_session's body.
+#pragma once
+
+#include "base/unique_fd.h"
+#include "ftp/control_channel.h"
+#include "ftp/line_buffer.h"
+#include "net/tasks.h"
+#include "proxy/data_channel.h"
+#include "proxy/environment.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace safetp::proxy {
+
+class Session {
+public:
+    Session(const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer);
+    ~Session();
+    Session(const Session&) = delete;
+
+    /// The whole session; returns when every connection is closed and every task has ended.
+    net::Task<> run();
+
+    void drain(); ///< end as soon as no transfer is under way
+
+private:
+    using Clock = net::Clock;
+    using Waiting = ftp::ControlChannel::Waiting;
+
+    /// What is to be written to one control connection, and who writes it when the socket is full.
+    struct Outbox {
+        explicit Outbox(const net::Executor& executor) : filled(executor) {}
+        std::string bytes;
+        std::size_t sent = 0;
+        tls::IoStep::Kind blocked_on = tls::IoStep::Kind::want_write;
+        net::Event filled; ///< the socket would not take all of it: write() goes on
+        bool is_empty() const { return sent == bytes.size(); }
+    };
+
+    // session.cpp
+    net::Task<> reach_server();
+    net::Task<Result<void>> open_server_connection();
+    net::Task<> say_farewell();
+    void end(ftp::EndReason reason);
+    void drive(); ///< carries out what the dialogue has decided, until it has nothing more to say
+    void perform(ftp::Action& action);
+    void perform_open_passive();
+    void perform_listen_for_server();
+    IpAddress announced_address() const;
+    void refresh_ticket();
+    net::Task<> read_client();
+    bool take_client_line();
+    net::Task<> read_server();
+    net::Task<> write(net::Channel& channel, Outbox& outbox);
+    void try_flush(net::Channel& channel, Outbox& outbox);
+    net::Task<bool> flush_client();
+    net::Task<> start_tls();
+    net::Task<bool> handshake();
+    net::Task<> end_tls();
+
+    // session_time.cpp
+    net::Task<> watch_time();
+    std::optional<Clock::time_point> waiting_deadline() const;
+    std::optional<Clock::time_point> login_deadline() const;
+    Clock::time_point next_deadline() const;
+    void check_deadlines();
+    void note_waiting();
+    void arm_timer();
+
+    // session_log.cpp
+    void log_transfer(const ftp::TransferEnded& transfer);
+    void log_end() const;
+
+    const Environment& environment_;
+    const Front& front_;
+    const std::uint64_t number_;
+    const Endpoint peer_;
+    const Endpoint local_; ///< where the client reached us
+    const Clock::time_point began_ = Clock::now();
+
+    net::TaskGroup tasks_;
+    net::Channel client_;
+    std::optional<net::Channel> server_;
+    ftp::LineBuffer client_lines_;
+    ftp::LineBuffer server_lines_;
+    Outbox to_client_;
+    Outbox to_server_;
+    ftp::ControlChannel dialogue_;
+    DataChannel data_;
+    tls::SessionBinding binding_;
+    Clock::time_point ticket_issued_{};
+
+    net::Event client_may_speak_; ///< the dialogue takes lines again, or TLS is to begin or end
+    bool tls_is_to_start_ = false;
+    bool tls_is_to_end_ = false;
+    bool is_handshaking_ = false; ///< nothing may be written to the client meanwhile
+    bool is_ending_ = false;      ///< the dialogue is over: readers and writers leave
+    bool is_closed_ = false;      ///< the farewell is over too
+    bool is_driving_ = false;
+    std::optional<ftp::EndReason> end_reason_;
+
+    net::Timer timer_;
+    std::optional<Clock::time_point> handshake_deadline_;
+    std::optional<Clock::time_point> farewell_deadline_;
+    std::optional<Clock::time_point> connect_deadline_;
+    Waiting waiting_ = Waiting::nothing;
+    Clock::time_point waiting_since_ = Clock::now();
+
+    std::uint64_t downloaded_ = 0;
+    std::uint64_t uploaded_ = 0;
+    unsigned transfers_ = 0;
+    std::string tls_summary_ = "none";
+};
+
+} // namespace safetp::proxy

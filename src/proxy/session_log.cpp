@@ -1,0 +1,35 @@
+// What a session leaves behind in the logs.
+#include "base/log.h"
+#include "proxy/session.h"
+
+namespace safetp::proxy {
+
+void Session::log_transfer(const ftp::TransferEnded& transfer)
+{
+    const bool is_upload = transfer.direction == ftp::Direction::upload;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(data_.elapsed());
+    (is_upload ? uploaded_ : downloaded_) += data_.bytes();
+    ++transfers_;
+    log::Event(log::Level::info, number_, "transfer", transfer.command + (transfer.is_complete ? " complete" : " incomplete"))
+        .with("path", transfer.path).with("bytes", data_.bytes()).with("seconds", seconds.count())
+        .with("user", dialogue_.user()).with("client", peer_.address);
+    data_.close();
+    const bool is_file = transfer.command == "RETR" || is_upload;
+    if (!is_file)
+        return; // listings are not logged by any ftpd either
+    environment_.xferlog.write({.ended = std::time(nullptr), .duration = seconds, .client = peer_.address, .bytes = data_.bytes(),
+        .path = transfer.path, .is_ascii = transfer.is_ascii, .is_upload = is_upload,
+        .is_anonymous = dialogue_.user_is_anonymous(), .user = dialogue_.user(), .is_complete = transfer.is_complete});
+}
+
+void Session::log_end() const
+{
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_);
+    const auto reason = end_reason_ ? to_string(*end_reason_) : std::string_view("unknown");
+    log::Event(log::Level::info, number_, "end", "session ended: " + std::string(reason))
+        .with("client", peer_.address).with("user", dialogue_.user()).with("tls", tls_summary_)
+        .with("transfers", transfers_).with("downloaded", downloaded_).with("uploaded", uploaded_)
+        .with("seconds", seconds.count());
+}
+
+} // namespace safetp::proxy

@@ -1,0 +1,230 @@
+#include "supervisor/worker.h"
+
+#include "base/log.h"
+#include "net/sockets.h"
+#include "net/tasks.h"
+#include "proxy/session.h"
+#include "supervisor/messages.h"
+
+#include <map>
+#include <unistd.h>
+
+namespace safetp::supervisor {
+
+namespace {
+
+using log::Level;
+using tls::IoStep;
+
+class Worker {
+public:
+    explicit Worker(WorkerStart start);
+    int run();
+
+private:
+    struct StartingServer {
+        explicit StartingServer(const net::Executor& executor) : answered(executor) {}
+        net::Event answered;
+        Result<UniqueFd> connection = fail(ErrorCode::supervisor);
+    };
+
+    net::Task<> accept_clients(ListeningSocket listening);
+    void receive(std::size_t listener, net::Accepted accepted);
+    net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer);
+    net::Task<> obey_supervisor();
+    void obey(ReceivedNotice received);
+    net::Task<> leave_after(std::chrono::seconds time);
+    net::Task<Result<UniqueFd>> start_server();
+    void stop_accepting();
+    void leave_if_done();
+
+    asio::io_context io_{1}; // first: what its tasks refer to must go after them, and they have all ended by then
+    WorkerStart start_;
+    proxy::BufferPool buffers_;
+    proxy::Xferlog xferlog_;
+    proxy::Environment environment_;
+    std::vector<proxy::Front> fronts_;
+    std::map<std::uint64_t, proxy::Session*> sessions_;
+    std::vector<net::Channel*> listeners_;
+    net::Channel supervisor_;
+    std::map<std::uint32_t, StartingServer*> starting_;
+    std::uint32_t next_request_ = 1;
+    bool is_draining_ = false;
+    net::TaskGroup tasks_;
+};
+
+Worker::Worker(WorkerStart start)
+    : start_(std::move(start))
+    , xferlog_(std::move(start_.xferlog))
+    , environment_{.executor = io_.get_executor(),
+          .config = start_.generation.config,
+          .announced_names = start_.generation.announced_names,
+          .buffers = buffers_,
+          .xferlog = xferlog_,
+          .start_server = [this] { return start_server(); }}
+    , supervisor_(io_.get_executor(), std::move(start_.supervisor))
+    , tasks_(io_.get_executor())
+{
+    const config::Config& config = start_.generation.config;
+    for (std::size_t i = 0; i < config.listeners.size(); ++i)
+        fronts_.push_back({config.listeners[i], start_.generation.contexts[i], proxy::make_policy(config, config.listeners[i])});
+}
+
+int Worker::run()
+{
+    tasks_.spawn("supervisor", obey_supervisor());
+    for (const ListeningSocket& listening : start_.listeners)
+        tasks_.spawn("accept", accept_clients(listening));
+    if (start_.only_client) {
+        const auto peer = peer_endpoint(start_.only_client.get());
+        if (!peer)
+            return 1;
+        tasks_.spawn("session", serve(0, std::move(start_.only_client), *peer));
+        is_draining_ = true;
+    }
+    io_.run();
+    return 0;
+}
+
+// ---- clients
+
+net::Task<> Worker::accept_clients(ListeningSocket listening)
+{
+    net::Channel listener(environment_.executor, UniqueFd(::fcntl(listening.fd, F_DUPFD_CLOEXEC, 0)));
+    listeners_.push_back(&listener);
+    net::Timer pause(environment_.executor);
+    while (!is_draining_) {
+        auto accepted = net::try_accept(listener.fd());
+        if (!accepted) {
+            // Out of descriptors or memory: accepting at once again would only spin (accept(2), EMFILE).
+            log::Event(Level::error, 0, "accept-failed", describe(accepted.error()) + "; accepting again in a second");
+            pause.expires_after(std::chrono::seconds(1));
+            co_await pause.async_wait(net::kAsTuple);
+            continue;
+        }
+        if (!accepted->fd) {
+            co_await listener.wait(IoStep::Kind::want_read);
+            continue;
+        }
+        receive(listening.listener, std::move(*accepted));
+    }
+    std::erase(listeners_, &listener);
+}
+
+void Worker::receive(std::size_t listener, net::Accepted accepted)
+{
+    const config::Limits& limits = start_.generation.config.limits;
+    const auto admission
+        = start_.counters.admit(start_.slot, accepted.peer.address, limits.sessions, limits.sessions_per_client);
+    if (admission == SharedCounters::Admission::admitted)
+        return tasks_.spawn("session", serve(listener, std::move(accepted.fd), accepted.peer));
+
+    const bool is_everybody = admission == SharedCounters::Admission::too_many_sessions;
+    log::Event(Level::warning, 0, "refused", is_everybody ? "refused: too many sessions" : "refused: too many sessions from one client")
+        .with("client", accepted.peer.address);
+    constexpr std::string_view kRefusal = "421 Too many connections, please try again later.\r\n";
+    if (!fronts_[listener].listener.implicit_tls) {
+        const auto ignored = ::send(accepted.fd.get(), kRefusal.data(), kRefusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        static_cast<void>(ignored); // a client that cannot take one line is not owed it
+    }
+}
+
+net::Task<> Worker::serve(std::size_t listener, UniqueFd client, Endpoint peer)
+{
+    const std::uint64_t number = start_.counters.next_session_number();
+    {
+        proxy::Session session(environment_, fronts_[listener], number, std::move(client), peer);
+        sessions_.emplace(number, &session);
+        co_await session.run();
+        sessions_.erase(number);
+    }
+    if (!start_.listeners.empty())
+        start_.counters.leave(start_.slot, peer.address);
+    leave_if_done();
+}
+
+// ---- the supervisor
+
+net::Task<> Worker::obey_supervisor()
+{
+    while (supervisor_.is_open()) {
+        auto received = receive_notice(supervisor_.fd());
+        if (!received) {
+            log::Event(Level::error, 0, "supervisor-gone", "the supervisor is gone, worker ends");
+            ::_exit(1);
+        }
+        if (*received)
+            obey(std::move(**received));
+        else
+            co_await supervisor_.wait(IoStep::Kind::want_read);
+    }
+}
+
+void Worker::obey(ReceivedNotice received)
+{
+    const Notice& notice = received.notice;
+    switch (notice.kind) {
+    case NoticeKind::answer:
+        if (const auto waiting = starting_.find(notice.id); waiting != starting_.end()) {
+            if (received.passed)
+                waiting->second->connection = std::move(received.passed);
+            else
+                waiting->second->connection = fail(ErrorCode::supervisor, notice.os_error, "starting the raw ftpd");
+            waiting->second->answered.notify();
+        }
+        return;
+    case NoticeKind::drain: stop_accepting(); return leave_if_done();
+    case NoticeKind::finish:
+        stop_accepting();
+        tasks_.spawn("drain limit", leave_after(std::chrono::seconds(notice.seconds)));
+        for (const auto& [number, session] : std::map(sessions_))
+            session->drain();
+        return leave_if_done();
+    case NoticeKind::reopen_log: return xferlog_.reopen(std::move(received.passed));
+    }
+}
+
+net::Task<> Worker::leave_after(std::chrono::seconds time)
+{
+    net::Timer timer(environment_.executor, net::Clock::now() + time);
+    co_await timer.async_wait(net::kAsTuple);
+    log::Event(Level::warning, 0, "drain-timeout", "shutting down with transfers under way").with("sessions", sessions_.size());
+    ::_exit(0);
+}
+
+void Worker::stop_accepting()
+{
+    is_draining_ = true;
+    for (net::Channel* listener : listeners_)
+        listener->close();
+}
+
+void Worker::leave_if_done()
+{
+    if (is_draining_ && sessions_.empty())
+        io_.stop();
+}
+
+net::Task<Result<UniqueFd>> Worker::start_server()
+{
+    StartingServer starting(environment_.executor);
+    const std::uint32_t id = next_request_++;
+    const auto sent = send_request(supervisor_.fd(), {RequestKind::start_server, id});
+    if (!sent)
+        co_return std::unexpected(sent.error());
+    starting_.emplace(id, &starting);
+    co_await starting.answered.wait();
+    starting_.erase(id);
+    co_return std::move(starting.connection);
+}
+
+} // namespace
+
+int run_worker(WorkerStart start)
+{
+    // Never destroyed: the process ends with it, and the frames of tasks that still wait refer to it.
+    auto* const worker = new Worker(std::move(start));
+    return worker->run();
+}
+
+} // namespace safetp::supervisor
