@@ -81,7 +81,7 @@ net::Task<> Session::run()
 
     is_closed_ = true;
     timer_.cancel();
-    data_.close();
+    data_.close_all();
     co_await tasks_.all_done();
     log_end();
 }
