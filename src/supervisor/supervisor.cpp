@@ -104,6 +104,9 @@ int supervise(const Options& options)
     if (!counters)
         return report_failure({kExitFailure, describe(counters.error())});
 
+    if (options.before_workers)
+        options.before_workers(*prepared);
+
     // Fork the workers, and serve them until the last has gone.
     const std::string status = status_text(*prepared, inetd ? 1 : worker_count(prepared->config()));
     log::Event(inetd ? log::Level::debug : log::Level::notice, 0, "start", "safetpd started: " + status);
