@@ -17,7 +17,7 @@ Failure listen_failure(const Error& error)
     switch (error.os_error) {
     case EADDRINUSE:
         return {kExitPortUnavailable, what + "; another server has this port (ss -ltnp shows which): stop it, or choose another"
-                                             " port with -p or [[listener]] port"};
+                                             " port: -p PORT, serve --port PORT, or port in [[listener]]"};
     case EADDRNOTAVAIL:
         return {kExitPortUnavailable, what + "; no interface of this machine has this address"};
     case EACCES:

@@ -2,13 +2,16 @@
 // reads a byte that came from the network.
 #pragma once
 
-#include "supervisor/generation.h"
+#include "supervisor/prepare.h"
+
+#include <functional>
 
 namespace safetp::supervisor {
 
 struct Options {
     ConfigSource source;
     bool is_inetd = false; ///< -s: descriptor 0 is the one control connection
+    std::function<void(const Prepared&)> before_workers{}; ///< all is open, nobody served yet: `safetpd serve` shows its screen
 };
 
 /// `safetpd`: returns the exit code (exit_codes.h). Problems before the start go to stderr; later ones to the log.
