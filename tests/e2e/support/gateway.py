@@ -55,6 +55,7 @@ class Notifications:
 
     def __init__(self, path: Path):
         self.path = path
+        path.unlink(missing_ok=True)  # of a start before this one
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
         self.socket.settimeout(0.2)
@@ -100,14 +101,16 @@ class Gateway:
         }
 
     def change(self, **settings) -> None:
-        """Lays tables over the configuration and writes it: listener=... goes over the first listener, listeners= replaces all."""
+        """Lays tables over the configuration and writes it: listener=... goes over the first listener, listeners=...
+        replaces all; a value of None takes a key out."""
         for name, table in settings.items():
             if name == "listener":
                 self.config["listener"][0] |= table
             elif name == "listeners":
                 self.config["listener"] = table
             elif isinstance(table, dict):
-                self.config[name] = self.config.get(name, {}) | table
+                merged = self.config.get(name, {}) | table
+                self.config[name] = {key: value for key, value in merged.items() if value is not None}
             else:
                 self.config[name] = table
         self.config_path.write_text(toml(self.config))
