@@ -1,0 +1,153 @@
+"""What is stored is what was sent, byte for byte, whatever its size, direction, TLS version and protection."""
+
+import hashlib
+import os
+import random
+
+import pytest
+
+SIZES = [0, 1, 16383, 16384, 16385, 1 << 20]
+
+
+def content_of(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+@pytest.mark.parametrize("level", ["C", "P"])
+@pytest.mark.parametrize("size", SIZES)
+def test_upload_is_stored_whole(front, each_tls, level, size):
+    """Guards against lost last bytes: a TLS record that is exactly full, the empty file, the byte after a full record."""
+    client = front.login(tls=each_tls, level=level)
+    client.upload(f"STOR up-{size}", content_of(size))
+    assert (front.server.home / f"up-{size}").read_bytes() == content_of(size)
+
+
+@pytest.mark.parametrize("level", ["C", "P"])
+@pytest.mark.parametrize("size", SIZES)
+def test_download_arrives_whole_and_ends_in_order(front, each_tls, level, size):
+    """Guards against a cut end of a download, and (in receive_all) against an end without close_notify."""
+    front.server.put(f"down-{size}", content_of(size))
+    client = front.login(tls=each_tls, level=level)
+    assert client.download(f"RETR down-{size}") == content_of(size)
+
+
+def test_many_transfers_in_one_session(front):
+    """Guards against state left over from one transfer to the next, as a port, a descriptor or a reply out of step."""
+    client = front.login()
+    for number in range(50):
+        content = content_of(1000 + number)
+        client.upload("STOR many", content)
+        assert client.download("RETR many") == content
+
+
+def test_list_and_nlst(front):
+    """Guards against listings being treated other than files: 300 entries take several reads."""
+    for number in range(300):
+        front.server.put(f"list/entry-{number:03}", b"")
+    client = front.login()
+    client.expect("CWD list", 250)
+    assert len([line for line in client.download("NLST").splitlines() if b"entry-" in line]) == 300
+    assert len([line for line in client.download("LIST").splitlines() if b"entry-" in line]) == 300
+
+
+def test_type_a_is_passed_on_unchanged(front):
+    """Guards against the gateway converting line ends itself: the raw ftpd does it, once."""
+    client = front.login()
+    client.expect("TYPE A", 200)
+    client.upload("STOR ascii", b"one\r\ntwo\r\n")
+    again = client.download("RETR ascii")
+    assert again.replace(b"\r\n", b"\n") == b"one\ntwo\n"
+
+
+def test_eight_clients_at_once(front):
+    """Guards against sessions mixing up their data."""
+    clients = [front.login() for _ in range(8)]
+    contents = [content_of(200_000 + number) for number in range(8)]
+    channels = [client.open_data(f"STOR parallel-{number}") for number, client in enumerate(clients)]
+    for start in range(0, 210_000, 10_000):
+        for channel, content in zip(channels, contents):
+            channel.send(content[start : start + 10_000])
+    for client, channel in zip(clients, channels):
+        channel.end()
+        client.expect_reply(226)
+    for number, content in enumerate(contents):
+        stored = (front.server.home / f"parallel-{number}").read_bytes()
+        assert hashlib.sha256(stored).digest() == hashlib.sha256(content).digest()
+
+
+def test_early_client_hello(front, each_tls):
+    """curl sends its ClientHello on the data connection before the verb. Guards against a gateway that takes up TLS only
+    after the 150 and has closed or answered in the clear before."""
+    front.server.put("early", b"early bird")
+    client = front.login(tls=each_tls)
+    data = client.connect_data(client.passive())
+    data.prepare_tls(client.context, client.tls.session)
+    data.client_hello()
+    client.send_line("RETR early")
+    client.expect_reply(150)
+    data.handshake()
+    assert data.receive_all() == b"early bird"
+    data.end()
+    client.expect_reply(226)
+
+
+def test_late_client_hello(front, each_tls):
+    """ftplib starts TLS only when it has read the 150. Guards against the deadlock of waiting for a handshake first."""
+    front.server.put("late", b"worm")
+    client = front.login(tls=each_tls)
+    data = client.connect_data(client.passive())
+    client.send_line("RETR late")
+    client.expect_reply(150)
+    client.protect_data(data)
+    assert data.receive_all() == b"worm"
+    data.end()
+    client.expect_reply(226)
+
+
+FIVE_GIB = (5 << 30) + 1
+big_files = pytest.mark.skipif(not os.environ.get("SAFETP_BIG_FILES"), reason="5 GiB: set SAFETP_BIG_FILES=1; check does it once")
+
+
+@big_files
+def test_five_gibibytes_down(front):
+    """Guards against 32-bit counts. The file has holes only, so it takes no room."""
+    path = front.server.put("big", b"")
+    os.truncate(path, FIVE_GIB)
+    client = front.login()
+    data = client.open_data("RETR big")
+    received = 0
+    while part := data.receive(1 << 20):
+        received += len(part)
+    assert received == FIVE_GIB
+    data.end()
+    client.expect_reply(226)
+    path.unlink()
+
+
+@big_files
+def test_five_gibibytes_up(play, start_gateway, tls):
+    """Guards against 32-bit counts. The raw ftpd throws the bytes away and counts them, so they take no room."""
+    counted = []
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go")
+        with session.data() as data:
+            buffer = bytearray(1 << 20)
+            total = 0
+            while size := data.recv_into(buffer):
+                total += size
+        counted.append(total)
+        session.say("226 done")
+        session.serve_rest()
+
+    client = start_gateway(play(script)).secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR big")
+    block = bytes(1 << 20)
+    for _ in range(FIVE_GIB >> 20):
+        data.send(block)
+    data.send(b"x")
+    data.end()
+    client.expect_reply(226)
+    assert counted == [FIVE_GIB]

@@ -1,0 +1,201 @@
+"""A transfer that was cut is never taken for whole, on either side (S11, S31)."""
+
+import pytest
+
+from support.client import Truncated
+from support.ftpds import default_name
+
+
+def cut(data, how: str) -> None:
+    if how == "fin":
+        data.fin()
+    else:
+        data.rst()
+
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+@pytest.mark.parametrize("size", [0, 1, 300_000])
+def test_cut_upload_is_refused(front, each_tls, how, size):
+    """No close_notify: 426 or 451, never 226 (seen: four of five servers say 226 on FIN, two on RST). The session goes on."""
+    client = front.login(tls=each_tls)
+    data = client.open_data("STOR cut")
+    data.send(b"x" * size)
+    cut(data, how)
+    client.expect_reply(426, 451)
+    client.upload("STOR whole", b"whole")
+
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_the_raw_ftpd_sees_a_cut_upload_as_broken(play, start_gateway, tls, how):
+    """Plain FTP knows a cut only by RST. Guards against a clean FIN, which the raw ftpd would take for the end of the file."""
+    endings = []
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go")
+        try:
+            with session.data() as data:
+                while data.recv(65536):
+                    pass
+            endings.append("whole")
+            session.say("226 stored")
+        except ConnectionResetError:
+            endings.append("broken")
+            session.say("426 broken")
+        session.serve_rest()
+
+    client = start_gateway(play(script)).secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR file")
+    data.send(b"half of the content")
+    cut(data, how)
+    client.expect_reply(426, 451)
+    client.expect("NOOP", 200)
+    assert endings == ["broken"]
+
+
+def test_upload_cut_in_the_middle_of_a_record(front, each_tls):
+    """Half a TLS record, then FIN."""
+    client = front.login(tls=each_tls)
+    data = client.open_data("STOR half-record")
+    data.tls.write(b"y" * 10_000)
+    data.socket.sendall(data.outgoing.read()[:5000])
+    data.fin()
+    client.expect_reply(426, 451)
+    client.expect("NOOP", 200)
+
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_control_connection_cut_during_an_upload(play, start_gateway, tls, how):
+    """S31. The client is gone: what came so far must not be filed as whole."""
+    endings = []
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go")
+        try:
+            with session.data() as data:
+                while data.recv(65536):
+                    pass
+            endings.append("whole")
+        except ConnectionResetError:
+            endings.append("broken")
+
+    server = play(script)
+    gateway = start_gateway(server)
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR file")
+    data.send(b"z" * 100_000)
+    cut(client, how)
+    try:
+        data.receive_all()
+    except (Truncated, ConnectionError):
+        pass
+    server.threads[0].join(30)
+    assert endings == ["broken"]
+
+
+def test_killed_backend_is_no_clean_end_of_a_download(start_server, start_gateway, each_tls):
+    """The raw ftpd is killed in the middle: the client must see neither close_notify nor 226."""
+    server = start_server()
+    server.server.put("long", b"")
+    with open(server.server.home / "long", "r+b") as file:
+        file.truncate(1 << 30)
+    client = start_gateway(server).secure(each_tls).login(server.server.user, server.server.password).protect()
+    client.expect("TYPE I", 200)
+    data = client.open_data("RETR long")
+    data.receive()
+    server.kill_sessions()
+    with pytest.raises((Truncated, ConnectionError)):
+        data.receive_all()
+    assert client.reply().code in (421, 426, 451)
+
+
+def test_reset_by_the_raw_ftpd_is_no_clean_end_of_a_download(play, start_gateway, each_tls):
+    """RST from the raw ftpd, and then a 226 all the same: its word does not count."""
+    from support.scripted_server import reset
+
+    def script(session):
+        session.login()
+        session.serve_until("RETR")
+        session.say("150 here it comes")
+        data = session.data()
+        data.sendall(b"d" * 50_000)
+        reset(data)
+        session.say("226 all sent")
+        session.serve_rest()
+
+    client = start_gateway(play(script)).secure(each_tls).login("u", "p").protect()
+    data = client.open_data("RETR file")
+    with pytest.raises((Truncated, ConnectionError)):
+        data.receive_all()
+    client.expect_reply(426, 451)
+    client.expect("NOOP", 200)
+
+
+def test_refused_at_the_end_is_no_clean_end_of_a_download(play, start_gateway, each_tls):
+    """The raw ftpd ends its data in order but says 451: the client must not see close_notify."""
+
+    def script(session):
+        session.login()
+        session.serve_until("RETR")
+        session.say("150 here it comes")
+        with session.data() as data:
+            data.sendall(b"the first half")
+        session.say("451 read error")
+        session.serve_rest()
+
+    client = start_gateway(play(script)).secure(each_tls).login("u", "p").protect()
+    data = client.open_data("RETR file")
+    with pytest.raises((Truncated, ConnectionError)):
+        data.receive_all()
+    client.expect_reply(451, 426)
+    client.expect("NOOP", 200)
+
+
+def test_226_comes_after_the_last_byte(front, each_tls):
+    """Guards against the raw ftpd's 226 overtaking data still in the gateway, after which clients close."""
+    content = bytes(range(256)) * 8192
+    front.server.put("slow", content)
+    client = front.login(tls=each_tls)
+    data = client.open_data("RETR slow")
+    assert not client.has_more(0.5)  # nothing was read from the data connection yet: it cannot be over
+    assert data.receive_all() == content
+    data.end()
+    client.expect_reply(226)
+
+
+def test_a_client_that_resets_a_download(front, each_tls):
+    """The client gives up with RST: 426 or 451 (or 226 if all was out already), one reply, and the session goes on."""
+    path = front.server.put("long", b"")
+    with open(path, "r+b") as file:
+        file.truncate(200 << 20)
+    client = front.login(tls=each_tls)
+    data = client.open_data("RETR long")
+    data.receive()
+    data.rst()
+    client.expect_reply(426, 451)
+    client.expect("NOOP", 200)
+
+
+def test_a_cut_plain_upload(front):
+    """PROT C: only RST can be told from the end of the file there; it must be."""
+    client = front.login(level="C")
+    data = client.open_data("STOR plain-cut")
+    data.send(b"p" * 100_000)
+    data.rst()
+    client.expect_reply(426, 451)
+    client.expect("NOOP", 200)
+
+
+def test_the_partial_file_is_logged(start_server, start_gateway, tls):
+    """The raw ftpd may keep what came: the administrator must find out which file."""
+    server = start_server(default_name())
+    gateway = start_gateway(server)
+    client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
+    data = client.open_data("STOR partial")
+    data.send(b"x" * 1000)
+    data.fin()
+    client.expect_reply(426, 451)
+    gateway.wait_for_log("partial")
