@@ -25,6 +25,7 @@ struct Options {
 };
 
 void open(const Options& options); ///< opens /dev/log at once, for a later chroot
+const Options& options();
 bool is_enabled(Level level);
 
 /// One event, written when the object is destroyed. `name` is a fixed word ("login-failed"), for programs; `message` is for
@@ -42,6 +43,8 @@ public:
 
 private:
     Event& with_number(std::string_view key, long long value);
+    std::string text_line() const;
+    std::string json_line() const;
 
     struct Field {
         std::string key;
@@ -57,5 +60,8 @@ private:
 
 /// C0, C1, DEL, bidirectional controls and invalid UTF-8 become \xNN; quotes and backslashes are escaped; cut at max_bytes.
 std::string escape(std::string_view text, std::size_t max_bytes = 512);
+
+/// "login-failed" at notice, with the text that log_lines.h promises to fail2ban; as JSON with fields user and client.
+void login_failure(std::uint64_t session, std::string_view user, const IpAddress& client);
 
 } // namespace safetp::log

@@ -37,17 +37,19 @@ struct Listener {
 /// The raw ftpd. With a command it is started for each session on a connected loopback socket, as inetd does it.
 struct Server {
     std::optional<IpAddress> address; ///< none: the local address on which the client reached us
-    std::uint16_t port = 351;         ///< "raw-ftp"
+    std::uint16_t port = 351;         ///< where services(5) has no "raw-ftp"
     std::vector<std::string> command; ///< program and arguments; the program is an absolute path
     std::string argv0;                ///< what the program sees as argv[0]; empty: its own name
     std::string user;                 ///< who runs it; empty: whoever started safetpd
     std::string directory;            ///< its working directory; empty: /
     ServerDataMode data_mode = ServerDataMode::automatic;
+    bool operator==(const Server&) const = default;
 };
 
 struct CertificateFiles {
     std::string certificate; ///< PEM, the chain leaf first
     std::string key;         ///< PEM; empty: in the certificate's file
+    bool operator==(const CertificateFiles&) const = default;
 };
 
 struct Tls {
@@ -59,11 +61,13 @@ struct Tls {
     std::string client_ca;                      ///< PEM; needed where client certificates are asked for
     bool refuse_unknown_names = false;          ///< SNI that no certificate bears: unrecognized_name instead of the default
     seconds ticket_lifetime{7200};
+    bool operator==(const Tls&) const = default;
 };
 
 struct Announce {
     std::string address;                               ///< IPv4 address or host name for 227 replies; empty: our own
     std::vector<std::pair<Network, std::string>> for_clients; ///< the first network that holds the client wins
+    bool operator==(const Announce&) const = default;
 };
 
 struct Data {
@@ -71,6 +75,7 @@ struct Data {
     std::uint16_t last_port = 50999;
     Announce announce;
     DataPeer peer = DataPeer::same_address;
+    bool operator==(const Data&) const = default;
 };
 
 struct Limits {
@@ -82,6 +87,7 @@ struct Limits {
     unsigned reply_bytes = 16u << 20;    ///< one whole reply, as a STAT of a large directory
     unsigned login_failures = 5;         ///< then 421
     unsigned bad_commands = 20;          ///< unreadable or refused lines before login, then 421
+    bool operator==(const Limits&) const = default;
 };
 
 struct Timeouts {
@@ -94,13 +100,20 @@ struct Timeouts {
     seconds data_connection{60};
     seconds data_stall{300};
     seconds data_close{5};
-    seconds drain{60};      ///< after TERM: how long transfers under way may go on
+    seconds drain{60};      ///< after TERM: how long transfers under way may go on; 0: not at all
     seconds keepalive{60};  ///< TCP keepalive on control connections: idle time before the first probe
+    bool operator==(const Timeouts&) const = default;
 };
 
 struct Log {
     log::Options options;
     std::string xferlog; ///< file; empty: none
+    bool operator==(const Log& other) const
+    {
+        return options.target == other.options.target && options.format == other.options.format
+            && options.threshold == other.options.threshold && options.syslog_facility == other.options.syslog_facility
+            && xferlog == other.xferlog;
+    }
 };
 
 struct Process {
@@ -108,10 +121,11 @@ struct Process {
     std::string chroot = "/run/safetp/empty"; ///< made if missing, must be empty; only when started as root
     unsigned workers = 0;        ///< 0: one per processor
     std::string pid_file;        ///< empty: none
+    bool operator==(const Process&) const = default;
 };
 
 struct Config {
-    std::vector<Listener> listeners;
+    std::vector<Listener> listeners; ///< as loaded: at least one
     Server server;
     Tls tls;
     Data data;
@@ -119,7 +133,8 @@ struct Config {
     Timeouts timeouts;
     Log log;
     Process process;
-    std::string greeting; ///< instead of the raw ftpd's 220 text; empty: the raw ftpd's own
+    std::string greeting; ///< instead of the raw ftpd's 220 text, one line; empty: the raw ftpd's own
+    bool operator==(const Config&) const = default;
 };
 
 } // namespace safetp::config

@@ -9,7 +9,8 @@ namespace safetp::ftp {
 
 namespace {
 
-constexpr unsigned kMaxPreliminaries = 100; // of one command; more is a raw ftpd gone mad
+constexpr unsigned kMaxExtraReplies = 100; // preliminary or unasked for, per command; more is a raw ftpd gone mad
+constexpr std::string_view kEndlessReply = "421 The FTP server behind this gateway sent an endless reply, closing.";
 
 void wipe(std::string& text)
 {
@@ -46,6 +47,7 @@ ControlChannel::ControlChannel(const Policy& policy, const Endpoint& client, con
     : policy_(policy)
     , client_(client)
     , server_is_ipv4_(server.is_ipv4())
+    , tls_is_starting_(policy.implicit_tls)
     , is_data_protected_(policy.implicit_tls)
 {
     server_mode_ = policy.server_data_mode == ServerDataMode::automatic ? ServerDataMode::epsv : policy.server_data_mode;
@@ -57,10 +59,15 @@ Output ControlChannel::take_output() { return std::exchange(output_, {}); }
 
 void ControlChannel::reply(std::string_view line)
 {
-    if (has_ended_)
-        return;
-    output_.to_client += line;
-    output_.to_client += "\r\n";
+    send(line);
+    send("\r\n");
+}
+
+// While TLS is being negotiated there is no way to say anything: in clear it would be a forgery's like.
+void ControlChannel::send(std::string_view text)
+{
+    if (!has_ended_ && !tls_is_starting_)
+        output_.to_client += text;
 }
 
 void ControlChannel::act(Action action)
@@ -103,7 +110,7 @@ void ControlChannel::take(Waited waited)
     if (waited && transfer_) {
         if (waited->verb == Verb::abor)
             abort_transfer();
-        if (waited->verb == Verb::stat && !waited->has_argument && queue_.empty())
+        else if (waited->verb == Verb::stat && !waited->has_argument && queue_.empty() && is_status_due())
             return execute_status_now();
     }
     auth_is_waiting_ = waited && waited->verb == Verb::auth && accepts_auth(*waited);
@@ -121,7 +128,7 @@ void ControlChannel::run_queue()
         else
             refuse(waited.error());
     }
-    if (is_draining_ && waiting() == Waiting::client)
+    if (is_draining_ && !tls_is_starting_ && waiting() == Waiting::client)
         end(EndReason::drained, "421 This server is shutting down, please try again later.");
 }
 
@@ -179,14 +186,14 @@ void ControlChannel::execute(Command command)
     case Verb::abor: return execute_abor();
     case Verb::mode:
         if (!equals_ignoring_case(command.argument, "S"))
-            return reply("504 Only MODE S is supported.");
+            return reply(command.argument.empty() ? "501 MODE takes a mode: S." : "504 Only MODE S is supported.");
         return forward(command, Pending::relayed);
     case Verb::stru:
         if (!equals_ignoring_case(command.argument, "F"))
-            return reply("504 Only STRU F is supported.");
+            return reply(command.argument.empty() ? "501 STRU takes a structure: F." : "504 Only STRU F is supported.");
         return forward(command, Pending::relayed);
     case Verb::type: return execute_type(command);
-    case Verb::acct:
+    case Verb::acct: return forward(command, is_logged_in() ? Pending::relayed : Pending::pass);
     case Verb::stat:
     case Verb::noop:
     case Verb::clear_safe:
@@ -237,7 +244,7 @@ void ControlChannel::forward(const Command& command, Pending pending)
     output_.to_server += command.to_line();
     pending_ = pending;
     reply_bytes_ = 0;
-    preliminaries_ = 0;
+    extra_replies_ = 0;
     collected_.clear();
 }
 
@@ -278,10 +285,12 @@ void ControlChannel::on_server_unreachable()
 void ControlChannel::on_reply_line(const ReplyLine& line)
 {
     reply_bytes_ += line.text.size() + 2;
-    if (reply_bytes_ > policy_.reply_bytes || (is_preliminary(line.code) && line.is_last && ++preliminaries_ > kMaxPreliminaries))
-        return end(EndReason::server_nonsense, "421 The FTP server behind this gateway sent an endless reply, closing.");
-    if (pending_ == Pending::nothing)
+    if (reply_bytes_ > policy_.reply_bytes)
+        return end(EndReason::server_nonsense, kEndlessReply);
+    if (pending_ == Pending::nothing || is_inside_unexpected_)
         return on_unexpected(line);
+    if (is_preliminary(line.code) && line.is_last && ++extra_replies_ > kMaxExtraReplies)
+        return end(EndReason::server_nonsense, kEndlessReply);
     if (pending_ == Pending::transfer)
         return on_transfer_line(line);
 
@@ -296,15 +305,17 @@ void ControlChannel::on_reply_line(const ReplyLine& line)
 
 void ControlChannel::on_unexpected(const ReplyLine& line)
 {
-    if (line.code == 421) {
-        reply(line.text);
-        if (line.is_last)
-            end(EndReason::server_closed);
+    // Its other lines must not be taken for the reply to a command that is sent meanwhile.
+    is_inside_unexpected_ = !line.is_last;
+    if (!line.is_first)
         return;
+    if (line.code == 421) {
+        reply("421 " + line.text.substr(4)); // one line, whether or not more of it comes
+        return end(EndReason::server_closed);
     }
-    if (line.is_first)
-        act(Note{"unexpected-reply", "raw ftpd sent a reply that nobody asked for: " + line.text.substr(0, 80)});
-    reply_bytes_ = 0;
+    if (++extra_replies_ > kMaxExtraReplies)
+        return end(EndReason::server_nonsense, kEndlessReply);
+    act(Note{"unexpected-reply", "raw ftpd sent a reply that nobody asked for: " + line.text.substr(0, 80)});
 }
 
 void ControlChannel::on_final(int code)
@@ -316,7 +327,7 @@ void ControlChannel::on_final(int code)
         return on_greeting_final(code);
     }
     if (code == 421) {
-        output_.to_client += held;
+        send(held);
         return end(EndReason::server_closed);
     }
     switch (answered) {
@@ -328,7 +339,7 @@ void ControlChannel::on_final(int code)
             is_ascii_ = asked_for_ascii_;
         return;
     case Pending::feat:
-        output_.to_client += make_feature_reply(is_positive(code) ? held : "", policy_.allow_ccc);
+        send(make_feature_reply(is_positive(code) ? held : "", policy_.allow_ccc));
         return;
     case Pending::data_setup:
         collected_ = held;
@@ -341,13 +352,13 @@ void ControlChannel::on_greeting_final(int code)
 {
     const std::string greeting = std::exchange(collected_, {});
     if (code == 421) {
-        output_.to_client += greeting;
+        send(greeting);
         return end(EndReason::server_refused);
     }
     if (code != 220)
         return end(EndReason::server_refused, "421 The FTP server behind this gateway refused the connection.");
     if (policy_.greeting.empty())
-        output_.to_client += greeting;
+        send(greeting);
     else
         reply("220 " + policy_.greeting);
 }
@@ -378,7 +389,8 @@ ControlChannel::Waiting ControlChannel::waiting() const
         return Waiting::greeting;
     if (transfer_) {
         const bool server_owes_reply = !transfer_->preliminary_seen && !transfer_->final_code;
-        const bool only_server_left = transfer_->verdict_given || (transfer_->data_is_over && !transfer_->final_code);
+        const bool only_server_left
+            = transfer_->verdict_given || transfer_->failure || (transfer_->data_is_over && !transfer_->final_code);
         return server_owes_reply || only_server_left ? Waiting::server : Waiting::data;
     }
     if (pending_ != Pending::nothing)

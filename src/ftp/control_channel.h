@@ -161,6 +161,7 @@ private:
     void on_login_final(int code);
     void on_unexpected(const ReplyLine& line);
     void reply(std::string_view line);
+    void send(std::string_view text);
     void act(Action action);
     void end(EndReason reason, std::string_view farewell = {});
 
@@ -182,6 +183,7 @@ private:
     void prepare_data(const Command& command, std::optional<Endpoint> active_target);
     void ask_server_for_data();
     void ask_server_next_mode();
+    bool awaits_shell() const;
     void on_data_setup_final(int code);
     void on_server_side_ready();
     void forget_data();
@@ -192,6 +194,7 @@ private:
     void give_verdict(std::string_view line);
     void finish_transfer(bool is_complete);
     void abort_transfer();
+    bool is_status_due() const;
     void execute_status_now();
 
     const Policy& policy_;
@@ -207,7 +210,8 @@ private:
     Pending pending_ = Pending::greeting;
     ReplyReader reply_reader_;
     std::size_t reply_bytes_ = 0;
-    unsigned preliminaries_ = 0;
+    unsigned extra_replies_ = 0;   ///< preliminary ones, and ones nobody asked for
+    bool is_inside_unexpected_ = false;
     std::string collected_;        ///< lines of a reply that is read whole: greeting, FEAT, data set-up
 
     Login login_ = Login::none;
@@ -218,6 +222,7 @@ private:
     unsigned login_failures_ = 0;
     unsigned bad_commands_ = 0;
 
+    bool tls_is_starting_ = false; ///< the handshake goes on: nothing is said
     bool is_secure_ = false;
     bool was_cleared_ = false;     ///< CCC: PROT is frozen
     bool pbsz_given_ = false;

@@ -64,7 +64,9 @@ void ControlChannel::execute_epsv(const Command& command)
 
 bool ControlChannel::is_client_address(const Endpoint& target)
 {
-    if (target.address == client_.address && target.port >= kFirstUnprivilegedPort)
+    // EPRT has no room for the interface of a link-local address: the client's own is meant.
+    const bool is_same = target.address.family() == client_.address.family() && target.address.bytes() == client_.address.bytes();
+    if (is_same && target.port >= kFirstUnprivilegedPort)
         return true;
     act(Note{"bounce-refused", "data connection to " + target.to_string() + " refused"});
     reply("501 Data connections go to the client's own address and an unprivileged port only.");
@@ -79,7 +81,7 @@ void ControlChannel::execute_port(const Command& command)
     if (!target)
         return reply("501 PORT takes h1,h2,h3,h4,p1,p2.");
     if (is_client_address(*target))
-        prepare_data(command, target);
+        prepare_data(command, Endpoint{client_.address, target->port});
 }
 
 void ControlChannel::execute_eprt(const Command& command)
@@ -92,7 +94,7 @@ void ControlChannel::execute_eprt(const Command& command)
     if (!target || target->address.family() != client_.address.family())
         return reply(std::string("522 Network protocol not supported, use (") + (client_.address.is_ipv4() ? "1" : "2") + ").");
     if (is_client_address(*target))
-        prepare_data(command, *target);
+        prepare_data(command, Endpoint{client_.address, target->port});
 }
 
 // The raw ftpd is asked first, so that its refusal reaches the client in place of a port where nothing will ever come.
@@ -116,9 +118,12 @@ void ControlChannel::ask_server_for_data()
     forward(question, Pending::data_setup);
 }
 
+// The raw ftpd owes nothing; the shell has been asked for a port.
+bool ControlChannel::awaits_shell() const { return !has_ended_ && setup_ == Setup::preparing && pending_ == Pending::nothing; }
+
 void ControlChannel::on_server_listener(const Endpoint& shown_to_server)
 {
-    if (has_ended_ || setup_ != Setup::preparing)
+    if (!awaits_shell())
         return;
     Command command;
     command.name = server_is_ipv4_ ? "PORT" : "EPRT";
@@ -144,8 +149,10 @@ void ControlChannel::on_data_setup_final(int code)
     const bool is_about_mode = code >= 500 && code != 530 && code != 532 && code != 550;
     if (is_about_mode && policy_.server_data_mode == ServerDataMode::automatic && server_mode_ != ServerDataMode::active)
         return ask_server_next_mode();
+    if (policy_.server_data_mode == ServerDataMode::automatic)
+        server_mode_ = ServerDataMode::epsv; // nothing worked: next time from the beginning
     forget_data();
-    output_.to_client += text;
+    send(text);
 }
 
 void ControlChannel::ask_server_next_mode()
@@ -166,7 +173,7 @@ void ControlChannel::on_server_side_ready()
 
 void ControlChannel::on_passive_opened(const Endpoint& shown_to_client)
 {
-    if (has_ended_ || setup_ != Setup::preparing)
+    if (!awaits_shell())
         return;
     setup_ = Setup::ready;
     if (setup_command_.verb == Verb::pasv)
@@ -178,7 +185,7 @@ void ControlChannel::on_passive_opened(const Endpoint& shown_to_client)
 
 void ControlChannel::on_data_setup_failed(std::string_view why)
 {
-    if (has_ended_ || setup_ != Setup::preparing)
+    if (!awaits_shell())
         return;
     forget_data();
     reply("425 " + std::string(why));
@@ -216,11 +223,14 @@ void ControlChannel::execute_transfer(Command command)
     // A client that listens is dialled only when the raw ftpd has agreed; one that dials may begin its handshake now.
     if (!active_target_)
         start_transfer();
+    const bool abor_is_waiting = std::ranges::any_of(queue_, [](const Waited& w) { return w && w->verb == Verb::abor; });
+    if (abor_is_waiting)
+        abort_transfer(); // it was sent before this could begin
 }
 
 void ControlChannel::start_transfer()
 {
-    if (transfer_->has_started)
+    if (transfer_->has_started || transfer_->failure || transfer_->verdict_given)
         return;
     transfer_->has_started = true;
     active_target_.reset();
@@ -229,17 +239,22 @@ void ControlChannel::start_transfer()
 
 void ControlChannel::on_transfer_line(const ReplyLine& line)
 {
+    if (transfer_->final_code)
+        return on_unexpected(line);
+    // Held until it is whole: nothing of the gateway's own may land in the middle of it.
+    collected_ += line.text + "\r\n";
+    if (!line.is_last)
+        return;
+    std::string text = std::exchange(collected_, {});
     if (is_preliminary(line.code)) {
         transfer_->preliminary_seen = true;
         if (!transfer_->verdict_given) {
-            reply(line.text);
+            send(text);
             start_transfer();
         }
         return;
     }
-    transfer_->final_text += line.text + "\r\n";
-    if (!line.is_last)
-        return;
+    transfer_->final_text = std::move(text);
     transfer_->final_code = line.code;
     if (is_positive(line.code))
         start_transfer();
@@ -260,7 +275,7 @@ void ControlChannel::settle_transfer()
         if (is_servers_fault && !transfer.final_code)
             return; // its own words, if they come, say more
         if (is_servers_fault && is_negative(*transfer.final_code)) {
-            output_.to_client += transfer.final_text;
+            send(transfer.final_text);
             return finish_transfer(false);
         }
         return give_verdict(verdict_of(*transfer.failure));
@@ -269,12 +284,12 @@ void ControlChannel::settle_transfer()
         return;
     if (!is_positive(*transfer.final_code)) {
         act(AbortData{});
-        output_.to_client += transfer.final_text;
+        send(transfer.final_text);
         return finish_transfer(false);
     }
     if (transfer.direction == Direction::upload) {
         if (transfer.data_is_over) {
-            output_.to_client += transfer.final_text;
+            send(transfer.final_text);
             return finish_transfer(true);
         }
         // It cannot have stored what it was not yet given.
@@ -306,14 +321,15 @@ void ControlChannel::finish_transfer(bool is_complete)
 
 void ControlChannel::abort_transfer()
 {
-    if (abor_was_done_)
-        return;
     abor_was_done_ = true;
     if (transfer_->verdict_given)
         return;
     act(AbortData{});
     give_verdict("426 Transfer aborted.");
 }
+
+// Before the 150 and after the verdict a client that pipelines would take it for the transfer's own reply.
+bool ControlChannel::is_status_due() const { return transfer_->preliminary_seen && !transfer_->verdict_given; }
 
 void ControlChannel::execute_status_now()
 {
@@ -336,7 +352,7 @@ void ControlChannel::on_transfer_delivered()
 {
     if (has_ended_ || !transfer_ || transfer_->verdict_given || !transfer_->finishing)
         return;
-    output_.to_client += transfer_->final_text;
+    send(transfer_->final_text);
     finish_transfer(true);
     run_queue();
 }

@@ -12,7 +12,7 @@ namespace {
 
 bool is_known_mechanism(std::string_view argument)
 {
-    constexpr std::array<std::string_view, 3> kMechanisms{"TLS", "TLS-C", "SSL"};
+    constexpr std::array<std::string_view, 4> kMechanisms{"TLS", "TLS-C", "TLS-P", "SSL"};
     return contains(kMechanisms, upper_case(argument));
 }
 
@@ -53,6 +53,8 @@ bool ControlChannel::is_allowed_now(const Command& command)
         if (command.verb == Verb::user ? name == "ANONYMOUS" || name == "FTP" : user_is_anonymous_)
             return true;
     }
+    if (command.verb == Verb::user)
+        user_is_anonymous_ = false; // the password that follows is not for the anonymous login
     reply("530 TLS is required here: please use AUTH TLS before USER.");
     if (is_login(command.verb))
         act(Note{"clear-login-refused", command.name + " without TLS refused"});
@@ -86,15 +88,21 @@ void ControlChannel::execute_auth(const Command& command)
     if (!accepts_auth(command))
         return reply("503 TLS was negotiated already.");
     reply("234 Ready for TLS.");
-    is_data_protected_ = upper_case(command.argument) == "SSL"; // the old draft's AUTH SSL implies PROT P
+    const std::string mechanism = upper_case(command.argument);
+    is_data_protected_ = mechanism == "SSL" || mechanism == "TLS-P"; // the old drafts' names that imply PROT P
     act(StartTls{});
+    tls_is_starting_ = true;
 }
 
 void ControlChannel::on_tls_started(std::string server_name)
 {
+    if (has_ended_ || !tls_is_starting_)
+        return;
+    tls_is_starting_ = false;
     auth_is_waiting_ = false;
     is_secure_ = true;
     server_name_ = std::move(server_name);
+    run_queue(); // a drain may have waited for this
 }
 
 void ControlChannel::on_tls_failed() { end(EndReason::tls_failed); }

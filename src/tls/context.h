@@ -21,22 +21,24 @@ using SessionBinding = std::array<unsigned char, 16>;
 SessionBinding make_session_binding(); ///< random
 
 struct CertificateFiles {
-    std::string certificate; ///< PEM, leaf first
-    std::string key;         ///< PEM; empty: in the certificate's file
+    std::string certificate{}; ///< PEM, leaf first
+    std::string key{};       ///< PEM; empty: in the certificate's file
 };
 
 struct ContextOptions {
-    std::vector<CertificateFiles> certificates; ///< the first is the default, SNI chooses among all by their names
-    std::string minimum_version = "1.2";
-    std::string ciphers;      ///< empty: ECDHE with AEAD
-    std::string ciphersuites;
+    std::vector<CertificateFiles> certificates{}; ///< the first is the default, SNI chooses among all by their names
+    std::string minimum_version = "1.2"; ///< "1.2" or "1.3"
+    std::string ciphers{};      ///< TLS 1.2, OpenSSL's language; empty: ECDHE with AEAD
+    std::string ciphersuites{}; ///< TLS 1.3; empty: AES-128-GCM, ChaCha20, AES-256-GCM
     ClientCertificate client_certificate = ClientCertificate::off;
-    std::string client_ca;    ///< PEM file
-    bool refuse_unknown_names = false;
+    std::string client_ca{};    ///< PEM file; needed unless client_certificate is off
+    bool refuse_unknown_names = false; ///< SNI that no certificate bears: unrecognized_name instead of the default certificate
+    /// How long a login may be resumed. Data connections of a live FTP session may resume it for at least 12 times as long.
     std::chrono::seconds ticket_lifetime{7200};
 };
 
-/// Immutable once made; shared by all streams of a process.
+/// Immutable once made, but for ticket keys, which are renewed as they age; shared by all streams of a process. Nothing can
+/// be resumed across two contexts.
 class ServerContext {
 public:
     /// Every problem is tls_setup with the file and OpenSSL's own words.
@@ -58,8 +60,20 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// The self-made identity: a P-256 key and a self-signed certificate in `directory`, made at the first call, the same ever
-/// after. The key is created with mode 0600 and put in place whole (rename). Refuses files that others can read or write.
+struct CertificateSummary {
+    std::chrono::system_clock::time_point not_after;
+    std::vector<std::string> names; ///< the DNS names clients may ask for; the common name where there are none
+    std::string fingerprint;        ///< SHA-256, "AB:CD:..."
+};
+
+/// For the check of a configuration: reads the files, makes sure that the key is the certificate's. An expired certificate is
+/// no error here, nor in ServerContext::make: the caller decides whether to warn.
+Result<CertificateSummary> inspect_certificate(const CertificateFiles& files);
+
+/// The self-made identity: a P-256 key and a self-signed certificate in `directory`/safetpd.pem, made at the first call, the
+/// same ever after, also when several processes call at once. `names` are host names or IP addresses; none: "localhost".
+/// Missing directories are made with mode 0700, the file has 0600 and appears whole (link(2)). bad_file where the file can be
+/// read or written by others, or belongs neither to root nor to the caller.
 Result<CertificateFiles> ensure_self_made_identity(const std::string& directory, const std::vector<std::string>& names);
 
 } // namespace safetp::tls

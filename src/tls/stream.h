@@ -11,9 +11,9 @@
 #include <span>
 #include <string>
 
-struct ssl_st;
-
 namespace safetp::tls {
+
+class TlsSession;
 
 struct IoStep {
     enum class Kind {
@@ -36,10 +36,11 @@ struct HandshakeInfo {
     bool is_resumed = false;
     bool is_bound = false;          ///< resumed from this FTP session's own control connection
     std::string client_certificate; ///< subject, RFC 2253; empty if none
-    std::string client_fingerprint; ///< SHA-256 of the certificate, hex; empty if none
+    std::string client_fingerprint; ///< SHA-256 of the certificate, lower-case hex; empty if none
 };
 
-/// Owns the descriptor, which must be non-blocking. Not thread-safe. Moves only before start_tls.
+/// Owns the descriptor, a non-blocking stream socket. Not thread-safe. Under TLS the process must ignore SIGPIPE. Once a call
+/// has failed under TLS, every later one fails with the same error.
 class Stream {
 public:
     explicit Stream(UniqueFd fd);
@@ -47,25 +48,29 @@ public:
     Stream& operator=(Stream&&) noexcept;
     ~Stream(); ///< closes without close_notify
 
+    /// `buffer` must not be empty. Data streams under TLS read ahead: call until want_read before waiting.
     IoStep try_read(std::span<std::byte> buffer);
+    /// `bytes` must not be empty. After want_read or want_write call again with the same bytes, or these and more; where they
+    /// lie may change. Until then no close_notify can be sent.
     IoStep try_write(std::span<const std::byte> bytes);
 
     /// From here on every byte is TLS, as the server side (RFC 4217 section 7: the FTP server is always TLS server, also where
-    /// it connected). `context` must outlive the stream. Call try_handshake until done.
+    /// it connected). `context` must outlive the stream. Call try_handshake until done: before that nothing can be read or
+    /// written. A control stream draws up tickets that carry `binding`; on a data stream only a session with the same binding
+    /// is resumed, anything else is a full handshake that leaves nothing to resume.
     Result<void> start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding);
     IoStep try_handshake();
 
     /// Sends close_notify; done when it is written, not when the peer's has come.
     IoStep try_close_notify();
-    /// CCC: after close_notify went both ways the socket is plain again. Bytes already read as TLS are not lost: there are none,
-    /// since control streams never read ahead.
+    /// CCC: after close_notify went both ways the socket is plain again. Nothing that the client sent behind its
+    /// close_notify is lost, since control streams never read ahead.
     void end_tls();
 
-    bool is_tls() const { return ssl_ != nullptr; }
+    bool is_tls() const { return tls_ != nullptr; }
     const HandshakeInfo& handshake_info() const { return info_; }
     /// TLS 1.3, control streams: a fresh ticket, written with the next try_write. Elsewhere does nothing.
     void issue_ticket();
-    /// Whether a data connection's client certificate is the one of the control connection (or neither has one).
     int fd() const { return fd_.get(); }
 
     void shutdown_write();  ///< FIN
@@ -73,9 +78,9 @@ public:
     void close();
 
 private:
-    struct FreeSsl { void operator()(ssl_st* ssl) const; };
-    UniqueFd fd_; // before ssl_: SSL must die first
-    std::unique_ptr<ssl_st, FreeSsl> ssl_;
+    UniqueFd fd_; // before tls_, which must die first
+    std::unique_ptr<TlsSession> tls_;
+    std::unique_ptr<TlsSession> former_tls_; // after CCC: its data connections may still resume it
     HandshakeInfo info_;
 };
 

@@ -9,8 +9,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-namespace safetp::fuzz
-{
+namespace safetp::fuzz {
 
 /// Ends the run with a finding where a property does not hold.
 inline void require(bool holds, const char* property)

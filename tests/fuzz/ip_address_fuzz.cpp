@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const Endpoint endpoint{ *address, 21 };
         const auto through_socket = from_socket_address(to_socket_address(endpoint));
         fuzz::require(through_socket && *through_socket == endpoint, "a socket address round trip");
-        constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+        constexpr std::array<std::uint8_t, 12> kMapped{ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
         const bool is_mapped = std::equal(kMapped.begin(), kMapped.end(), address->bytes().begin());
         fuzz::require(address->is_ipv4() || !is_mapped, "mapped addresses are IPv4");
     }

@@ -9,8 +9,7 @@
 using namespace safetp;
 using Kind = ftp::LineBuffer::Line::Kind;
 
-namespace
-{
+namespace {
 
 struct Line {
     bool is_too_long;

@@ -7,10 +7,8 @@
 #include <string>
 #include <vector>
 
-namespace safetp::ftp
-{
-namespace
-{
+namespace safetp::ftp {
+namespace {
 
 using namespace std::string_literals;
 

@@ -8,10 +8,8 @@
 #include <utility>
 #include <vector>
 
-namespace safetp::ftp
-{
-namespace
-{
+namespace safetp::ftp {
+namespace {
 
 using namespace std::string_literals;
 

@@ -6,10 +6,8 @@
 #include <string>
 #include <vector>
 
-namespace safetp::ftp
-{
-namespace
-{
+namespace safetp::ftp {
+namespace {
 
 using namespace std::string_literals;
 

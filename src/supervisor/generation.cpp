@@ -1,0 +1,192 @@
+#include "supervisor/generation.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <sched.h>
+#include <set>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace safetp::supervisor {
+
+namespace {
+
+void apply(const Overrides& overrides, config::Config& config)
+{
+    if (overrides.listener) {
+        config::Listener listener = config.listeners.empty() ? config::Listener{} : config.listeners.front();
+        listener.address = overrides.listener->address;
+        listener.port = overrides.listener->port;
+        config.listeners.assign(1, listener);
+    }
+    if (overrides.server) {
+        config.server.address = overrides.server->first;
+        config.server.port = overrides.server->second;
+        config.server.command.clear();
+    }
+    if (!overrides.key_directory.empty())
+        config.tls.key_directory = overrides.key_directory;
+    if (overrides.is_verbose)
+        config.log.options.threshold = log::Level::debug;
+}
+
+tls::ClientCertificate to_tls(config::ClientCertificate wanted)
+{
+    switch (wanted) {
+    case config::ClientCertificate::off: return tls::ClientCertificate::off;
+    case config::ClientCertificate::request: return tls::ClientCertificate::request;
+    case config::ClientCertificate::require: return tls::ClientCertificate::require;
+    }
+    return tls::ClientCertificate::require;
+}
+
+std::vector<std::string> announced_hosts(const config::Config& config)
+{
+    std::set<std::string> hosts{config.data.announce.address};
+    for (const auto& [network, host] : config.data.announce.for_clients)
+        hosts.insert(host);
+    std::erase_if(hosts, [](const std::string& host) { return host.empty() || IpAddress::parse(host); });
+    return {hosts.begin(), hosts.end()};
+}
+
+Result<std::vector<IpAddress>> resolve(const std::string& host)
+{
+    addrinfo hints{};
+    hints.ai_family = AF_INET; // 227 replies have room for nothing else
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+    if (error != 0)
+        return fail(ErrorCode::bad_address, 0,
+            fmt::format("announced name {}: {}; correct [data] announce, or give the address itself", host, ::gai_strerror(error)));
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> guard(found, ::freeaddrinfo);
+    std::vector<IpAddress> addresses;
+    for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+        SocketAddress address;
+        std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen, reinterpret_cast<char*>(&address.storage));
+        if (const auto endpoint = from_socket_address(address))
+            addresses.push_back(endpoint->address);
+    }
+    return addresses;
+}
+
+/// The names that a self-made certificate bears: clients may check them when they have pinned nothing.
+std::vector<std::string> own_names(const config::Config& config)
+{
+    std::vector<std::string> names;
+    char name[256] = "";
+    if (::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0')
+        names.emplace_back(name);
+    std::ranges::copy(announced_hosts(config), std::back_inserter(names));
+    names.emplace_back("localhost");
+    return names;
+}
+
+Result<std::vector<tls::ServerContext>> make_contexts(const config::Config& config)
+{
+    tls::ContextOptions options;
+    for (const config::CertificateFiles& files : config.tls.certificates)
+        options.certificates.push_back({files.certificate, files.key});
+    if (options.certificates.empty()) {
+        auto self_made = tls::ensure_self_made_identity(config.tls.key_directory, own_names(config));
+        if (!self_made)
+            return std::unexpected(self_made.error());
+        options.certificates.push_back(std::move(*self_made));
+    }
+    options.minimum_version = config.tls.minimum_version;
+    options.ciphers = config.tls.ciphers;
+    options.ciphersuites = config.tls.ciphersuites;
+    options.client_ca = config.tls.client_ca;
+    options.refuse_unknown_names = config.tls.refuse_unknown_names;
+    options.ticket_lifetime = config.tls.ticket_lifetime;
+
+    std::vector<tls::ServerContext> contexts;
+    for (const config::Listener& listener : config.listeners) {
+        options.client_certificate = to_tls(listener.client_certificate);
+        auto context = tls::ServerContext::make(options);
+        if (!context)
+            return std::unexpected(context.error());
+        contexts.push_back(std::move(*context));
+    }
+    return contexts;
+}
+
+} // namespace
+
+config::Loaded load_and_check(const ConfigSource& source)
+{
+    config::Loaded loaded;
+    const bool is_missing = ::access(source.path.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (source.prepared)
+        loaded.config = *source.prepared;
+    else if (source.may_be_missing && is_missing)
+        loaded.config.listeners.emplace_back();
+    else
+        loaded = config::load(source.path);
+    if (!loaded.is_usable())
+        return loaded;
+    apply(source.overrides, loaded.config);
+    for (config::Problem& problem : config::check_machine(loaded.config, source.path))
+        loaded.problems.push_back(std::move(problem));
+    return loaded;
+}
+
+Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
+{
+    auto contexts = make_contexts(config);
+    if (!contexts)
+        return std::unexpected(contexts.error());
+    auto generation = std::make_unique<Generation>();
+    generation->contexts = std::move(*contexts);
+    for (const std::string& host : announced_hosts(config)) {
+        auto addresses = resolve(host);
+        if (!addresses)
+            return std::unexpected(addresses.error());
+        generation->announced_names.emplace_back(host, std::move(*addresses));
+    }
+    generation->config = std::move(config);
+    return generation;
+}
+
+std::optional<config::Problem> check_contexts(const config::Config& config, const std::string& file)
+{
+    const bool is_self_made = config.tls.certificates.empty();
+    if (is_self_made && ::access(config.tls.key_directory.c_str(), W_OK) != 0) {
+        const bool is_new = errno == ENOENT;
+        return config::Problem{.severity = config::Problem::Severity::warning, .file = file,
+            .text = fmt::format("the self-made key in {} {}", config.tls.key_directory,
+                is_new ? "will be made at the first start" : "cannot be checked by this user")};
+    }
+    const auto contexts = make_contexts(config);
+    if (contexts)
+        return {};
+    return config::Problem{.file = file, .text = describe(contexts.error())};
+}
+
+std::vector<std::string> watched_files(const config::Config& config)
+{
+    std::vector<std::string> files;
+    for (const config::CertificateFiles& pair : config.tls.certificates) {
+        files.push_back(pair.certificate);
+        if (!pair.key.empty())
+            files.push_back(pair.key);
+    }
+    if (!config.tls.client_ca.empty())
+        files.push_back(config.tls.client_ca);
+    return files;
+}
+
+unsigned worker_count(const config::Config& config)
+{
+    static constexpr unsigned kMostByDefault = 64;
+    if (config.process.workers != 0)
+        return std::min(config.process.workers, SharedCounters::kMaxWorkers / 2);
+    cpu_set_t usable;
+    CPU_ZERO(&usable);
+    const bool is_known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;
+    return is_known ? std::clamp(static_cast<unsigned>(CPU_COUNT(&usable)), 1u, kMostByDefault) : 1u;
+}
+
+} // namespace safetp::supervisor

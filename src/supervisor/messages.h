@@ -1,0 +1,30 @@
+// Sends and receives the structs of protocol.h over a SOCK_SEQPACKET pair, with a descriptor where one belongs.
+#pragma once
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "supervisor/protocol.h"
+
+#include <optional>
+#include <utility>
+
+namespace safetp::supervisor {
+
+/// Both ends close-on-exec and blocking.
+Result<std::pair<UniqueFd, UniqueFd>> make_channel();
+
+/// Neither blocks: a full queue is system_call with EAGAIN. The descriptor is only borrowed.
+Result<void> send_request(int channel, const Request& request);
+Result<void> send_notice(int channel, const Notice& notice, int passed_fd = -1);
+
+struct ReceivedNotice {
+    Notice notice;
+    UniqueFd passed; ///< close-on-exec; none unless one came with the notice
+};
+
+/// Neither blocks. Empty: nothing there now. peer_closed: the other end is gone. supervisor: malformed (wrong size, unknown
+/// kind, a descriptor where none belongs); all descriptors that came with it are closed.
+Result<std::optional<Request>> receive_request(int channel);
+Result<std::optional<ReceivedNotice>> receive_notice(int channel);
+
+} // namespace safetp::supervisor

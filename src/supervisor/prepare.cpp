@@ -1,0 +1,87 @@
+#include "supervisor/prepare.h"
+
+#include "supervisor/exit_codes.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace safetp::supervisor {
+
+namespace {
+
+Failure listen_failure(const Error& error)
+{
+    const std::string what = fmt::format("cannot listen on {}: {}", error.context, std::strerror(error.os_error));
+    switch (error.os_error) {
+    case EADDRINUSE:
+        return {kExitPortUnavailable, what + "; another server has this port (ss -ltnp shows which): stop it, or choose another"
+                                             " port with -p or [[listener]] port"};
+    case EADDRNOTAVAIL:
+        return {kExitPortUnavailable, what + "; no interface of this machine has this address"};
+    case EACCES:
+    case EPERM:
+        return {kExitNoPermission, what + "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another, as in -p 2121"};
+    default:
+        return {kExitFailure, what};
+    }
+}
+
+Failure other_failure(const Error& error)
+{
+    const bool is_forbidden = error.os_error == EACCES || error.os_error == EPERM;
+    if (is_forbidden)
+        return {kExitNoPermission, describe(error)};
+    const bool is_config = error.code == ErrorCode::bad_config || error.code == ErrorCode::bad_file || error.code == ErrorCode::tls_setup;
+    return {is_config ? kExitConfig : kExitFailure, error.code == ErrorCode::bad_config ? error.context : describe(error)};
+}
+
+} // namespace
+
+Result<UniqueFd> open_xferlog(const std::string& path)
+{
+    if (path.empty())
+        return UniqueFd();
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
+    if (!fd)
+        return fail(ErrorCode::bad_file, errno, "[log] xferlog " + path);
+    return fd;
+}
+
+std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const ListenerSet& previous,
+    std::vector<UniqueFd> inherited)
+{
+    Prepared prepared;
+    auto identity = plan_worker_identity(config.process);
+    if (!identity)
+        return std::unexpected(other_failure(identity.error()));
+    prepared.identity = std::move(*identity);
+
+    if (!config.server.command.empty()) {
+        auto program = ServerProgram::plan(config.server);
+        if (!program)
+            return std::unexpected(other_failure(program.error()));
+        prepared.server_program = std::move(*program);
+    }
+
+    auto generation = make_generation(std::move(config));
+    if (!generation)
+        return std::unexpected(other_failure(generation.error()));
+    prepared.generation = std::move(*generation);
+
+    auto xferlog = open_xferlog(prepared.config().log.xferlog);
+    if (!xferlog)
+        return std::unexpected(other_failure(xferlog.error()));
+    prepared.xferlog = std::move(*xferlog);
+
+    if (listening == Listening::no)
+        return prepared;
+    auto listeners = ListenerSet::open(prepared.config().listeners, worker_count(prepared.config()), previous, std::move(inherited));
+    if (!listeners)
+        return std::unexpected(listen_failure(listeners.error()));
+    prepared.listeners = std::move(*listeners);
+    return prepared;
+}
+
+} // namespace safetp::supervisor

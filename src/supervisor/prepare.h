@@ -1,0 +1,35 @@
+// From a checked configuration to everything that is open and looked up: what workers are then forked from.
+#pragma once
+
+#include "supervisor/generation.h"
+#include "supervisor/server_process.h"
+
+#include <expected>
+
+namespace safetp::supervisor {
+
+struct Prepared {
+    std::unique_ptr<const Generation> generation;
+    WorkerIdentity identity;
+    std::optional<ServerProgram> server_program; ///< where the raw ftpd is started per session
+    ListenerSet listeners;
+    UniqueFd xferlog;
+
+    const config::Config& config() const { return generation->config; }
+};
+
+/// Why not, as a sentence that says what to do, and with which code to exit if this was the start.
+struct Failure {
+    int exit_code;
+    std::string text;
+};
+
+enum class Listening { yes, no }; ///< no: under -s
+
+/// Changes nothing of `previous`, whose sockets the result shares where addresses are the same.
+std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const ListenerSet& previous,
+    std::vector<UniqueFd> inherited);
+
+Result<UniqueFd> open_xferlog(const std::string& path); ///< -1 when the path is empty
+
+} // namespace safetp::supervisor

@@ -1,0 +1,13 @@
+// The worker's system calls: what it needs, and nothing else (seccomp).
+#pragma once
+
+#include "base/result.h"
+
+namespace safetp::supervisor {
+
+/// From here on this process can neither open files, nor start programs, nor make other sockets than TCP. Calls outside the
+/// list fail with EPERM; those that only an intruder would make kill the process. Does nothing in builds with sanitizers, which
+/// need far more calls than the program itself.
+Result<void> enter_sandbox();
+
+} // namespace safetp::supervisor

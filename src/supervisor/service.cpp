@@ -1,0 +1,361 @@
+#include "supervisor/service.h"
+
+#include "base/log.h"
+#include "supervisor/exit_codes.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+namespace safetp::supervisor {
+
+namespace {
+
+constexpr std::chrono::seconds kLookAtCertificates{5};
+constexpr std::chrono::seconds kFinishGrace{5};
+constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end while the next sessions begin
+
+/// CLOCK_MONOTONIC in microseconds, as sd_notify(3) wants it with RELOADING=1.
+std::uint64_t monotonic_usec()
+{
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count());
+}
+
+std::string describe_end(int status)
+{
+    if (WIFSIGNALED(status))
+        return fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+    return fmt::format("ended with status {}", WEXITSTATUS(status));
+}
+
+void log_problems(const std::vector<config::Problem>& problems)
+{
+    for (const config::Problem& problem : problems) {
+        const bool is_error = problem.severity == config::Problem::Severity::error;
+        log::Event(is_error ? log::Level::error : log::Level::warning, 0, "config-problem", problem.to_string());
+    }
+}
+
+void say_reload_failed(const std::string& why)
+{
+    log::Event(log::Level::error, 0, "reload-failed", "reload failed, the old configuration stays: " + why);
+    ::sd_notifyf(0, "READY=1\nSTATUS=Reload failed, the old configuration stays: %s", why.c_str());
+}
+
+} // namespace
+
+Service::Service(ConfigSource source, SharedCounters& counters, Prepared prepared, UniqueFd only_client)
+    : source_(std::move(source))
+    , prepared_(std::move(prepared))
+    , only_client_(std::move(only_client))
+    , is_inetd_(only_client_)
+    , table_(counters)
+{
+}
+
+int Service::run()
+{
+    take_signals();
+    if (const auto started = start_workers(); !started) {
+        log::Event(log::Level::error, 0, "start-problem", describe(started.error()));
+        end_now(kExitFailure);
+    }
+    certificates_.start(look_at_certificates());
+    next_look_ = Clock::now() + kLookAtCertificates;
+    std::uint64_t watchdog_usec = 0;
+    if (::sd_watchdog_enabled(0, &watchdog_usec) > 0)
+        watchdog_ = std::chrono::microseconds(watchdog_usec / 2);
+    next_watchdog_ = Clock::now() + watchdog_;
+    if (!is_inetd())
+        ::sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Running", static_cast<int>(::getpid()));
+    while (!table_.is_empty() || !respawns_.empty())
+        wait_and_handle();
+    if (!is_inetd())
+        log::Event(log::Level::notice, 0, "stop", "safetpd stopped");
+    return exit_code_;
+}
+
+void Service::take_signals()
+{
+    sigset_t wanted;
+    ::sigemptyset(&wanted);
+    for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD})
+        ::sigaddset(&wanted, signal);
+    ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL); // an ignored one, inherited, would reap our children before we see them
+    signals_.reset(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+Result<void> Service::start_workers()
+{
+    const unsigned count = is_inetd() ? 1 : worker_count(config());
+    delays_.assign(count, {});
+    respawns_.clear();
+    for (unsigned index = 0; index < count; ++index) {
+        if (const auto started = start_worker(index); !started)
+            return started;
+    }
+    return {};
+}
+
+Result<void> Service::start_worker(unsigned index)
+{
+    const unsigned count = static_cast<unsigned>(delays_.size());
+    WorkerOrder order{.generation = *prepared_.generation, .identity = prepared_.identity,
+        .listeners = prepared_.listeners.for_worker(index, count), .not_for_worker = prepared_.listeners.others(index, count),
+        .xferlog = prepared_.xferlog.get(), .only_client = std::move(only_client_), .index = index,
+        .generation_number = generation_number_};
+    order.not_for_worker.push_back(signals_.get());
+    return table_.start(std::move(order));
+}
+
+void Service::wait_and_handle()
+{
+    std::vector<pollfd> entries{{signals_.get(), POLLIN, 0}};
+    for (const Worker& worker : table_.workers())
+        entries.push_back({worker.channel.get(), POLLIN, 0}); // -1 is skipped by poll(2)
+    ::poll(entries.data(), entries.size(), milliseconds_to_next_task());
+    for (std::size_t i = 1; i < entries.size(); ++i) {
+        // Handlers add and remove no worker: that is done below, when nothing of `entries` is looked at any more.
+        if (entries[i].revents != 0)
+            serve_requests(table_.workers()[i - 1]);
+    }
+    read_signals();
+    run_due_tasks();
+}
+
+int Service::milliseconds_to_next_task() const
+{
+    Clock::time_point next = next_look_;
+    for (const Respawn& respawn : respawns_)
+        next = std::min(next, respawn.due);
+    if (state_ == State::finishing)
+        next = std::min(next, finish_deadline_);
+    if (watchdog_.count() > 0)
+        next = std::min(next, next_watchdog_);
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
+}
+
+void Service::run_due_tasks()
+{
+    const Clock::time_point now = Clock::now();
+    if (watchdog_.count() > 0 && now >= next_watchdog_) {
+        ::sd_notify(0, "WATCHDOG=1");
+        next_watchdog_ = now + watchdog_;
+    }
+    if (state_ == State::finishing && now >= finish_deadline_) {
+        log::Event(log::Level::warning, 0, "stop", "sessions did not end in time and are cut off");
+        end_now(exit_code_);
+    }
+    if (now >= next_look_) {
+        next_look_ = now + kLookAtCertificates;
+        if (state_ == State::running && !is_inetd() && certificates_.has_changed(look_at_certificates()))
+            reload_certificates();
+    }
+    for (std::size_t i = 0; i < respawns_.size();) {
+        if (now < respawns_[i].due) {
+            ++i;
+            continue;
+        }
+        const unsigned index = respawns_[i].index;
+        respawns_.erase(respawns_.begin() + static_cast<std::ptrdiff_t>(i));
+        if (const auto started = start_worker(index); !started) {
+            log::Event(log::Level::error, 0, "worker-start", describe(started.error()));
+            respawns_.push_back({index, now + RespawnDelay::kLongest});
+        }
+    }
+}
+
+void Service::read_signals()
+{
+    signalfd_siginfo signal{};
+    while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal)
+        act_on(signal);
+    reap(); // always: several SIGCHLD may have become one
+}
+
+void Service::act_on(const signalfd_siginfo& signal)
+{
+    switch (signal.ssi_signo) {
+    case SIGHUP:
+        if (state_ == State::running && !is_inetd())
+            reload();
+        return;
+    case SIGUSR1: return reopen_xferlog();
+    case SIGTERM: return finish();
+    case SIGINT:
+    case SIGQUIT: return end_now(exit_code_);
+    default: return;
+    }
+}
+
+void Service::reap()
+{
+    int status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (servers_.erase(pid) != 0) {
+            log::Event(log::Level::debug, 0, "server-end", "started raw ftpd " + describe_end(status)).with("pid", pid);
+            continue;
+        }
+        if (const auto dead = table_.remove(pid))
+            on_worker_end(*dead, status);
+    }
+}
+
+void Service::on_worker_end(const Worker& dead, int status)
+{
+    const bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (is_inetd()) {
+        if (exit_code_ == kExitOk)
+            exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : kExitFailure;
+        return;
+    }
+    const bool is_expected = is_clean && (dead.is_draining || state_ != State::running);
+    if (is_expected || state_ == State::ending) {
+        log::Event(log::Level::debug, 0, "worker-end", "worker " + describe_end(status)).with("pid", dead.pid);
+        return;
+    }
+    log::Event(log::Level::error, 0, "worker-crash", "worker " + describe_end(status) + "; its sessions are lost").with("pid", dead.pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kExitNoPermission)
+        return end_now(kExitNoPermission); // it could not be confined, nor could the next one
+    if (dead.is_draining || dead.generation != generation_number_ || state_ != State::running)
+        return;
+    const auto lifetime = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - dead.started);
+    respawns_.push_back({dead.index, Clock::now() + delays_[dead.index].next(lifetime)});
+}
+
+void Service::reload()
+{
+    ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", static_cast<unsigned long long>(monotonic_usec()));
+    config::Loaded loaded = load_and_check(source_);
+    log_problems(loaded.problems);
+    if (!loaded.is_usable())
+        return say_reload_failed("the new one has errors");
+    auto next = prepare(std::move(loaded.config), Listening::yes, prepared_.listeners, {});
+    if (!next)
+        return say_reload_failed(next.error().text);
+    log::open(next->config().log.options);
+    switch_to(std::move(*next));
+}
+
+void Service::reload_certificates()
+{
+    auto next = prepare(config(), Listening::yes, prepared_.listeners, {});
+    if (!next) {
+        log::Event(log::Level::error, 0, "certificate-problem",
+            "the changed certificate files cannot be used, the old ones stay: " + next.error().text);
+        return;
+    }
+    log::Event(log::Level::notice, 0, "certificate-change", "certificate files have changed");
+    switch_to(std::move(*next));
+}
+
+void Service::switch_to(Prepared next)
+{
+    if (worker_count(next.config()) > table_.free_rows())
+        return say_reload_failed("too many older workers still drain; wait for their sessions to end");
+    prepared_ = std::move(next);
+    ++generation_number_;
+    certificates_.start(look_at_certificates());
+    if (const auto started = start_workers(); !started) {
+        log::Event(log::Level::error, 0, "worker-start", describe(started.error()));
+        respawns_.push_back({0, Clock::now() + RespawnDelay::kLongest});
+    }
+    table_.drain_older_than(generation_number_);
+    log::Event(log::Level::notice, 0, "reload", "new configuration in force").with("generation", generation_number_);
+    ::sd_notifyf(0, "READY=1\nSTATUS=Running, generation %u", generation_number_);
+}
+
+void Service::reopen_xferlog()
+{
+    auto opened = open_xferlog(config().log.xferlog);
+    if (!opened) {
+        log::Event(log::Level::error, 0, "xferlog-problem", "the old file stays open: " + describe(opened.error()));
+        return;
+    }
+    prepared_.xferlog = std::move(*opened);
+    if (prepared_.xferlog)
+        table_.send_all({NoticeKind::reopen_log, 0, 0, 0}, prepared_.xferlog.get());
+}
+
+void Service::finish()
+{
+    if (state_ != State::running)
+        return;
+    const auto drain = config().timeouts.drain;
+    log::Event(log::Level::notice, 0, "stop", "stopping; transfers under way may go on").with("seconds", drain.count());
+    ::sd_notify(0, "STOPPING=1\nSTATUS=Waiting for transfers under way");
+    state_ = State::finishing;
+    finish_deadline_ = Clock::now() + drain + kFinishGrace;
+    respawns_.clear();
+    prepared_.listeners.close_all(); // new clients are refused by the kernel, not left waiting
+    table_.send_all({NoticeKind::finish, 0, 0, static_cast<std::uint32_t>(drain.count())});
+}
+
+void Service::end_now(int exit_code)
+{
+    ::sd_notify(0, "STOPPING=1");
+    exit_code_ = exit_code;
+    state_ = State::ending;
+    respawns_.clear();
+    table_.kill_all();
+}
+
+void Service::serve_requests(Worker& worker)
+{
+    while (worker.channel) {
+        const auto request = receive_request(worker.channel.get());
+        if (request && !*request)
+            return;
+        if (!request && request.error().code == ErrorCode::peer_closed) {
+            worker.channel.reset(); // it is ending: SIGCHLD tells how
+            return;
+        }
+        if (!request) {
+            log::Event(log::Level::error, 0, "bad-request", "worker is ended: " + describe(request.error())).with("pid", worker.pid);
+            return table_.kill(worker);
+        }
+        answer(worker, **request);
+    }
+}
+
+void Service::answer(Worker& worker, const Request& request)
+{
+    if (!prepared_.server_program) {
+        // A worker of an older configuration may still ask for what that one allowed: it learns that it is gone.
+        if (worker.generation != generation_number_)
+            return table_.send(worker, {NoticeKind::answer, request.id, ENOENT, 0});
+        log::Event(log::Level::error, 0, "bad-request", "worker asks for a raw ftpd, but none is configured: it is ended")
+            .with("pid", worker.pid);
+        return table_.kill(worker);
+    }
+    if (servers_.size() >= config().limits.sessions + kLingeringServers)
+        return table_.send(worker, {NoticeKind::answer, request.id, EAGAIN, 0});
+    auto started = start_server(*prepared_.server_program);
+    if (!started) {
+        log::Event(log::Level::error, 0, "server-start", describe(started.error()));
+        const int error = started.error().os_error;
+        return table_.send(worker, {NoticeKind::answer, request.id, error != 0 ? error : EIO, 0});
+    }
+    servers_.insert(started->pid);
+    table_.send(worker, {NoticeKind::answer, request.id, 0, 0}, started->our_end.get());
+}
+
+std::vector<FileStamp> Service::look_at_certificates() const
+{
+    std::vector<FileStamp> stamps;
+    for (const std::string& file : watched_files(config()))
+        stamps.push_back(look_at(file));
+    return stamps;
+}
+
+} // namespace safetp::supervisor

@@ -1,0 +1,73 @@
+// The supervisor after the start: one ppoll loop over signals, the workers' requests and the clock.
+#pragma once
+
+#include "supervisor/plan.h"
+#include "supervisor/prepare.h"
+#include "supervisor/worker_table.h"
+
+#include <set>
+#include <sys/signalfd.h>
+
+namespace safetp::supervisor {
+
+class Service {
+public:
+    /// `only_client`: -s, one worker that serves it; its exit status becomes ours.
+    Service(ConfigSource source, SharedCounters& counters, Prepared prepared, UniqueFd only_client);
+
+    int run(); ///< until the last worker has ended; the exit code
+
+private:
+    struct Respawn {
+        unsigned index;
+        Clock::time_point due;
+    };
+    enum class State { running, finishing, ending };
+
+    const config::Config& config() const { return prepared_.config(); }
+    bool is_inetd() const { return is_inetd_; }
+
+    void take_signals();
+    Result<void> start_workers();
+    Result<void> start_worker(unsigned index);
+    void wait_and_handle();
+    int milliseconds_to_next_task() const;
+    void run_due_tasks();
+
+    void read_signals();
+    void act_on(const signalfd_siginfo& signal);
+    void reap();
+    void on_worker_end(const Worker& dead, int status);
+
+    void reload();
+    void reload_certificates();
+    void switch_to(Prepared next);
+    void reopen_xferlog();
+    void finish();
+    void end_now(int exit_code);
+
+    void serve_requests(Worker& worker);
+    void answer(Worker& worker, const Request& request);
+
+    std::vector<FileStamp> look_at_certificates() const;
+
+    ConfigSource source_;
+    Prepared prepared_;
+    UniqueFd only_client_;
+    bool is_inetd_;
+    WorkerTable table_;
+    UniqueFd signals_;
+    State state_ = State::running;
+    int exit_code_ = 0;
+    unsigned generation_number_ = 1;
+    std::vector<RespawnDelay> delays_;
+    std::vector<Respawn> respawns_;
+    std::set<pid_t> servers_; ///< started raw ftpds that live
+    FileWatch certificates_;
+    Clock::time_point next_look_;
+    Clock::time_point finish_deadline_;
+    std::chrono::microseconds watchdog_{0};
+    Clock::time_point next_watchdog_;
+};
+
+} // namespace safetp::supervisor

@@ -1,0 +1,135 @@
+#include "supervisor/supervisor.h"
+
+#include "base/log.h"
+#include "supervisor/exit_codes.h"
+#include "supervisor/inetd.h"
+#include "supervisor/plan.h"
+#include "supervisor/prepare.h"
+#include "supervisor/reporting.h"
+#include "supervisor/service.h"
+#include "supervisor/worker_table.h"
+
+#include <cstdio>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace safetp::supervisor {
+
+namespace {
+
+/// The number of the pid file's owner is the last thing to write and the first to take away.
+class PidFile {
+public:
+    explicit PidFile(std::string path) : path_(std::move(path)) {}
+    PidFile(const PidFile&) = delete;
+    ~PidFile()
+    {
+        if (is_written_)
+            ::unlink(path_.c_str());
+    }
+
+    Result<void> write()
+    {
+        if (path_.empty())
+            return {};
+        std::FILE* file = std::fopen(path_.c_str(), "we");
+        if (file == nullptr)
+            return fail(ErrorCode::bad_file, errno, "[process] pid_file " + path_);
+        std::fputs(fmt::format("{}\n", ::getpid()).c_str(), file);
+        const bool is_closed = std::fclose(file) == 0;
+        is_written_ = true;
+        return is_closed ? Result<void>{} : fail(ErrorCode::bad_file, errno, "[process] pid_file " + path_);
+    }
+
+private:
+    std::string path_;
+    bool is_written_ = false;
+};
+
+/// Under -s the log's usual place, stderr, is the client's connection.
+config::Log log_for(config::Log wanted, const std::optional<InetdClient>& inetd)
+{
+    if (inetd && inetd->took_stderr && wanted.options.target != log::Target::syslog)
+        wanted.options.target = log::Target::syslog;
+    return wanted;
+}
+
+std::string status_text(const Prepared& prepared, unsigned workers)
+{
+    std::string text = fmt::format("{} workers", workers);
+    for (const std::string& address : prepared.listeners.addresses())
+        text += ", " + address;
+    return text;
+}
+
+} // namespace
+
+int supervise(const Options& options)
+{
+    // Under -s first of all: from here on nothing we print can reach the client.
+    std::optional<InetdClient> inetd;
+    if (options.is_inetd) {
+        auto taken = take_inetd_client();
+        if (!taken)
+            return report_failure({kExitUsage, describe(taken.error())});
+        inetd = std::move(*taken);
+    }
+
+    // Load and check everything before anything is opened.
+    config::Loaded loaded = load_and_check(options.source);
+    report_problems(loaded.problems);
+    if (!loaded.is_usable())
+        return report_failure({kExitConfig, "not started: the configuration has errors"});
+
+    // Open the log: what happens from now on is in it, and on the terminal if it stops the start.
+    loaded.config.log = log_for(loaded.config.log, inetd);
+    log::open(loaded.config.log.options);
+
+    // Everything that takes privileges: certificates and keys, users, the empty root, listening sockets.
+    std::vector<UniqueFd> inherited;
+    if (!inetd) {
+        auto sockets = take_inherited_sockets();
+        if (!sockets)
+            return report_failure({kExitUsage, describe(sockets.error())});
+        inherited = std::move(*sockets);
+    }
+    auto prepared = prepare(std::move(loaded.config), inetd ? Listening::no : Listening::yes, {}, std::move(inherited));
+    if (!prepared)
+        return report_failure(prepared.error());
+
+    PidFile pid_file(prepared->config().process.pid_file);
+    if (const auto written = pid_file.write(); !written)
+        return report_failure({kExitFailure, describe(written.error())});
+    auto counters = SharedCounters::make();
+    if (!counters)
+        return report_failure({kExitFailure, describe(counters.error())});
+
+    // Fork the workers, and serve them until the last has gone.
+    const std::string status = status_text(*prepared, inetd ? 1 : worker_count(prepared->config()));
+    log::Event(inetd ? log::Level::debug : log::Level::notice, 0, "start", "safetpd started: " + status);
+    Service service(options.source, *counters, std::move(*prepared), inetd ? std::move(inetd->control) : UniqueFd());
+    return service.run();
+}
+
+int check(const ConfigSource& source, bool is_strict)
+{
+    const config::Loaded loaded = load_and_check(source);
+    std::vector<config::Problem> problems = loaded.problems;
+    if (loaded.is_usable()) {
+        if (const auto problem = check_contexts(loaded.config, source.path))
+            problems.push_back(*problem);
+    }
+    bool has_errors = false;
+    for (const config::Problem& problem : problems) {
+        fmt::print("{}\n", problem.to_string());
+        has_errors = has_errors || problem.severity == config::Problem::Severity::error;
+    }
+    if (has_errors || !loaded.is_usable())
+        return kExitConfig;
+    if (!problems.empty() && is_strict)
+        return kExitFailure;
+    fmt::print("{}: the configuration is good\n", source.path);
+    return kExitOk;
+}
+
+} // namespace safetp::supervisor

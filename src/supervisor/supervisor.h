@@ -1,0 +1,22 @@
+// The privileged process: loads, checks, opens, forks the workers, and then only waits for signals, ends and requests. It never
+// reads a byte that came from the network.
+#pragma once
+
+#include "supervisor/generation.h"
+
+namespace safetp::supervisor {
+
+struct Options {
+    ConfigSource source;
+    bool is_inetd = false; ///< -s: descriptor 0 is the one control connection
+};
+
+/// `safetpd`: returns the exit code (exit_codes.h). Problems before the start go to stderr; later ones to the log.
+/// Signals: HUP reload, TERM drain and end, INT and QUIT end at once, USR1 reopen the xferlog.
+int supervise(const Options& options);
+
+/// `safetpd check`: lists every problem of the configuration and of this machine, on stdout. 0, kExitConfig, or kExitFailure for
+/// warnings when strict.
+int check(const ConfigSource& source, bool is_strict);
+
+} // namespace safetp::supervisor

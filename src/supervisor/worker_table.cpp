@@ -1,0 +1,143 @@
+#include "supervisor/worker_table.h"
+
+#include "base/log.h"
+#include "supervisor/exit_codes.h"
+#include "supervisor/sandbox.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <exception>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace safetp::supervisor {
+
+namespace {
+
+/// A worker obeys its supervisor only: signals sent to the whole terminal or service must not end sessions that may still drain.
+void ignore_signals()
+{
+    for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE})
+        ::signal(signal, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+int run_guarded(WorkerStart start)
+{
+    try {
+        return run_worker(std::move(start));
+    } catch (const std::exception& error) {
+        log::Event(log::Level::error, 0, "worker-exception", std::string("worker ends: ") + error.what());
+        return kExitFailure;
+    }
+}
+
+} // namespace
+
+unsigned WorkerTable::unused_row() const
+{
+    unsigned row = 0;
+    while (std::ranges::any_of(workers_, [row](const Worker& worker) { return worker.row == row; }))
+        ++row;
+    return row;
+}
+
+Result<void> WorkerTable::start(WorkerOrder order)
+{
+    if (free_rows() == 0)
+        return fail(ErrorCode::supervisor, EAGAIN, "too many worker processes, draining ones included");
+    auto channel = make_channel();
+    if (!channel)
+        return std::unexpected(channel.error());
+    const unsigned row = unused_row();
+    const pid_t supervisor_pid = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0)
+        return fail(ErrorCode::system_call, errno, "fork of a worker");
+    if (pid == 0) {
+        channel->first.reset();
+        become_worker(std::move(order), row, std::move(channel->second), supervisor_pid);
+    }
+    Worker worker{pid, row, order.index, order.generation_number, std::move(channel->first), Clock::now()};
+    log::Event(log::Level::debug, 0, "worker-start", "worker started").with("pid", pid).with("generation", worker.generation);
+    workers_.push_back(std::move(worker));
+    return {};
+}
+
+void WorkerTable::become_worker(WorkerOrder order, unsigned row, UniqueFd channel, pid_t supervisor_pid)
+{
+    ignore_signals();
+    workers_.clear(); // closes the other workers' channels
+    for (const int fd : order.not_for_worker)
+        ::close(fd);
+    UniqueFd xferlog(order.xferlog < 0 ? -1 : ::fcntl(order.xferlog, F_DUPFD_CLOEXEC, 3));
+
+    auto confined = drop_privileges(order.identity, order.generation.config.limits.sessions, supervisor_pid);
+    if (confined)
+        confined = enter_sandbox();
+    if (!confined) {
+        log::Event(log::Level::error, 0, "worker-setup", "worker cannot be confined: " + describe(confined.error()));
+        ::_exit(kExitNoPermission);
+    }
+    // From here on this process opens no file and has no privilege; the next thing it reads comes from the network.
+    WorkerStart start{order.generation, counters_, row, std::move(order.listeners), std::move(channel), std::move(xferlog),
+        std::move(order.only_client)};
+    ::_exit(run_guarded(std::move(start)));
+}
+
+std::optional<Worker> WorkerTable::remove(pid_t pid)
+{
+    const auto found = std::ranges::find(workers_, pid, &Worker::pid);
+    if (found == workers_.end())
+        return {};
+    Worker dead = std::move(*found);
+    workers_.erase(found);
+    counters_.clear_worker(dead.row);
+    return dead;
+}
+
+void WorkerTable::send(Worker& worker, const Notice& notice, int passed_fd)
+{
+    if (!worker.channel)
+        return;
+    const auto sent = send_notice(worker.channel.get(), notice, passed_fd);
+    if (sent || sent.error().os_error == EPIPE || sent.error().os_error == ECONNRESET)
+        return; // a broken pipe is a worker that is ending: SIGCHLD says the rest
+    log::Event(log::Level::error, 0, "worker-deaf", "worker does not read its messages and is ended: " + describe(sent.error()))
+        .with("pid", worker.pid);
+    kill(worker);
+}
+
+void WorkerTable::send_all(const Notice& notice, int passed_fd)
+{
+    for (Worker& worker : workers_)
+        send(worker, notice, passed_fd);
+}
+
+void WorkerTable::drain_older_than(unsigned generation)
+{
+    for (Worker& worker : workers_) {
+        if (worker.generation >= generation || worker.is_draining)
+            continue;
+        worker.is_draining = true;
+        send(worker, {NoticeKind::drain, 0, 0, 0});
+    }
+}
+
+void WorkerTable::kill(Worker& worker)
+{
+    ::kill(worker.pid, SIGKILL);
+    worker.channel.reset();
+}
+
+void WorkerTable::kill_all()
+{
+    for (Worker& worker : workers_)
+        kill(worker);
+}
+
+} // namespace safetp::supervisor

@@ -1,0 +1,68 @@
+// The worker processes that live: starting them, telling them something, noticing their end.
+#pragma once
+
+#include "supervisor/messages.h"
+#include "supervisor/privileges.h"
+#include "supervisor/worker.h"
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+namespace safetp::supervisor {
+
+using Clock = std::chrono::steady_clock;
+
+struct Worker {
+    pid_t pid = -1;
+    unsigned row = 0;        ///< in the shared counters
+    unsigned index = 0;      ///< 0 ... workers-1 within its generation
+    unsigned generation = 0;
+    UniqueFd channel;        ///< -1 once it broke: the process is being ended
+    Clock::time_point started;
+    bool is_draining = false;
+};
+
+struct WorkerOrder {
+    const Generation& generation;
+    const WorkerIdentity& identity;
+    std::vector<ListeningSocket> listeners;
+    std::vector<int> not_for_worker; ///< further descriptors of the supervisor, which the child closes
+    int xferlog = -1;                ///< borrowed
+    UniqueFd only_client;
+    unsigned index = 0;
+    unsigned generation_number = 0;
+};
+
+class WorkerTable {
+public:
+    explicit WorkerTable(SharedCounters& counters) : counters_(counters) {}
+
+    /// Forks. The child gives up its privileges, enters the sandbox and never returns from here. Fails with EAGAIN when all rows
+    /// are in use.
+    Result<void> start(WorkerOrder order);
+
+    /// Takes the dead worker out and clears its row. Empty: not one of ours.
+    std::optional<Worker> remove(pid_t pid);
+
+    /// A worker whose queue is full does not read it any more and is ended.
+    void send(Worker& worker, const Notice& notice, int passed_fd = -1);
+    void send_all(const Notice& notice, int passed_fd = -1);
+    void drain_older_than(unsigned generation);
+
+    void kill(Worker& worker);
+    void kill_all();
+
+    std::vector<Worker>& workers() { return workers_; }
+    bool is_empty() const { return workers_.empty(); }
+    unsigned free_rows() const { return SharedCounters::kMaxWorkers - static_cast<unsigned>(workers_.size()); }
+
+private:
+    unsigned unused_row() const;
+    [[noreturn]] void become_worker(WorkerOrder order, unsigned row, UniqueFd channel, pid_t supervisor_pid);
+
+    SharedCounters& counters_;
+    std::vector<Worker> workers_;
+};
+
+} // namespace safetp::supervisor

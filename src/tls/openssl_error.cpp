@@ -1,0 +1,60 @@
+#include "tls/openssl_error.h"
+
+#include <cstring>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+namespace safetp::tls {
+
+namespace {
+
+/// What the reasons that an operator meets most often mean on an FTP connection.
+const char* explain_ssl_reason(int reason)
+{
+    switch (reason) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST: return " (the client sent plain text)";
+    case SSL_R_UNSUPPORTED_PROTOCOL: return " (the client's TLS is too old)";
+    case SSL_R_NO_APPLICATION_PROTOCOL: return " (by ALPN the client wants another protocol than ftp)";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: return " (the client does not accept our certificate)";
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return " (a client certificate is required)";
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return " (the client's certificate is not one of the client CA's, or not valid now)";
+    default: return "";
+    }
+}
+
+const char* explain(unsigned long code)
+{
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL)
+        return explain_ssl_reason(ERR_GET_REASON(code));
+    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ)
+        return " (the key is encrypted: store it without a passphrase)";
+    return "";
+}
+
+} // namespace
+
+std::string take_openssl_error()
+{
+    const unsigned long code = ERR_get_error();
+    ERR_clear_error();
+    if (code == 0)
+        return {};
+    if (ERR_SYSTEM_ERROR(code))
+        return std::strerror(ERR_GET_REASON(code));
+    const char* const reason = ERR_reason_error_string(code);
+    std::string text = reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);
+    return text + explain(code);
+}
+
+std::unexpected<Error> setup_failure(const std::string& what)
+{
+    const std::string words = take_openssl_error();
+    return fail(ErrorCode::tls_setup, 0, words.empty() ? what : what + ": " + words);
+}
+
+} // namespace safetp::tls

@@ -1,0 +1,69 @@
+// The TLS half of a Stream: one SSL object on a descriptor that somebody else owns. Internal to tls/.
+#pragma once
+
+#include "tls/context_impl.h"
+#include "tls/openssl_types.h"
+#include "tls/stream.h"
+
+#include <optional>
+#include <span>
+#include <string>
+
+namespace safetp::tls {
+
+/// Its address must not change: OpenSSL's callbacks find it through the SSL object. After the first failure OpenSSL is never
+/// asked again (SSL_get_error(3)): each later call gives the same failure.
+class TlsSession {
+public:
+    /// Null: out of memory, the reason is in OpenSSL's queue. `context` must outlive the result.
+    static std::unique_ptr<TlsSession> make(const ServerContext::Impl& context, int fd, Purpose purpose,
+                                            const SessionBinding& binding);
+    TlsSession(const TlsSession&) = delete;
+    TlsSession& operator=(const TlsSession&) = delete;
+    ~TlsSession();
+    static TlsSession& of(const SSL* ssl) { return *static_cast<TlsSession*>(SSL_get_app_data(ssl)); }
+
+    IoStep try_handshake();
+    IoStep try_read(std::span<std::byte> buffer);
+    IoStep try_write(std::span<const std::byte> bytes);
+    IoStep try_close_notify();
+    void issue_ticket();
+    HandshakeInfo handshake_info() const;
+
+    // For the callbacks of hello.cpp and tickets.cpp.
+    const ServerContext::Impl& context() const { return context_; }
+    Purpose purpose() const { return purpose_; }
+    const SessionBinding& binding() const { return binding_; }
+    const Identity& identity() const { return *identity_; }
+    const std::string& server_name() const { return server_name_; }
+    bool use_identity(const Identity& identity, const std::string& server_name);
+    bool label(SSL_SESSION* session) const; ///< makes it resumable on this stream
+    void note_session_id(std::string id) { session_id_ = std::move(id); }
+    void note_refusal(std::string reason) { refusal_ = std::move(reason); }
+
+private:
+    TlsSession(const ServerContext::Impl& context, Purpose purpose, const SessionBinding& binding);
+    bool prepare(int fd);
+    IoStep after_failure(int result, int os_error);
+    IoStep fail_for_good(ErrorCode code, int os_error, std::string context);
+    IoStep failure_of_handshake(int os_error, bool is_end_of_stream);
+    void finish_handshake();
+    void count_bytes(std::size_t bytes);
+    static void count_record(int is_written, int version, int type, const void* bytes, std::size_t size, SSL* ssl, void* self);
+
+    const ServerContext::Impl& context_;
+    Purpose purpose_;
+    SessionBinding binding_;
+    const Identity* identity_; // never null
+    std::string server_name_;
+    std::string refusal_;
+    std::string session_id_; ///< under which the context holds this stream's session; empty: it does not
+    SslPtr ssl_;
+    std::optional<Error> failure_;
+    bool is_handshake_done_ = false;
+    bool is_close_notify_sent_ = false;
+    unsigned idle_records_ = 0; ///< records other than data since kBytesPerCount bytes of data have passed
+    std::size_t counted_bytes_ = 0;
+};
+
+} // namespace safetp::tls

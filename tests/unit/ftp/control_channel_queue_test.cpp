@@ -1,0 +1,505 @@
+// Order: pipelining (A3), ABOR, STAT and QUIT during transfers (A10), drain and idle times (A11).
+#include "ftp/dialogue.h"
+
+namespace {
+
+const std::string kRunning = R"(
+    do login
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected
+    S> 150 ok
+    C< 150 ok
+)";
+
+} // namespace
+
+DIALOGUE(Pipelining, OneCommandAtATimeIsWithTheServer, R"(
+    do login
+    C> CWD a
+    S< CWD a
+    C> SIZE b
+    C> MDTM c
+    S> 250 ok
+    C< 250 ok
+    S< SIZE b
+    S> 213 5
+    C< 213 5
+    S< MDTM c
+    S> 213 20240101000000
+    C< 213 20240101000000
+    waiting client)")
+
+DIALOGUE(Pipelining, LocalRepliesWaitForTheServersReplies, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    C> PBSZ 0
+    C> REIN
+    C> PWD
+    S> 200 ok
+    C< 200 ok
+    C< 200 PBSZ=0
+    C< 502 *
+    S< PWD)")
+
+DIALOGUE(Pipelining, LoginInOneGo, R"(
+    do tls
+    C> USER anna
+    S< USER anna
+    C> PASS secret
+    C> PBSZ 0
+    C> PROT P
+    C> FEAT
+    S> 331 Password?
+    C< 331 Password?
+    S< PASS secret
+    S> 230 in
+    C< 230 in
+    action LoggedIn anna
+    C< 200 PBSZ=0
+    C< 200 *
+    S< FEAT)")
+
+DIALOGUE(Pipelining, TypeEpsvAndRetr, R"(
+    do login
+    C> TYPE I
+    S< TYPE I
+    C> EPSV
+    C> RETR a
+    C> QUIT
+    S> 200 ok
+    C< 200 ok
+    S< EPSV
+    S> 229 (|||50000|)
+    action DialServer 50000
+    action OpenPassive
+    event passive_opened 198.51.100.1 40001
+    C< 229 *
+    S< RETR a
+    action StartTransfer download protected
+    S> 150 ok
+    C< 150 ok
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a binary complete
+    S< QUIT
+    S> 221 bye
+    C< 221 bye
+    action End quit)")
+
+DIALOGUE(Pipelining, IsBounded, R"(
+    policy waiting=2
+    do login
+    C> NOOP
+    S< NOOP
+    wants yes
+    C> PWD
+    wants yes
+    C> SYST
+    wants no
+    S> 200 ok
+    C< 200 ok
+    S< PWD
+    wants yes)")
+
+DIALOGUE(Pipelining, LongRepliesKeepTheirPlace, R"(
+    do login
+    C> STAT /
+    S< STAT /
+    C> PBSZ 0
+    S> 213-list
+    C< 213-list
+    S> 200 text
+    C< 200 text
+    S> 213 end
+    C< 213 end
+    C< 200 PBSZ=0)")
+
+DIALOGUE(Pipelining, NothingIsForwardedAfterTheServerClosed, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    C> DELE a
+    S> 421 bye
+    C< 421 bye
+    action End raw ftpd closed)")
+
+// ---- ABOR
+
+DIALOGUE(Abor, WithNothingRunning, R"(
+    do login
+    C> ABOR
+    C< 225 *
+    C> ABOR
+    C< 225 *)")
+
+DIALOGUE(Abor, ForgetsThePreparedPort, R"(
+    do login
+    do epsv
+    C> ABOR
+    action CloseData
+    C< 226 *
+    C> RETR a
+    C< 425 *)")
+
+DIALOGUE(Abor, DuringADownload, kRunning + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    S> 426 Failure writing
+    action TransferEnded download RETR a cut
+    C< 226 *
+    C> ABOR
+    C< 225 *)")
+
+DIALOGUE(Abor, WithTelnetInFront, kRunning + R"(
+    C> \xff\xf4\xff\xf2abor
+    action AbortData
+    C< 426 *
+    S> 226 done
+    action TransferEnded download RETR a cut
+    C< 226 *)")
+
+DIALOGUE(Abor, DuringAnUploadThatTheServerCallsComplete, R"(
+    do login
+    do epsv
+    C> STOR a
+    S< STOR a
+    action StartTransfer upload protected
+    S> 150 ok
+    C< 150 ok
+    C> ABOR
+    action AbortData
+    C< 426 *
+    S> 226 stored
+    action TransferEnded upload STOR a cut
+    C< 226 *)")
+
+DIALOGUE(Abor, BeforeThe150, R"(
+    do login
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected
+    C> ABOR
+    action AbortData
+    C< 426 *
+    S> 550 No such file
+    action TransferEnded download RETR a cut
+    C< 226 *)")
+
+DIALOGUE(Abor, IsNeverForwarded, kRunning + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    C> NOOP
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    C< 226 *
+    S< NOOP)")
+
+DIALOGUE(Abor, WhileFinishing, kRunning + R"(
+    event data_over
+    S> 226 done
+    action FinishDownload
+    C> ABOR
+    action AbortData
+    C< 426 *
+    action TransferEnded download RETR a cut
+    C< 226 *)")
+
+DIALOGUE(Abor, JustAfterTheEnd, kRunning + R"(
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    C> ABOR
+    C< 225 *)")
+
+DIALOGUE(Abor, AfterAFailure, kRunning + R"(
+    event failed client_broken
+    action AbortData
+    C< 426 *
+    C> ABOR
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    C< 226 *)")
+
+DIALOGUE(Abor, Twice, kRunning + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    C> ABOR
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    C< 226 *
+    C< 225 *)")
+
+DIALOGUE(Abor, AnsweredInItsTurn, kRunning + R"(
+    C> NOOP
+    C> ABOR
+    action AbortData
+    C< 426 *
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    S< NOOP
+    S> 200 ok
+    C< 200 ok
+    C< 226 *)")
+
+DIALOGUE(Abor, PipelinedBehindTheTransfer, R"(
+    do login
+    C> EPSV
+    S< EPSV
+    C> RETR a
+    C> ABOR
+    S> 229 (|||50000|)
+    action DialServer 50000
+    action OpenPassive
+    event passive_opened 198.51.100.1 40001
+    C< 229 *
+    S< RETR a
+    action StartTransfer download protected
+    action AbortData
+    C< 426 *
+    S> 150 ok
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    C< 226 *)")
+
+DIALOGUE(Abor, AnEarlierOneInTheQueueDoesNotHideALaterOne, kRunning + R"(
+    event failed client_broken
+    action AbortData
+    C< 426 *
+    C> EPSV
+    C> ABOR
+    C> EPSV
+    C> RETR b
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    S< EPSV
+    S> 229 (|||50000|)
+    action DialServer 50000
+    action OpenPassive
+    event passive_opened 198.51.100.1 40001
+    C< 229 *
+    action CloseData
+    C< 226 *
+    S< EPSV
+    S> 229 (|||50000|)
+    action DialServer 50000
+    action OpenPassive
+    event passive_opened 198.51.100.1 40001
+    C< 229 *
+    S< RETR b
+    action StartTransfer download protected
+    C> ABOR
+    action AbortData
+    C< 426 *
+    S> 426 cut
+    action TransferEnded download RETR b cut
+    C< 226 *)")
+
+DIALOGUE(Abor, BehindAQueuedTransferEndsItAndALaterOneTheNext, kRunning + R"(
+    event failed client_broken
+    action AbortData
+    C< 426 *
+    C> EPSV
+    C> RETR b
+    C> ABOR
+    C> NOOP
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    S< EPSV
+    S> 229 (|||50000|)
+    action DialServer 50000
+    action OpenPassive
+    event passive_opened 198.51.100.1 40001
+    C< 229 *
+    S< RETR b
+    action StartTransfer download protected
+    action AbortData
+    C< 426 *
+    S> 226 done
+    action TransferEnded download RETR b cut
+    C< 226 *
+    S< NOOP)")
+
+// ---- STAT, NOOP and QUIT during a transfer
+
+DIALOGUE(Stat, DuringATransferIsAnsweredHere, kRunning + R"(
+    event progress 12345
+    C> STAT
+    C< 211-*
+    C<  RETR: 12345 bytes so far
+    C< 211 *
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete)")
+
+DIALOGUE(Stat, BeforeThe150Waits, R"(
+    do login
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected
+    C> STAT
+    S> 550 no
+    action AbortData
+    C< 550 no
+    action TransferEnded download RETR a cut
+    S< STAT)")
+
+DIALOGUE(Stat, WithAnArgumentWaits, kRunning + R"(
+    C> STAT /
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    S< STAT /)")
+
+DIALOGUE(Stat, BehindOthersWaits, kRunning + R"(
+    C> NOOP
+    C> STAT
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    S< NOOP
+    S> 200 ok
+    C< 200 ok
+    S< STAT)")
+
+DIALOGUE(Stat, AfterTheVerdictWaits, kRunning + R"(
+    event failed client_broken
+    action AbortData
+    C< 426 *
+    C> STAT
+    S> 426 cut
+    action TransferEnded download RETR a cut
+    S< STAT)")
+
+DIALOGUE(Noop, DuringATransferWaits, kRunning + R"(
+    C> NOOP
+    wants yes
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    S< NOOP)")
+
+DIALOGUE(Epsv, DuringATransferLeavesItAlone, kRunning + R"(
+    C> EPSV
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    S< EPSV)")
+
+DIALOGUE(Quit, DuringATransferWaitsForItsEnd, kRunning + R"(
+    C> QUIT
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    S< QUIT
+    S> 221 bye
+    C< 221 bye
+    action End quit)")
+
+DIALOGUE(Quit, ServerClosesWithoutAWord, R"(
+    do login
+    C> QUIT
+    S< QUIT
+    event server_end
+    C< 221 *
+    action End quit)")
+
+DIALOGUE(Quit, LongFarewell, R"(
+    do login
+    C> QUIT
+    S< QUIT
+    S> 221-You sent
+    C< 221-You sent
+    S> 221 bye
+    C< 221 bye
+    action End quit
+    S> 221 bye
+    event server_end)")
+
+DIALOGUE(Quit, NothingIsDoneBehindIt, R"(
+    do login
+    C> QUIT
+    S< QUIT
+    C> DELE a
+    S> 221 bye
+    C< 221 bye
+    action End quit)")
+
+// ---- time
+
+DIALOGUE(Time, IdleClient, R"(
+    do login
+    waiting client
+    event timeout client
+    C< 421 *
+    action End idle timeout)")
+
+DIALOGUE(Time, ClientGoesAway, R"(
+    do login
+    event client_end
+    action End client closed)")
+
+DIALOGUE(Drain, AtOnceWhenIdle, R"(
+    do login
+    event drain
+    C< 421 *
+    action End shutting down)")
+
+DIALOGUE(Drain, AfterTheTransfer, kRunning + R"(
+    event drain
+    event data_over
+    S> 226 done
+    action FinishDownload
+    event delivered
+    C< 226 done
+    action TransferEnded download RETR a complete
+    C< 421 *
+    action End shutting down)")
+
+DIALOGUE(Drain, AfterTheReplyOwed, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    event drain
+    S> 200 ok
+    C< 200 ok
+    C< 421 *
+    action End shutting down)")
+
+DIALOGUE(Drain, AfterTheGreeting, R"(
+    event drain
+    S> 220 Ready
+    C< 220 Ready
+    C< 421 *
+    action End shutting down)")

@@ -1,0 +1,373 @@
+// Replies of the raw ftpd, good, odd and hostile (A1, S14, S32), and the limits on both sides.
+#include "ftp/dialogue.h"
+
+#include <string>
+
+DIALOGUE(Reply, SeveralLinesPassAsTheyCome, R"(
+    do login
+    C> STAT /
+    S< STAT /
+    S> 213-Status
+    C< 213-Status
+    S>  421 indented
+    C<  421 indented
+    S> 226 another code
+    C< 226 another code
+    S> 226-and another
+    C< 226-and another
+    S>
+    C<
+    S> 213 End
+    C< 213 End
+    waiting client)")
+
+DIALOGUE(Reply, PreliminaryOnesDoNotCount, R"(
+    do login
+    C> SITE LONG
+    S< SITE LONG
+    S> 100 Working
+    C< 100 Working
+    S> 110 Still
+    C< 110 Still
+    C> NOOP
+    S> 200 Done
+    C< 200 Done
+    S< NOOP)")
+
+DIALOGUE(Reply, PreliminaryInSeveralLines, R"(
+    do login
+    C> SITE LONG
+    S< SITE LONG
+    S> 100-Working
+    C< 100-Working
+    S> 200 not yet
+    C< 200 not yet
+    S> 100 on it
+    C< 100 on it
+    waiting server
+    S> 200 Done
+    C< 200 Done
+    waiting client)")
+
+// S32: a raw ftpd gone mad may not keep the session busy for ever.
+TEST(Reply, EndlessPreliminariesEnd)
+{
+    std::string script = "do login\n C> NOOP\n S< NOOP\n";
+    for (int i = 0; i < 100; ++i)
+        script += "S> 100 Wait\n C< 100 Wait\n";
+    EXPECT_EQ(safetp::ftp::run_dialogue(script + "S> 200 OK\n C< 200 OK\n"), "") << "so many are allowed";
+    script += "S> 100 Wait\n C< 421 *\n action End raw ftpd spoke nonsense";
+    EXPECT_EQ(safetp::ftp::run_dialogue(script), "");
+}
+
+TEST(Reply, EndlessUnsolicitedOnesEnd)
+{
+    std::string script = "do login\n";
+    for (int i = 0; i < 100; ++i)
+        script += "S> 200 OK\n";
+    EXPECT_EQ(safetp::ftp::run_dialogue(script + "C> NOOP\n S< NOOP\n S> 200 OK\n C< 200 OK"), "") << "so many are allowed";
+    script += "S> 200 OK\n C< 421 *\n action End raw ftpd spoke nonsense";
+    EXPECT_EQ(safetp::ftp::run_dialogue(script), "");
+}
+
+DIALOGUE(Reply, ControlCharactersInsideBecomeSpaces, R"(
+    do login
+    C> PWD
+    S< PWD
+    S> 257 "a\rb\0c"
+    C< 257 "a b c")")
+
+DIALOGUE(Reply, TextPassesUntouched, R"(
+    do login
+    C> PWD
+    S< PWD
+    S> 257 "/a ""b"" \xff\xe4"  is cwd\s
+    C< 257 "/a ""b"" \xff\xe4"  is cwd\s)")
+
+DIALOGUE(Reply, BareCode, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    S> 200
+    C< 200\s)")
+
+DIALOGUE(Reply, NonsenseEnds, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    S> OK
+    C< 421 *
+    action End raw ftpd spoke nonsense)")
+
+DIALOGUE(Reply, Code600Ends, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    S> 631 protected
+    C< 421 *
+    action End raw ftpd spoke nonsense)")
+
+DIALOGUE(Reply, TooLongLineEnds, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    event server_too_long
+    C< 421 *
+    action End raw ftpd spoke nonsense)")
+
+DIALOGUE(Reply, EndlessReplyEnds, R"(
+    policy reply_bytes=39
+    do login
+    C> STAT /
+    S< STAT /
+    S> 213-0123456789
+    C< 213-0123456789
+    S> 0123456789
+    C< 0123456789
+    S> 0123456789
+    C< 421 *
+    action End raw ftpd spoke nonsense)")
+
+DIALOGUE(Reply, TheLimitIsPerReply, R"(
+    policy reply_bytes=40
+    do login
+    C> NOOP
+    S< NOOP
+    S> 200 012345678901234567890
+    C< 200 012345678901234567890
+    C> NOOP
+    S< NOOP
+    S> 200 012345678901234567890
+    C< 200 012345678901234567890)")
+
+DIALOGUE(Reply, A421ToACommandEnds, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    C> PWD
+    S> 421 Bye
+    C< 421 Bye
+    action End raw ftpd closed)")
+
+DIALOGUE(Reply, A421InSeveralLinesToACommandEnds, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    S> 421-Going
+    C< 421-Going
+    S> 421 Bye
+    C< 421 Bye
+    action End raw ftpd closed)")
+
+DIALOGUE(Reply, Unsolicited421Ends, R"(
+    do login
+    S> 421 Idle for too long
+    C< 421 Idle for too long
+    action End raw ftpd closed
+    C> NOOP)")
+
+DIALOGUE(Reply, Unsolicited421InSeveralLinesIsNotTheReplyToTheNextCommand, R"(
+    do login
+    S> 421-Idle for too long
+    C< 421 Idle for too long
+    action End raw ftpd closed
+    C> NOOP
+    S> 421 Bye)")
+
+DIALOGUE(Reply, UnsolicitedOthersAreDropped, R"(
+    do login
+    S> 226 Transfer complete
+    action Note unexpected-reply
+    S> 150 Here it comes
+    action Note unexpected-reply
+    C> NOOP
+    S< NOOP
+    S> 200 OK
+    C< 200 OK)")
+
+DIALOGUE(Reply, RestOfAnUnsolicitedReplyIsNotTheReplyToTheNextCommand, R"(
+    do login
+    S> 226-Transfer complete
+    C> NOOP
+    S< NOOP
+    S> more of it
+    S> 226 End
+    waiting server
+    S> 200 OK
+    C< 200 OK)")
+
+DIALOGUE(Reply, TwoFinalsToOneCommand, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    S> 200 OK
+    C< 200 OK
+    S> 200 OK
+    action Note unexpected-reply
+    C> PWD
+    S< PWD
+    S> 257 "/"
+    C< 257 "/")")
+
+DIALOGUE(Reply, ServerClosesWhileItOwesOne, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    event server_end
+    C< 421 *
+    action End raw ftpd closed)")
+
+DIALOGUE(Reply, ServerClosesBetweenCommands, R"(
+    do login
+    event server_end
+    C< 421 *
+    action End raw ftpd closed)")
+
+DIALOGUE(Reply, NoneInTime, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    waiting server
+    event timeout server
+    C< 421 *
+    action End raw ftpd timed out)")
+
+DIALOGUE(Reply, ConnectionBreaks, R"(
+    do login
+    event broken
+    action End connection broken)")
+
+// ---- the client's lines
+
+DIALOGUE(ClientLine, ControlCharactersAreRefusedAndNotForwarded, R"(
+    do login
+    C> RETR a\0b
+    C< 501 *
+    C> RETR a\rDELE b
+    C< 501 *
+    C> RETR a\r\0
+    C< 501 *
+    C> MKD \x1b[2J
+    C< 501 *
+    C> NOOP
+    S< NOOP)")
+
+DIALOGUE(ClientLine, OneReplyForEachBadLine, R"(
+    do login
+    C>
+    C< 500 *
+    C> \s
+    C< 500 *
+    C> /etc/passwd
+    C< 500 *
+    event client_too_long
+    C< 500 *)")
+
+DIALOGUE(ClientLine, BadLinesWaitTheirTurn, R"(
+    do login
+    C> NOOP
+    S< NOOP
+    C> a\0b
+    event client_too_long
+    C> PWD
+    S> 200 OK
+    C< 200 OK
+    C< 501 *
+    C< 500 *
+    S< PWD)")
+
+DIALOGUE(ClientLine, EightBitAndSpacesPass, R"(
+    do login
+    C> MKD  \xe4\xff\xff \t\s
+    S< MKD  \xe4\xff\xff \t\s)")
+
+DIALOGUE(ClientLine, TooManyBadOnesEndBeforeLogin, R"(
+    policy bad_commands=3
+    do greet
+    C> a-b
+    C< 500 *
+    C> USER anna
+    C< 530 *
+    event client_too_long
+    C< 500 *
+    C< 421 *
+    action End too many bad commands)")
+
+DIALOGUE(ClientLine, GoodOnesDoNotResetTheCountBeforeLogin, R"(
+    policy bad_commands=2
+    do tls
+    C> a-b
+    C< 500 *
+    C> NOOP
+    S< NOOP
+    S> 200 OK
+    C< 200 OK
+    C> a-b
+    C< 500 *
+    C< 421 *
+    action End too many bad commands)")
+
+DIALOGUE(ClientLine, GoodOnesResetTheCountAfterLogin, R"(
+    policy bad_commands=2
+    do login
+    C> a-b
+    C< 500 *
+    C> NOOP
+    S< NOOP
+    S> 200 OK
+    C< 200 OK
+    C> a-b
+    C< 500 *
+    C> NOOP
+    S< NOOP)")
+
+DIALOGUE(ClientLine, TlsHelloInClearIsRefused, R"(
+    do greet
+    C> \x16\x03\x01\x02\0\x01
+    C< 501 *)")
+
+DIALOGUE(ModeAndStructure, OnlyStreamAndFile, R"(
+    do login
+    C> MODE Z
+    C< 504 *
+    C> MODE B
+    C< 504 *
+    C> MODE C
+    C< 504 *
+    C> STRU R
+    C< 504 *
+    C> STRU P
+    C< 504 *
+    C> MODE
+    C< 501 *
+    C> STRU
+    C< 501 *
+    C> mode s
+    S< MODE s
+    S> 200 OK
+    C< 200 OK
+    C> STRU F
+    S< STRU F)")
+
+DIALOGUE(Passed, WhatTheGatewayDoesNotKnowPassesUnread, R"(
+    do login
+    C> TYPE L 8
+    S< TYPE L 8
+    S> 200 OK
+    C< 200 OK
+    C> REST 18446744073709551615
+    S< REST 18446744073709551615
+    S> 350 OK
+    C< 350 OK
+    C> ALLO 10 R 3
+    S< ALLO 10 R 3
+    S> 202 OK
+    C< 202 OK
+    C> site chmod 600 x
+    S< SITE chmod 600 x
+    S> 200 OK
+    C< 200 OK
+    C> XYZZY
+    S< XYZZY
+    S> 500 What?
+    C< 500 What?)")

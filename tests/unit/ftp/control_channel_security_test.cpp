@@ -1,0 +1,597 @@
+// RFC 2228 and RFC 4217 towards the client: AUTH, PBSZ, PROT, CCC, what is injected around them, FEAT and HOST.
+#include "ftp/dialogue.h"
+
+DIALOGUE(Auth, Tls, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    wants no
+    event tls_started
+    wants yes)")
+
+DIALOGUE(Auth, MechanismInLowerCase, R"(
+    do greet
+    C> auth tls
+    C< 234 *
+    action StartTls)")
+
+DIALOGUE(Auth, TlsC, R"(
+    do greet
+    C> AUTH TLS-C
+    C< 234 *
+    action StartTls)")
+
+DIALOGUE(Auth, TlsStartsWithClearData, R"(
+    policy data=optional
+    do tls
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download clear)")
+
+DIALOGUE(Auth, SslMeansProtectedData, R"(
+    do greet
+    C> AUTH SSL
+    C< 234 *
+    action StartTls
+    event tls_started
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected)")
+
+DIALOGUE(Auth, TlsPMeansProtectedData, R"(
+    do greet
+    C> AUTH TLS-P
+    C< 234 *
+    action StartTls
+    event tls_started
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected)")
+
+DIALOGUE(Auth, UnknownMechanisms, R"(
+    do greet
+    C> AUTH GSSAPI
+    C< 504 *
+    C> AUTH KERBEROS_V4
+    C< 504 *
+    C> AUTH TLSX
+    C< 504 *
+    C> AUTH TLS\s
+    C< 504 *
+    C> AUTH
+    C< 501 *
+    C> AUTH\s
+    C< 501 *
+    wants yes)")
+
+DIALOGUE(Auth, TwiceIsRefused, R"(
+    do tls
+    C> AUTH TLS
+    C< 503 *
+    C> NOOP
+    S< NOOP)")
+
+DIALOGUE(Auth, FailedHandshakeEndsWithoutAWord, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event tls_failed
+    action End TLS failed
+    C> USER anna)")
+
+DIALOGUE(Auth, InjectedLineBehindItEnds, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    C> USER mallory
+    action End plain text behind AUTH)")
+
+DIALOGUE(Auth, InjectedHalfLineBehindItEnds, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event plaintext_after_auth
+    action End plain text behind AUTH)")
+
+DIALOGUE(Auth, InjectedOverLongLineBehindItEnds, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event client_too_long
+    action End plain text behind AUTH)")
+
+DIALOGUE(Auth, InjectedLineBehindAWaitingAuthEnds, R"(
+    do greet
+    C> NOOP
+    S< NOOP
+    C> AUTH TLS
+    wants no
+    C> USER mallory
+    action End plain text behind AUTH)")
+
+DIALOGUE(Auth, RefusedAuthIsNoBarrier, R"(
+    do greet
+    C> NOOP
+    S< NOOP
+    C> AUTH GSSAPI
+    wants yes
+    C> NOOP
+    S> 200 OK
+    C< 200 OK
+    C< 504 *
+    S< NOOP)")
+
+DIALOGUE(Auth, WaitsForTheReplyOwed, R"(
+    do greet
+    C> NOOP
+    S< NOOP
+    C> AUTH TLS
+    S> 200 OK
+    C< 200 OK
+    C< 234 *
+    action StartTls)")
+
+DIALOGUE(Auth, NothingIsSaidInClearDuringTheHandshake, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    S> 421 Timeout
+    action End raw ftpd closed)")
+
+DIALOGUE(Auth, NothingIsSaidInClearWhenTheServerClosesDuringTheHandshake, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event server_end
+    action End raw ftpd closed)")
+
+DIALOGUE(Auth, NothingIsSaidInClearWhenTheHandshakeTakesTooLong, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event login_timeout
+    action End login timed out)")
+
+DIALOGUE(Auth, DrainWaitsForTheHandshake, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event drain
+    event tls_started
+    C< 421 *
+    action End shutting down)")
+
+// ---- PBSZ and PROT
+
+DIALOGUE(Pbsz, BeforeAuth, R"(
+    do greet
+    C> PBSZ 0
+    C< 503 *)")
+
+DIALOGUE(Pbsz, AnyNumberIs0, R"(
+    do tls
+    C> PBSZ 0
+    C< 200 PBSZ=0
+    C> PBSZ 16384
+    C< 200 PBSZ=0
+    C> PBSZ 4294967295
+    C< 200 PBSZ=0)")
+
+DIALOGUE(Pbsz, OnlyNumbers, R"(
+    do tls
+    C> PBSZ
+    C< 501 *
+    C> PBSZ\s
+    C< 501 *
+    C> PBSZ x
+    C< 501 *
+    C> PBSZ -1
+    C< 501 *
+    C> PBSZ 0x
+    C< 501 *
+    C> PBSZ 4294967296
+    C< 501 *
+    C> PROT P
+    C< 503 *)")
+
+DIALOGUE(Prot, BeforeAuth, R"(
+    do greet
+    C> PROT P
+    C< 503 *)")
+
+DIALOGUE(Prot, BeforePbsz, R"(
+    do tls
+    C> PROT P
+    C< 503 *
+    C> PROT C
+    C< 503 *)")
+
+DIALOGUE(Prot, Levels, R"(
+    policy data=optional
+    do tls
+    C> PBSZ 0
+    C< 200 *
+    C> PROT P
+    C< 200 *
+    C> prot c
+    C< 200 *
+    C> PROT S
+    C< 536 *
+    C> PROT E
+    C< 536 *
+    C> PROT X
+    C< 504 *
+    C> PROT PP
+    C< 504 *
+    C> PROT
+    C< 501 *)")
+
+DIALOGUE(Prot, ClearAgainstPolicy, R"(
+    do login
+    C> PROT C
+    C< 534 *
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected)")
+
+DIALOGUE(Prot, IsAskedForAtTheTransferNotAtPasv, R"(
+    do tls
+    do epsv
+    C> LIST
+    C< 521 *
+    action CloseData
+    C> LIST
+    C< 425 *
+    C> PBSZ 0
+    C< 200 *
+    do epsv
+    C> PROT P
+    C< 200 *
+    C> LIST
+    S< LIST
+    action StartTransfer download protected)")
+
+DIALOGUE(Prot, TheLevelAtTheTransferCounts, R"(
+    policy data=optional
+    do login
+    do epsv
+    C> PROT C
+    C< 200 *
+    C> STOR a
+    S< STOR a
+    action StartTransfer upload clear)")
+
+DIALOGUE(Prot, UploadsInClearAreRefusedToo, R"(
+    do tls
+    do eprt
+    C> STOR a
+    C< 521 *
+    action CloseData)")
+
+// ---- CCC, ADAT and the rest
+
+DIALOGUE(Ccc, IsRefusedByDefault, R"(
+    do greet
+    C> CCC
+    C< 533 *
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event tls_started
+    C> CCC
+    C< 534 *)")
+
+DIALOGUE(Ccc, IsRefusedAfterLoginToo, R"(
+    do login
+    C> CCC
+    C< 534 *
+    C> PWD
+    S< PWD)")
+
+DIALOGUE(Ccc, AllowedOnlyAfterLogin, R"(
+    policy ccc=yes
+    do tls
+    C> CCC
+    C< 503 *)")
+
+DIALOGUE(Ccc, KeepsDataProtectedAndProtFrozen, R"(
+    policy ccc=yes data=optional
+    do login
+    C> CCC
+    C< 200 *
+    action EndTls
+    C> PROT C
+    C< 503 *
+    C> PBSZ 0
+    C< 503 *
+    C> CCC
+    C< 533 *
+    C> AUTH TLS
+    C< 503 *
+    do epsv
+    C> RETR a
+    S< RETR a
+    action StartTransfer download protected)")
+
+DIALOGUE(Ccc, NoLoginInClearAfterIt, R"(
+    policy ccc=yes
+    do login
+    C> CCC
+    C< 200 *
+    action EndTls
+    C> USER bob
+    C< 530 *
+    C> PASS secret
+    C< 530 *
+    C> ACCT secret
+    C< 530 *
+    C> PWD
+    S< PWD)")
+
+DIALOGUE(Ccc, NoAnonymousLoginInClearAfterIt, R"(
+    policy ccc=yes security=except_anonymous
+    do login
+    C> CCC
+    C< 200 *
+    action EndTls
+    C> USER anonymous
+    C< 530 *)")
+
+DIALOGUE(Protected, AdatMicConfEncAreNeverForwarded, R"(
+    do greet
+    C> ADAT AAAA
+    C< 503 *
+    C> MIC AAAA
+    C< 533 *
+    C> CONF AAAA
+    C< 533 *
+    C> ENC AAAA
+    C< 533 *
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event tls_started
+    C> ADAT AAAA
+    C< 503 *
+    C> MIC AAAA
+    C< 533 *)")
+
+DIALOGUE(Rein, IsRefusedBeforeAndAfterLogin, R"(
+    do greet
+    C> REIN
+    C< 502 *
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event tls_started
+    C> REIN
+    C< 502 *)")
+
+DIALOGUE(Rein, LeavesTheLoginAlone, R"(
+    do login
+    C> REIN
+    C< 502 *
+    C> PWD
+    S< PWD)")
+
+DIALOGUE(ThirdParty, EveryWayToAnotherHostIsRefused, R"(
+    do login
+    C> SSCN ON
+    C< 502 *
+    C> CPSV
+    C< 502 *
+    C> LPSV
+    C< 502 *
+    C> LPRT 4,4,127,0,0,1,2,4,0
+    C< 502 *
+    C> SPSV
+    C< 502 *
+    C> ESTP
+    C< 502 *
+    C> ESTA
+    C< 502 *)")
+
+DIALOGUE(Http, EndsAtOnce, R"(
+    do greet
+    C> GET / HTTP/1.1
+    C< 421 *
+    action End HTTP client
+    C> Host: a)")
+
+DIALOGUE(Http, EndsInsideTlsToo, R"(
+    do tls
+    C> POST / HTTP/1.1
+    C< 421 *
+    action End HTTP client)")
+
+// ---- FEAT
+
+DIALOGUE(Feat, IsTheServersListAndOurs, R"(
+    do tls
+    C> FEAT
+    S< FEAT
+    S> 211-Features:
+    S>  AUTH TLS
+    S>  AUTH SSL
+    S>  CCC
+    S>  EPRT
+    S>  EPSV
+    S>  MDTM
+    S>  MODE Z
+    S>  PASV
+    S>  PBSZ
+    S>  PROT
+    S>  REST STREAM
+    S>  SIZE
+    S>  SSCN
+    S>  UTF8
+    S> 211 End
+    C< 211-Features:
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C<  MDTM
+    C<  REST STREAM
+    C<  SIZE
+    C<  UTF8
+    C< 211 End)")
+
+DIALOGUE(Feat, BeforeAuthShowsAuth, R"(
+    do greet
+    C> FEAT
+    S< FEAT
+    S> 530 Please log in
+    C< 211-Features:
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C< 211 End)")
+
+DIALOGUE(Feat, ServerWithoutIt, R"(
+    do tls
+    C> FEAT
+    S< FEAT
+    S> 500 Unknown command
+    C< 211-*
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C< 211 End)")
+
+DIALOGUE(Feat, ServerWithAnEmptyList, R"(
+    policy ccc=yes
+    do tls
+    C> FEAT
+    S< FEAT
+    S> 211 No features
+    C< 211-*
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  CCC
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C< 211 End)")
+
+DIALOGUE(Feat, LinesAreBroughtIntoForm, R"(
+    do tls
+    C> FEAT
+    S< FEAT
+    S> 211-Extensions supported
+    S> 211-MLST Type*;Size*;
+    S>    SIZE
+    S> MDTM
+    S> 
+    S>  auth TLS;TLS-C;
+    S> 211 End.
+    C< 211-*
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C<  MLST Type*;Size*;
+    C<  SIZE
+    C<  MDTM
+    C< 211 End)")
+
+DIALOGUE(Feat, ServerCloses, R"(
+    do tls
+    C> FEAT
+    S< FEAT
+    S> 421 Timeout
+    C< 421 Timeout
+    action End raw ftpd closed)")
+
+DIALOGUE(Feat, EndlessListEnds, R"(
+    policy reply_bytes=30
+    do tls
+    C> FEAT
+    S< FEAT
+    S> 211-Features:
+    S>  0123456789
+    S>  0123456789
+    C< 421 *
+    action End raw ftpd spoke nonsense)")
+
+DIALOGUE(Opts, PassesUnread, R"(
+    do tls
+    C> OPTS MLST type;size;
+    S< OPTS MLST type;size;
+    S> 200 MLST OPTS type;size;
+    C< 200 MLST OPTS type;size;
+    C> OPTS UTF8 ON
+    S< OPTS UTF8 ON
+    S> 501 No
+    C< 501 No)")
+
+// ---- HOST
+
+DIALOGUE(Host, PassesBeforeLogin, R"(
+    do tls
+    C> HOST ftp.example.org
+    S< HOST ftp.example.org
+    S> 220 ftp.example.org
+    C< 220 ftp.example.org)")
+
+DIALOGUE(Host, AfterUserIsRefused, R"(
+    do tls
+    C> USER anna
+    S< USER anna
+    S> 331 Password?
+    C< 331 Password?
+    C> HOST ftp.example.org
+    C< 503 *)")
+
+DIALOGUE(Host, AfterLoginIsRefused, R"(
+    do login
+    C> HOST ftp.example.org
+    C< 503 *)")
+
+DIALOGUE(Host, MalformedIsRefused, R"(
+    do tls
+    C> HOST
+    C< 501 *
+    C> HOST ftp.example.org:21
+    C< 501 *
+    C> HOST [2001:db8::1]:21
+    C< 501 *
+    C> HOST 2001:db8::1
+    C< 501 *
+    C> HOST [2001:db8::1]
+    S< HOST [2001:db8::1])")
+
+DIALOGUE(Host, MustBeTheNameGivenInTls, R"(
+    do greet
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event tls_started ftp.example.org
+    C> HOST other.example.org
+    C< 504 *
+    C> HOST FTP.example.org
+    S< HOST FTP.example.org)")
