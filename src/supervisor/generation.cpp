@@ -1,5 +1,7 @@
 #include "supervisor/generation.h"
 
+#include "base/log.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
@@ -51,16 +53,19 @@ std::vector<std::string> announced_hosts(const config::Config& config)
     return {hosts.begin(), hosts.end()};
 }
 
-Result<std::vector<IpAddress>> resolve(const std::string& host)
+/// Empty when the name has no address now: workers then announce the address that the client reached.
+std::vector<IpAddress> resolve(const std::string& host)
 {
     addrinfo hints{};
     hints.ai_family = AF_INET; // 227 replies have room for nothing else
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-    if (error != 0)
-        return fail(ErrorCode::bad_address, 0,
-            fmt::format("announced name {}: {}; correct [data] announce, or give the address itself", host, ::gai_strerror(error)));
+    if (error != 0) {
+        log::Event(log::Level::warning, 0, "announced-name", "the announced name has no IPv4 address now")
+            .with("name", host).with("reason", std::string_view(::gai_strerror(error)));
+        return {};
+    }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> guard(found, ::freeaddrinfo);
     std::vector<IpAddress> addresses;
     for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
@@ -117,19 +122,20 @@ Result<std::vector<tls::ServerContext>> make_contexts(const config::Config& conf
 
 config::Loaded load_and_check(const ConfigSource& source)
 {
-    config::Loaded loaded;
     const bool is_missing = ::access(source.path.c_str(), F_OK) != 0 && errno == ENOENT;
+    const bool has_file = !source.prepared && !(source.may_be_missing && is_missing);
+    config::Loaded loaded = has_file ? config::load(source.path) : config::parse("", "built-in defaults");
     if (source.prepared)
         loaded.config = *source.prepared;
-    else if (source.may_be_missing && is_missing)
-        loaded.config.listeners.emplace_back();
-    else
-        loaded = config::load(source.path);
     if (!loaded.is_usable())
         return loaded;
     apply(source.overrides, loaded.config);
-    for (config::Problem& problem : config::check_machine(loaded.config, source.path))
+    // "/" stands for no file: it exists, and whoever may change it needs no configuration to take this machine over.
+    for (config::Problem& problem : config::check_machine(loaded.config, has_file ? source.path : "/", loaded.lines)) {
+        if (!has_file)
+            problem.file = "command line";
         loaded.problems.push_back(std::move(problem));
+    }
     return loaded;
 }
 
@@ -140,12 +146,8 @@ Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
         return std::unexpected(contexts.error());
     auto generation = std::make_unique<Generation>();
     generation->contexts = std::move(*contexts);
-    for (const std::string& host : announced_hosts(config)) {
-        auto addresses = resolve(host);
-        if (!addresses)
-            return std::unexpected(addresses.error());
-        generation->announced_names.emplace_back(host, std::move(*addresses));
-    }
+    for (const std::string& host : announced_hosts(config))
+        generation->announced_names.emplace_back(host, resolve(host));
     generation->config = std::move(config);
     return generation;
 }

@@ -23,7 +23,7 @@ struct Overrides {
 
 /// Where the configuration comes from, each time it is asked for.
 struct ConfigSource {
-    std::string path = "/etc/safetp/safetpd.toml";
+    std::string path = config::kDefaultPath;
     bool may_be_missing = false;           ///< then the defaults stand in
     std::optional<config::Config> prepared; ///< instead of a file: `safetpd serve`
     Overrides overrides;

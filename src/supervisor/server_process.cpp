@@ -10,6 +10,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,7 +62,8 @@ Result<Connection> make_connection()
         if (!is_readable(listener.get()))
             return fail(ErrorCode::system_call, ETIMEDOUT, "loopback connection to the raw ftpd");
         connection.theirs.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (connection.theirs && peer_endpoint(connection.theirs.get()) == own)
+        const auto peer = peer_endpoint(connection.theirs.get());
+        if (peer && *peer == *own)
             return connection;
     }
     return fail(ErrorCode::system_call, ECONNABORTED, "other processes kept connecting to the raw ftpd's socket");

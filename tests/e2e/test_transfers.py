@@ -105,10 +105,9 @@ def test_late_client_hello(front, each_tls):
 
 
 FIVE_GIB = (5 << 30) + 1
-big_files = pytest.mark.skipif(not os.environ.get("SAFETP_BIG_FILES"), reason="5 GiB: set SAFETP_BIG_FILES=1; check does it once")
 
 
-@big_files
+@pytest.mark.big
 def test_five_gibibytes_down(front):
     """Guards against 32-bit counts. The file has holes only, so it takes no room."""
     path = front.server.put("big", b"")
@@ -124,7 +123,7 @@ def test_five_gibibytes_down(front):
     path.unlink()
 
 
-@big_files
+@pytest.mark.big
 def test_five_gibibytes_up(play, start_gateway, tls):
     """Guards against 32-bit counts. The raw ftpd throws the bytes away and counts them, so they take no room."""
     counted = []
