@@ -50,8 +50,8 @@ std::string timestamp()
     ::clock_gettime(CLOCK_REALTIME, &now);
     std::tm utc{};
     ::gmtime_r(&now.tv_sec, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
-        utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+        utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
 }
 
 bool is_bare_word(std::string_view value)

@@ -66,7 +66,9 @@ CLI::App* declare_serve(CLI::App& app, Raw& raw, ServeOptions& serve)
     verb->add_option("directory", serve.directory, "What to serve")->required()->type_name("DIR");
     verb->add_option("--ftpd", serve.ftpd, "The raw ftpd to start (default: the first one found)")->type_name("PATH");
     verb->add_option("--port", serve.port, "Port to listen on")->capture_default_str()->check(CLI::Range(1, 65535));
-    verb->add_option("--listen", raw.listen, "Address to listen on (default: 127.0.0.1)")->type_name("ADDRESS")->check(must_be_ip);
+    verb->add_option("--listen", raw.listen, "Address to listen on (default: 127.0.0.1)")
+        ->type_name("ADDRESS")
+        ->check(must_be_ip);
     verb->add_flag("-v", raw.is_verbose, "Log everything (level debug)");
     return verb;
 }
@@ -74,7 +76,8 @@ CLI::App* declare_serve(CLI::App& app, Raw& raw, ServeOptions& serve)
 void understand(const Raw& raw, CommandLine& line)
 {
     supervisor::ConfigSource& source = line.options.source;
-    source.may_be_missing = raw.config.empty() && (raw.is_inetd || !raw.port.empty() || !raw.server.empty() || !raw.key_directory.empty());
+    source.may_be_missing
+        = raw.config.empty() && (raw.is_inetd || !raw.port.empty() || !raw.server.empty() || !raw.key_directory.empty());
     if (!raw.config.empty())
         source.path = raw.config;
     if (!raw.port.empty()) {
@@ -99,7 +102,8 @@ void understand(const Raw& raw, CommandLine& line)
 
 std::variant<CommandLine, int> parse_command_line(int argc, char** argv)
 {
-    CLI::App app("safetpd: FTP over TLS in front of an FTP server that has none. Without a verb: run the daemon in the foreground.",
+    CLI::App app(
+        "safetpd: FTP over TLS in front of an FTP server that has none. Without a verb: run the daemon in the foreground.",
         "safetpd");
     Raw raw;
     CommandLine line;

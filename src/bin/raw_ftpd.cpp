@@ -64,8 +64,8 @@ Result<std::string> hash_password(const std::string& password)
     return std::string(hash);
 }
 
-/// vsftpd has no virtual users without PAM, but a list of passwords for its anonymous one. As root it then locks itself into the
-/// directory (chroot) as the user ftp; as an ordinary user it can do neither.
+/// vsftpd has no virtual users without PAM, but a list of passwords for its anonymous one. As root it then locks itself into
+/// the directory (chroot) as the user ftp; as an ordinary user it can do neither.
 Result<std::vector<std::string>> configure_vsftpd(const Ftpd& ftpd, const Share& share)
 {
     const auto passwords = write_file(share, "passwords", share.password + "\n");
@@ -95,10 +95,11 @@ Result<std::vector<std::string>> configure_proftpd(const Ftpd& ftpd, const Share
         fmt::format("{}:{}:{}:{}::{}:/bin/sh\n", share.user, *hash, share.uid, share.gid, share.directory));
     if (!users)
         return std::unexpected(users.error());
-    std::string text = "ServerName \"safetpd serve\"\nServerType inetd\nDefaultServer on\nUseReverseDNS off\n"
-                       "AuthOrder mod_auth_file.c\nRequireValidShell off\nWtmpLog off\nSystemLog none\nTransferLog none\n"
-                       "ScoreboardFile none\nAllowOverwrite on\nAllowStoreRestart on\nUmask 022\n"
-                       "<IfModule mod_auth_pam.c>\nAuthPAM off\n</IfModule>\n<IfModule mod_delay.c>\nDelayEngine off\n</IfModule>\n";
+    std::string text
+        = "ServerName \"safetpd serve\"\nServerType inetd\nDefaultServer on\nUseReverseDNS off\n"
+          "AuthOrder mod_auth_file.c\nRequireValidShell off\nWtmpLog off\nSystemLog none\nTransferLog none\n"
+          "ScoreboardFile none\nAllowOverwrite on\nAllowStoreRestart on\nUmask 022\n"
+          "<IfModule mod_auth_pam.c>\nAuthPAM off\n</IfModule>\n<IfModule mod_delay.c>\nDelayEngine off\n</IfModule>\n";
     const group* const entry = ::getgrgid(share.gid);
     text += fmt::format("User \"{}\"\nGroup \"{}\"\nAuthUserFile \"{}\"\nPidFile \"{}/pid\"\n", share.account,
         entry == nullptr ? "nogroup" : entry->gr_name, *users, share.private_directory);
@@ -172,8 +173,10 @@ Result<Ftpd> find_ftpd(const std::string& wanted, bool is_root)
             return Ftpd{recognise(path), path};
     }
     return fail(ErrorCode::bad_file, 0,
-        fmt::format("no raw ftpd found that can share this directory ({}); install one, as in: apt-get install proftpd-core; or "
-                    "name it with --ftpd", fmt::join(names, ", ")));
+        fmt::format(
+            "no raw ftpd found that can share this directory ({}); install one, as in: apt-get install proftpd-core; or "
+            "name it with --ftpd",
+            fmt::join(names, ", ")));
 }
 
 std::string login_name(FtpdKind kind)
@@ -195,7 +198,8 @@ Result<std::vector<std::string>> configure(const Ftpd& ftpd, const Share& share)
 
 bool is_confined(const Ftpd& ftpd, const Share& share)
 {
-    return ftpd.kind == FtpdKind::proftpd || ftpd.kind == FtpdKind::pure_ftpd || (ftpd.kind == FtpdKind::vsftpd && share.is_root);
+    return ftpd.kind == FtpdKind::proftpd || ftpd.kind == FtpdKind::pure_ftpd
+        || (ftpd.kind == FtpdKind::vsftpd && share.is_root);
 }
 
 } // namespace safetp::bin

@@ -80,8 +80,8 @@ std::string key_directory(bool is_root)
     return home != nullptr && home[0] == '/' ? std::string(home) + "/.local/state/safetp" : std::string();
 }
 
-/// With whose rights files are served: the directory's owner's. Root's own directories are served as nobody, so that no upload is
-/// root's. vsftpd as root wants its own account, which may not write into the directory itself.
+/// With whose rights files are served: the directory's owner's. Root's own directories are served as nobody, so that no upload
+/// is root's. vsftpd as root wants its own account, which may not write into the directory itself.
 Result<supervisor::Identity> account_for(const Ftpd& ftpd, const std::string& directory, bool is_root)
 {
     struct stat status{};
@@ -94,14 +94,17 @@ Result<supervisor::Identity> account_for(const Ftpd& ftpd, const std::string& di
     auto account = supervisor::find_user("ftp");
     std::error_code error;
     if (!account || !fs::is_directory(account->home, error))
-        return fail(ErrorCode::bad_config, 0, "vsftpd needs the user ftp with a home directory; use --ftpd proftpd, or make one: "
-                                              "useradd --system --home-dir /srv/ftp --create-home ftp");
+        return fail(ErrorCode::bad_config, 0,
+            "vsftpd needs the user ftp with a home directory; use --ftpd proftpd, or make one: "
+            "useradd --system --home-dir /srv/ftp --create-home ftp");
     if (account->uid == status.st_uid || (status.st_mode & S_IWOTH) != 0)
-        return fail(ErrorCode::bad_config, 0, directory + " may be written by the user ftp, which vsftpd refuses; use --ftpd proftpd");
+        return fail(
+            ErrorCode::bad_config, 0, directory + " may be written by the user ftp, which vsftpd refuses; use --ftpd proftpd");
     return account;
 }
 
-config::Config make_config(const ServeOptions& options, std::vector<std::string> command, const std::string& directory, bool is_root)
+config::Config make_config(
+    const ServeOptions& options, std::vector<std::string> command, const std::string& directory, bool is_root)
 {
     config::Config config;
     config.listeners.push_back({.address = options.address, .port = options.port});
@@ -123,7 +126,8 @@ std::string host_for_clients(const IpAddress& address)
     return name;
 }
 
-void show_login(const ServeOptions& options, const Share& share, const tls::ServerContext& context, const std::string& certificate)
+void show_login(
+    const ServeOptions& options, const Share& share, const tls::ServerContext& context, const std::string& certificate)
 {
     const std::string url = fmt::format("ftp://{}:{}/", host_for_clients(options.address), options.port);
     fmt::print("  User             {}\n  Password         {}\n\n", share.user, share.password);
@@ -131,8 +135,10 @@ void show_login(const ServeOptions& options, const Share& share, const tls::Serv
     fmt::print("  curl --ssl-reqd --insecure --pinnedpubkey '{}' --user {}:{} {}\n\n", context.public_key_pin(), share.user,
         share.password, url);
     // The settings come before the address: lftp connects as soon as it has one.
-    fmt::print("  lftp -e 'set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:check-hostname no; set ssl:ca-file \"{}\"; "
-               "open -u {},{} {}'\n\n", certificate, share.user, share.password, url);
+    fmt::print(
+        "  lftp -e 'set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:check-hostname no; set ssl:ca-file \"{}\"; "
+        "open -u {},{} {}'\n\n",
+        certificate, share.user, share.password, url);
     fmt::print("(--insecure only says that no authority has signed the key; the pin is what curl checks.)\n");
 }
 
@@ -153,8 +159,10 @@ void show_screen(const ServeOptions& options, const Ftpd& ftpd, const Share& sha
         show_login(options, share, context, prepared.config().tls.key_directory + "/safetpd.pem");
     }
     if (ftpd.kind != FtpdKind::unknown && !is_confined(ftpd, share))
-        fmt::print("\nNOTE: vsftpd cannot lock itself into a directory unless root starts it. Whoever has the password can reach\n"
-                   "every file that {} can, not only {}. Safer: run this as root, or --ftpd proftpd.\n", share.account, share.directory);
+        fmt::print(
+            "\nNOTE: vsftpd cannot lock itself into a directory unless root starts it. Whoever has the password can reach\n"
+            "every file that {} can, not only {}. Safer: run this as root, or --ftpd proftpd.\n",
+            share.account, share.directory);
     fmt::print("\nCtrl-C ends it. The login is gone then.\n\n");
     std::fflush(stdout);
 }
@@ -170,7 +178,8 @@ int serve(const ServeOptions& options)
     if (error || !fs::is_directory(directory, error))
         return give_up(options.directory + " is not a directory", supervisor::kExitUsage);
     if (directory.find_first_of("\"\n\r*?[]{}") != std::string::npos)
-        return give_up(directory + ": a name with quotes, line ends or wildcards cannot be written into an ftpd's configuration",
+        return give_up(
+            directory + ": a name with quotes, line ends or wildcards cannot be written into an ftpd's configuration",
             supervisor::kExitUsage);
     if (key_directory(is_root).empty())
         return give_up("HOME is not set, so there is no place for the key; set XDG_STATE_HOME", supervisor::kExitConfig);

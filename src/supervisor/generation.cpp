@@ -71,7 +71,8 @@ std::vector<IpAddress> resolve(const std::string& host)
     std::vector<IpAddress> addresses;
     for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
         SocketAddress address;
-        std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen, reinterpret_cast<char*>(&address.storage));
+        std::copy_n(
+            reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen, reinterpret_cast<char*>(&address.storage));
         if (const auto endpoint = from_socket_address(address))
             addresses.push_back(endpoint->address);
     }

@@ -25,7 +25,8 @@ constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end whil
 /// CLOCK_MONOTONIC in microseconds, as sd_notify(3) wants it with RELOADING=1.
 std::uint64_t monotonic_usec()
 {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count());
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count());
 }
 
 std::string describe_end(int status)
@@ -224,7 +225,8 @@ void Service::on_worker_end(const Worker& dead, int status)
         log::Event(log::Level::debug, 0, "worker-end", "worker " + describe_end(status)).with("pid", dead.pid);
         return;
     }
-    log::Event(log::Level::error, 0, "worker-crash", "worker " + describe_end(status) + "; its sessions are lost").with("pid", dead.pid);
+    log::Event(log::Level::error, 0, "worker-crash", "worker " + describe_end(status) + "; its sessions are lost")
+        .with("pid", dead.pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == kExitNoPermission)
         return end_now(kExitNoPermission); // it could not be confined, nor could the next one
     if (dead.is_draining || dead.generation != generation_number_ || state_ != State::running)
@@ -321,7 +323,8 @@ void Service::serve_requests(Worker& worker)
             return;
         }
         if (!request) {
-            log::Event(log::Level::error, 0, "bad-request", "worker is ended: " + describe(request.error())).with("pid", worker.pid);
+            log::Event(log::Level::error, 0, "bad-request", "worker is ended: " + describe(request.error()))
+                .with("pid", worker.pid);
             return table_.kill(worker);
         }
         answer(worker, **request);

@@ -18,8 +18,8 @@ struct Options {
 /// Signals: HUP reload, TERM drain and end, INT and QUIT end at once, USR1 reopen the xferlog.
 int supervise(const Options& options);
 
-/// `safetpd check`: lists every problem of the configuration and of this machine, on stdout. 0, kExitConfig, or kExitFailure for
-/// warnings when strict.
+/// `safetpd check`: lists every problem of the configuration and of this machine, on stdout. 0, kExitConfig, or kExitFailure
+/// for warnings when strict.
 int check(const ConfigSource& source, bool is_strict);
 
 } // namespace safetp::supervisor

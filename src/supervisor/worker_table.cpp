@@ -15,7 +15,8 @@ namespace safetp::supervisor {
 
 namespace {
 
-/// A worker obeys its supervisor only: signals sent to the whole terminal or service must not end sessions that may still drain.
+/// A worker obeys its supervisor only: signals sent to the whole terminal or service must not end sessions that may still
+/// drain.
 void ignore_signals()
 {
     for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE})

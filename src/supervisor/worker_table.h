@@ -38,8 +38,8 @@ class WorkerTable {
 public:
     explicit WorkerTable(SharedCounters& counters) : counters_(counters) {}
 
-    /// Forks. The child gives up its privileges, enters the sandbox and never returns from here. Fails with EAGAIN when all rows
-    /// are in use.
+    /// Forks. The child gives up its privileges, enters the sandbox and never returns from here. Fails with EAGAIN when all
+    /// rows are in use.
     Result<void> start(WorkerOrder order);
 
     /// Takes the dead worker out and clears its row. Empty: not one of ours.

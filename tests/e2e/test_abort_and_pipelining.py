@@ -101,6 +101,24 @@ def test_abort_with_each_raw_ftpd(start_server, start_gateway, tls, server):
         client.upload("STOR between", b"works")
 
 
+@pytest.mark.parametrize("server", ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd"])
+def test_reset_by_the_client_with_each_raw_ftpd(start_server, start_gateway, tls, server):
+    """A user who cancels a download without ABOR. What the raw ftpd says to it differs too (seen: pure-ftpd sends a second 150 and
+    nothing else): the next command must be served."""
+    inetd = start_server(server)
+    path = inetd.server.put("long", b"")
+    os.truncate(path, LONG)
+    client = start_gateway(inetd).secure(tls).login(inetd.server.user, inetd.server.password).protect()
+    client.expect("TYPE I", 200)
+    for _ in range(3):
+        data = client.open_data("RETR long")
+        data.receive()
+        data.rst()
+        client.expect_reply(426, 451)
+        client.expect("PWD", 257)
+        client.upload("STOR between", b"works")
+
+
 def test_stat_during_a_transfer(front, long_file):
     """RFC 959: STAT during a transfer tells its state, at once. Guards against a deadlock with ftpds of one thread."""
     client = front.login()

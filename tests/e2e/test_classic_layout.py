@@ -58,13 +58,13 @@ def test_s_without_a_socket(configured):
     gateway, _ = configured
     result = subprocess.run([binary(), "-s", "-c", gateway.config_path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert result.returncode != 0
-    assert "socket" in result.stderr.lower()
+    assert "standard input is not a TCP connection" in result.stderr
 
 
 def test_options_on_the_command_line(directory, start_server, authority):
     """-p ADDR:PORT, -f ADDR:PORT, -y DIR, as the old sftpd had them: no configuration file needed."""
     server = start_server()
-    port = ports.block()[0]
+    port = ports.lease()[0]
     keys = directory / "keys"
     keys.mkdir(mode=0o700)
     environment = {"PATH": os.environ["PATH"]}
@@ -98,13 +98,14 @@ def connect_when_up(port: int, process: subprocess.Popen) -> FtpClient:
 def test_behind_inetd_and_tcpd(directory, start_server, start_gateway, running, tls):
     """raw-ftp stream tcp nowait root tcpd in.ftpd: the layout of SafeTP's old manual."""
     server = start_server()
-    tools = ftpds_directory() / "bin"
+    tools = ftpds_directory()
+    tcpd = tools / "root" / "usr" / "sbin" / "tcpd"  # not its launcher: what inetd passes as argv[0] is the program to run
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     user = "root" if os.getuid() == 0 else os.environ["USER"]
-    line = f"127.0.0.1:{port} stream tcp nowait {user} {tools}/tcpd {' '.join(server.server.command)}\n"
+    line = f"127.0.0.1:{port} stream tcp nowait {user} {tcpd} {' '.join(server.server.command)}\n"
     (directory / "inetd.conf").write_text(line)
-    process = subprocess.Popen([tools / "inetd", "-d", "-i", directory / "inetd.conf"], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([tools / "bin" / "inetd", "-E", "-d", "-i", directory / "inetd.conf"], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     try:
         connect_when_up(port, process).close()
         process.stderr.close()

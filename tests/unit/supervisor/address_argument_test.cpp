@@ -16,8 +16,8 @@ TEST(AddressArgument, TakesPortsAndAddressesWithPorts)
 
 TEST(AddressArgument, RefusesTheRest)
 {
-    for (const char* text : {"", "0", "65536", "-1", "+1", "21 ", " 21", "0x15", "21a", ":21", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0",
-             "::1", "::1:21", "[::1]", "[::1]:", "[127.0.0.1]:21", "[]:21", "localhost:21", "127.0.0.1:21:22"})
+    for (const char* text : { "", "0", "65536", "-1", "+1", "21 ", " 21", "0x15", "21a", ":21", "127.0.0.1", "127.0.0.1:",
+             "127.0.0.1:0", "::1", "::1:21", "[::1]", "[::1]:", "[127.0.0.1]:21", "[]:21", "localhost:21", "127.0.0.1:21:22" })
         EXPECT_FALSE(parse_address_argument(text)) << text;
 }
 
