@@ -1,6 +1,7 @@
 """ABOR, STAT, NOOP and QUIT while a transfer runs, and commands sent without waiting for replies."""
 
 import os
+import socket
 
 import pytest
 
@@ -36,6 +37,21 @@ def test_abort_of_a_download(front, long_file, each_tls, prefix):
     client.expect_reply(426)
     client.expect_reply(225, 226)
     client.upload("STOR after-abort", b"works")
+
+
+def test_abort_with_urgent_data(front, start_gateway, long_file):
+    """A plain client sends IAC IP IAC as urgent data, then DM ABOR (RFC 959 section 4.1.3; so does tnftp). Guards against the urgent byte
+    being lost, which makes `DM ABOR` of it."""
+    client = start_gateway(front.inetd, listener={"security": "optional"}).connect().greet()
+    client.login(front.server.user, front.server.password).expect("TYPE I", 200)
+    data = client.open_data("RETR long")
+    data.receive()
+    client.socket.send(b"\xff\xf4\xff", socket.MSG_OOB)
+    client.send(b"\xf2ABOR\r\n")
+    drain(data)
+    client.expect_reply(426)
+    client.expect_reply(225, 226)
+    client.expect("NOOP", 200)
 
 
 def test_abort_of_an_upload(front, each_tls):
