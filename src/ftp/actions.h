@@ -48,8 +48,8 @@ struct LoginFailed { std::string user; };
 struct TransferEnded { Direction direction; std::string command; std::string path; bool is_ascii; bool is_complete; };
 struct Note { std::string_view event; std::string text; }; ///< for the log
 struct End { EndReason reason; };
-using Action = std::variant<StartTls, EndTls, OpenPassive, UseActive, DialServer, ListenForServer, StartTransfer, FinishDownload,
-    AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
+using Action = std::variant<StartTls, EndTls, OpenPassive, UseActive, DialServer, ListenForServer, StartTransfer,
+    FinishDownload, AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
 
 struct Output {
     std::string to_client;

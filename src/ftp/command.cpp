@@ -18,12 +18,13 @@ constexpr std::array kVerbs = std::to_array<std::pair<std::string_view, Verb>>({
     {"ADAT", Verb::adat}, {"MIC", Verb::protected_command}, {"CONF", Verb::protected_command},
     {"ENC", Verb::protected_command}, {"PASV", Verb::pasv}, {"EPSV", Verb::epsv}, {"PORT", Verb::port}, {"EPRT", Verb::eprt},
     {"LPSV", Verb::third_party}, {"LPRT", Verb::third_party}, {"SPSV", Verb::third_party}, {"CPSV", Verb::third_party},
-    {"SSCN", Verb::third_party}, {"ESTA", Verb::third_party}, {"ESTP", Verb::third_party}, {"RETR", Verb::retr}, {"LIST", Verb::list}, {"NLST", Verb::nlst}, {"MLSD", Verb::mlsd},
+    {"SSCN", Verb::third_party}, {"ESTA", Verb::third_party}, {"ESTP", Verb::third_party},
+    {"RETR", Verb::retr}, {"LIST", Verb::list}, {"NLST", Verb::nlst}, {"MLSD", Verb::mlsd},
     {"STOR", Verb::stor}, {"STOU", Verb::stou}, {"APPE", Verb::appe}, {"ABOR", Verb::abor}, {"STAT", Verb::stat},
-    {"NOOP", Verb::noop}, {"FEAT", Verb::feat}, {"TYPE", Verb::type}, {"MODE", Verb::mode}, {"STRU", Verb::stru}, {"SYST", Verb::clear_safe},
-    {"HELP", Verb::clear_safe}, {"OPTS", Verb::clear_safe}, {"CLNT", Verb::clear_safe}, {"GET", Verb::http},
-    {"HEAD", Verb::http}, {"POST", Verb::http}, {"PUT", Verb::http}, {"DELETE", Verb::http}, {"CONNECT", Verb::http},
-    {"OPTIONS", Verb::http}, {"TRACE", Verb::http}, {"PATCH", Verb::http},
+    {"NOOP", Verb::noop}, {"FEAT", Verb::feat}, {"TYPE", Verb::type}, {"MODE", Verb::mode}, {"STRU", Verb::stru},
+    {"SYST", Verb::clear_safe}, {"HELP", Verb::clear_safe}, {"OPTS", Verb::clear_safe}, {"CLNT", Verb::clear_safe},
+    {"GET", Verb::http}, {"HEAD", Verb::http}, {"POST", Verb::http}, {"PUT", Verb::http}, {"DELETE", Verb::http},
+    {"CONNECT", Verb::http}, {"OPTIONS", Verb::http}, {"TRACE", Verb::http}, {"PATCH", Verb::http},
 });
 
 constexpr unsigned char kFirstTelnetCommand = 0xf0; // RFC 854: 0xf0 to 0xfe

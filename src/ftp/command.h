@@ -13,7 +13,7 @@ enum class Verb : std::uint8_t {
     other, ///< passed on unread
     user, pass, acct, quit, rein, host,
     auth, pbsz, prot, ccc, adat, protected_command, ///< MIC, CONF, ENC
-    pasv, epsv, port, eprt, third_party,            ///< LPSV, LPRT, SPSV, CPSV, SSCN, ESTA, ESTP: other ways to data connections
+    pasv, epsv, port, eprt, third_party,            ///< LPSV, LPRT, SPSV, CPSV, SSCN, ESTA, ESTP: other ways to move data
     retr, list, nlst, mlsd, stor, stou, appe,
     abor, stat, noop, feat, type, mode, stru, clear_safe, ///< clear_safe: SYST, HELP, OPTS, CLNT: harmless before TLS
     http,                                           ///< GET, POST ...: a web browser that was sent here

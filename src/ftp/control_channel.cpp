@@ -232,7 +232,8 @@ void ControlChannel::execute_type(const Command& command)
     forward(command, Pending::type);
 }
 
-// The raw ftpd never sees ABOR: a reset of its data connection ends the transfer with every ftpd, while their answers to ABOR differ.
+// The raw ftpd never sees ABOR: a reset of its data connection ends the transfer with every ftpd, while their answers to ABOR
+// differ.
 void ControlChannel::execute_abor()
 {
     if (std::exchange(abor_was_done_, false) || setup_ != Setup::none) {

@@ -2,7 +2,8 @@
 // whole session can be tested, and fuzzed, as a table.
 //
 // One command at a time is with the raw ftpd; what the client sends meanwhile waits in line, in order (RFC 959 section 5.4).
-// Only ABOR and STAT act at once on a transfer under way. The raw ftpd never sees ABOR, AUTH, PBSZ, PROT or an address of the client's.
+// Only ABOR and STAT act at once on a transfer under way. The raw ftpd never sees ABOR, AUTH, PBSZ, PROT or an address of the
+// client's.
 #pragma once
 
 #include "base/ip_address.h"

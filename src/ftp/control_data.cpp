@@ -1,5 +1,5 @@
-// Data connections and transfers (RFC 959 section 3.2, RFC 2428, RFC 4217 sections 7 and 10). Whatever the client asks for, the raw
-// ftpd is asked for what it can do: EPSV, else PASV, else it is given a port of ours. Both sides are joined only here.
+// Data connections and transfers (RFC 959 section 3.2, RFC 2428, RFC 4217 sections 7 and 10). Whatever the client asks for,
+// the raw ftpd is asked for what it can do: EPSV, else PASV, else it is given a port of ours. Both sides are joined only here.
 #include "ftp/control_channel.h"
 
 #include "ftp/host_port.h"
@@ -65,7 +65,8 @@ void ControlChannel::execute_epsv(const Command& command)
 bool ControlChannel::is_client_address(const Endpoint& target)
 {
     // EPRT has no room for the interface of a link-local address: the client's own is meant.
-    const bool is_same = target.address.family() == client_.address.family() && target.address.bytes() == client_.address.bytes();
+    const bool is_same
+        = target.address.family() == client_.address.family() && target.address.bytes() == client_.address.bytes();
     if (is_same && target.port >= kFirstUnprivilegedPort)
         return true;
     act(Note{"bounce-refused", "data connection to " + target.to_string() + " refused"});

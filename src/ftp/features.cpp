@@ -12,8 +12,8 @@ namespace safetp::ftp {
 namespace {
 
 // What the gateway answers itself (and lists itself), and what it refuses.
-constexpr auto kNotPassedOn = std::to_array<std::string_view>({"AUTH", "PBSZ", "PROT", "CCC", "ADAT", "MIC", "CONF", "ENC", "MODE",
-    "SSCN", "CPSV", "SPSV", "LPSV", "LPRT", "ESTA", "ESTP", "EPSV", "EPRT", "PASV", "REIN"});
+constexpr auto kNotPassedOn = std::to_array<std::string_view>({"AUTH", "PBSZ", "PROT", "CCC", "ADAT", "MIC", "CONF", "ENC",
+    "MODE", "SSCN", "CPSV", "SPSV", "LPSV", "LPRT", "ESTA", "ESTP", "EPSV", "EPRT", "PASV", "REIN"});
 
 std::string first_word(std::string_view line) { return upper_case(line.substr(0, line.find_first_of(" ;"))); }
 

@@ -54,7 +54,7 @@ unsigned random_below(unsigned bound)
 Result<UniqueFd> listen_in_range(const IpAddress& address, PortRange range)
 {
     const unsigned count = range.last - range.first + 1u;
-    // A walk with a random start and a random stride visits every port once where the stride has no common factor with the count.
+    // A walk with a random start and a random stride visits every port once where stride and count have no common factor.
     const unsigned start = random_below(count);
     unsigned stride = 1 + random_below(count);
     while (std::gcd(stride, count) != 1)

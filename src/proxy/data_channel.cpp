@@ -326,7 +326,8 @@ DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info
         return DataFailure::not_resumed;
     }
     if (info.client_fingerprint != client_fingerprint_) {
-        log::Event(log::Level::warning, session_, "data-other-certificate", "data connection came with another client certificate");
+        log::Event(
+            log::Level::warning, session_, "data-other-certificate", "data connection came with another client certificate");
         return DataFailure::wrong_certificate;
     }
     return std::nullopt;
@@ -463,8 +464,8 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
     co_return std::nullopt;
 }
 
-// The client may still say close_notify; bytes that come to a closed socket are answered with RST, which many clients report as a
-// failed transfer.
+// The client may still say close_notify; bytes that come to a closed socket are answered with RST, which many clients report
+// as a failed transfer.
 net::Task<> DataChannel::linger(Attempt& attempt)
 {
     std::array<std::byte, 512> unread;

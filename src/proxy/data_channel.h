@@ -1,5 +1,6 @@
 // The data connections of one session: at most one pair at a time, prepared by PASV, EPSV, PORT or EPRT, used by one transfer.
-// Ports come from the peers' text, addresses never: each side is reached at, and accepted from, its control connection's address.
+// Ports come from the peers' text, addresses never: each side is reached at, and accepted from, its control connection's
+// address.
 #pragma once
 
 #include "base/ip_address.h"
@@ -36,7 +37,8 @@ public:
     };
 
     /// All of them must outlive this; `tasks` must be empty before it goes.
-    DataChannel(const Environment& environment, const Front& front, net::TaskGroup& tasks, std::uint64_t session, Handlers handlers);
+    DataChannel(const Environment& environment, const Front& front, net::TaskGroup& tasks, std::uint64_t session,
+        Handlers handlers);
     ~DataChannel();
 
     void set_peers(const Peers& peers) { peers_ = peers; }
@@ -78,7 +80,8 @@ private:
     net::Task<Outcome> accept_server(Attempt& attempt);
     net::Task<Outcome> download(Attempt& attempt);
     net::Task<Outcome> upload(Attempt& attempt);
-    net::Task<Outcome> pump(Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure);
+    net::Task<Outcome> pump(
+        Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure);
     net::Task<> send_close_notify(Attempt& attempt);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
     net::Task<> linger(Attempt& attempt);

@@ -32,7 +32,8 @@ void wipe(std::string& text)
 
 } // namespace
 
-Session::Session(const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer)
+Session::Session(
+    const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer)
     : environment_(environment)
     , front_(front)
     , number_(number)
@@ -445,7 +446,8 @@ net::Task<> Session::start_tls()
     if (!co_await flush_client() || is_ending_)
         co_return;
     if (!client_lines_.is_empty()) {
-        log::Event(Level::warning, number_, "starttls-injection", "plain text behind AUTH, session ended").with("client", peer_.address);
+        log::Event(Level::warning, number_, "starttls-injection", "plain text behind AUTH, session ended")
+            .with("client", peer_.address);
         dialogue_.on_plaintext_after_auth();
         co_return drive();
     }

@@ -17,8 +17,8 @@ void Session::log_transfer(const ftp::TransferEnded& transfer)
     const bool is_file = transfer.command == "RETR" || is_upload;
     if (!is_file)
         return; // listings are not logged by any ftpd either
-    environment_.xferlog.write({.ended = std::time(nullptr), .duration = seconds, .client = peer_.address, .bytes = data_.bytes(),
-        .path = transfer.path, .is_ascii = transfer.is_ascii, .is_upload = is_upload,
+    environment_.xferlog.write({.ended = std::time(nullptr), .duration = seconds, .client = peer_.address,
+        .bytes = data_.bytes(), .path = transfer.path, .is_ascii = transfer.is_ascii, .is_upload = is_upload,
         .is_anonymous = dialogue_.user_is_anonymous(), .user = dialogue_.user(), .is_complete = transfer.is_complete});
 }
 

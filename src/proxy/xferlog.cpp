@@ -37,7 +37,8 @@ void Xferlog::write(const TransferRecord& record)
         return;
     const std::string line = to_xferlog_line(record);
     if (::write(fd_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-        log::Event(log::Level::error, 0, "xferlog-failed", "a transfer could not be written to the transfer log").with("errno", errno);
+        log::Event(log::Level::error, 0, "xferlog-failed", "a transfer could not be written to the transfer log")
+            .with("errno", errno);
 }
 
 } // namespace safetp::proxy

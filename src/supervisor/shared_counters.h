@@ -20,8 +20,8 @@ public:
     std::uint64_t next_session_number(); ///< 1, 2, 3 ... over all workers and generations
 
     enum class Admission { admitted, too_many_sessions, too_many_from_client };
-    /// Counts a session of this worker in, or says which limit it would pass. Clients are counted by a keyed hash of the address
-    /// (IPv6: its /64): two that collide share a limit, none escapes it.
+    /// Counts a session of this worker in, or says which limit it would pass. Clients are counted by a keyed hash of the
+    /// address (IPv6: its /64): two that collide share a limit, none escapes it.
     Admission admit(unsigned worker, const IpAddress& client, unsigned max_sessions, unsigned max_per_client);
     void leave(unsigned worker, const IpAddress& client);
     void clear_worker(unsigned worker); ///< supervisor, after the worker's end

@@ -66,8 +66,10 @@ Worker::Worker(WorkerStart start)
     , tasks_(io_.get_executor())
 {
     const config::Config& config = start_.generation.config;
-    for (std::size_t i = 0; i < config.listeners.size(); ++i)
-        fronts_.push_back({config.listeners[i], start_.generation.contexts[i], proxy::make_policy(config, config.listeners[i])});
+    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+        const config::Listener& listener = config.listeners[i];
+        fronts_.push_back({listener, start_.generation.contexts[i], proxy::make_policy(config, listener)});
+    }
 }
 
 int Worker::run()
@@ -120,7 +122,8 @@ void Worker::receive(std::size_t listener, net::Accepted accepted)
         return tasks_.spawn("session", serve(listener, std::move(accepted.fd), accepted.peer));
 
     const bool is_everybody = admission == SharedCounters::Admission::too_many_sessions;
-    log::Event(Level::warning, 0, "refused", is_everybody ? "refused: too many sessions" : "refused: too many sessions from one client")
+    log::Event(Level::warning, 0, "refused",
+        is_everybody ? "refused: too many sessions" : "refused: too many sessions from one client")
         .with("client", accepted.peer.address);
     constexpr std::string_view kRefusal = "421 Too many connections, please try again later.\r\n";
     if (!fronts_[listener].listener.implicit_tls) {

@@ -28,7 +28,9 @@ TEST(MakePolicy, TheDefaultsAreTheStrictOnes)
 
 TEST(MakePolicy, EverySecurityLevel)
 {
-    const auto of = [](config::Security security) { return make_policy({}, with(&config::Listener::security, security)).security; };
+    const auto of = [](config::Security security) {
+        return make_policy({}, with(&config::Listener::security, security)).security;
+    };
     EXPECT_EQ(of(config::Security::required), ftp::Security::required);
     EXPECT_EQ(of(config::Security::required_except_anonymous), ftp::Security::required_except_anonymous);
     EXPECT_EQ(of(config::Security::optional), ftp::Security::optional);
@@ -49,7 +51,8 @@ TEST(MakePolicy, EveryDataMode)
 
 TEST(MakePolicy, WhatTheListenerSays)
 {
-    EXPECT_FALSE(make_policy({}, with(&config::Listener::data_security, config::DataSecurity::optional)).data_security_required);
+    const config::Listener lenient = with(&config::Listener::data_security, config::DataSecurity::optional);
+    EXPECT_FALSE(make_policy({}, lenient).data_security_required);
     EXPECT_TRUE(make_policy({}, with(&config::Listener::implicit_tls, true)).implicit_tls);
     EXPECT_TRUE(make_policy({}, with(&config::Listener::allow_ccc, true)).allow_ccc);
     const auto policy = make_policy({}, with(&config::Listener::implicit_tls, true));

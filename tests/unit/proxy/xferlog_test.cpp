@@ -83,8 +83,8 @@ TEST_F(XferlogTest, EachFlagAlone)
 
 TEST_F(XferlogTest, WhateverTheNameALineHasFourteenFieldsAndOneEnd)
 {
-    for (const std::string name : {"a b", " ", "a\nSun Sep  9 01:46:40 2001 17 10.0.0.1 1 /forged b _ o r root ftp 0 * c", "\r\n",
-             "tab\there", "\x7f", "\x01\x1f", ""}) {
+    for (const std::string name : {"a b", " ", "a\nSun Sep  9 01:46:40 2001 17 10.0.0.1 1 /forged b _ o r root ftp 0 * c",
+             "\r\n", "tab\there", "\x7f", "\x01\x1f", ""}) {
         record_.path = record_.user = name;
         const auto all = fields();
         ASSERT_EQ(all.size(), 14u) << name;
