@@ -1,5 +1,7 @@
 """Raw ftpds that are odd, slow, broken or hostile (A1, A12, S8, S32): the client gets one clear answer, the gateway lives on."""
 
+import time
+
 import pytest
 
 from support.client import Truncated
@@ -497,12 +499,29 @@ def test_data_that_never_come(before):
         session.say("426 aborted")
         session.serve_rest()
 
-    client, _, _ = before(script, timeouts={"data_stall": "1s"})
+    client, _, _ = before(script, timeouts={"data_stall": "1s", "handshake": "1s"})
     data = client.open_data("RETR x")
     with pytest.raises((Truncated, ConnectionError)):
         data.receive_all()
     client.expect_reply(426, 451)
     client.expect("NOOP", 200)
+
+
+def test_data_that_come_late(before):
+    """A raw ftpd that thinks after its 150 (a tape, a large listing): data_stall counts, not the shorter time for the handshake."""
+
+    def script(session):
+        session.login()
+        session.serve_until("RETR")
+        session.say("150 here")
+        with session.data() as data:
+            time.sleep(3)
+            data.sendall(b"late")
+        session.say("226 done")
+        session.serve_rest()
+
+    client, _, _ = before(script, timeouts={"data_stall": "20s", "handshake": "1s", "data_connection": "1s"})
+    assert client.download("RETR x") == b"late"
 
 
 def test_no_answer_at_all(before):

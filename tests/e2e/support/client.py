@@ -238,6 +238,11 @@ class FtpClient(Channel):
         self.expect(f"PASS {password}", 230)
         return self
 
+    def quit(self) -> None:
+        self.expect("QUIT", 221)
+        assert self.receive() == b""
+        self.end_leniently()
+
     def protect(self, level: str = "P") -> FtpClient:
         self.expect("PBSZ 0", 200)
         self.expect(f"PROT {level}", 200)
