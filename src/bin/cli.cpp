@@ -38,7 +38,7 @@ void declare_common(CLI::App& app, Raw& raw)
 {
     app.set_help_flag("-h,--help", "Show this and exit");
     app.add_option("-c", raw.config, "Configuration (default: /etc/safetp/safetpd.toml)")->type_name("FILE");
-    app.add_flag("-v", raw.is_verbose, "Log everything (level debug)");
+    app.add_flag("-d,--debug", raw.is_verbose, "Log everything (level debug)");
 }
 
 void declare_run(CLI::App& app, Raw& raw)
@@ -48,7 +48,7 @@ void declare_run(CLI::App& app, Raw& raw)
     app.add_option("-f", raw.server, "The raw ftpd listens here")->type_name("[ADDRESS:]PORT")->check(must_be_address);
     app.add_option("-y", raw.key_directory, "Directory of the self-made key")->type_name("DIR");
     app.add_flag("-t", raw.wants_check, "The same as the verb check");
-    app.add_flag("-V,--version", raw.wants_version, "Show the version and exit");
+    app.add_flag("-v,-V,--version", raw.wants_version, "Show the version and exit");
 }
 
 CLI::App* declare_check(CLI::App& app, Raw& raw, CommandLine& line)
@@ -69,7 +69,7 @@ CLI::App* declare_serve(CLI::App& app, Raw& raw, ServeOptions& serve)
     verb->add_option("--listen", raw.listen, "Address to listen on (default: 127.0.0.1)")
         ->type_name("ADDRESS")
         ->check(must_be_ip);
-    verb->add_flag("-v", raw.is_verbose, "Log everything (level debug)");
+    verb->add_flag("-d,--debug", raw.is_verbose, "Log everything (level debug)");
     return verb;
 }
 

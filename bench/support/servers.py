@@ -1,0 +1,223 @@
+"""The raw ftpd and the gateways in front of it, each as good as its documentation tells how to make it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .keeper import Keeper
+
+ADDRESS = "127.0.0.1"
+READY_SECONDS = 30
+
+
+@dataclass
+class Certificate:
+    certificate: Path
+    key: Path
+
+
+def make_certificate(directory: Path) -> Certificate:
+    """Self-signed, ECDSA P-256."""
+    made = Certificate(directory / "certificate.pem", directory / "key.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-out", made.certificate, "-keyout", made.key],
+        check=True,
+        capture_output=True,
+    )
+    made.key.chmod(0o600)
+    return made
+
+
+def free_port() -> int:
+    with socket.create_server((ADDRESS, 0)) as taken:
+        return taken.getsockname()[1]
+
+
+class Server:
+    """A server with its keeper, ready when it has greeted."""
+
+    def __init__(self, name: str, port: int, command: list, directory: Path):
+        self.name = name
+        self.port = port
+        self.keeper = Keeper([str(part) for part in command], directory / f"{name}.log")
+        try:
+            self._wait_for_greeting()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for_greeting(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection((ADDRESS, self.port), timeout=5) as probe:
+                    if probe.recv(3) == b"220":
+                        return
+            except OSError:
+                pass
+            if self.keeper.state()["processes"] == 0:
+                break
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name} does not greet:\n{self.keeper.log.read_text()}")
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.keeper.stop()
+
+
+class RawFtpd(Server):
+    """Debian's vsftpd: anonymous, writable, without TLS."""
+
+    def __init__(self, directory: Path, ftpds: Path):
+        self.files = directory / "files"
+        self.files.mkdir(mode=0o755)
+        incoming = self.files / "incoming"
+        incoming.mkdir()
+        incoming.chmod(0o777)
+        empty = directory / "vsftpd-empty"
+        empty.mkdir(mode=0o755)
+        port = free_port()
+        settings = {
+            "listen": "YES",
+            "listen_address": ADDRESS,
+            "listen_port": port,
+            "background": "NO",
+            "anonymous_enable": "YES",
+            "local_enable": "NO",
+            "write_enable": "YES",
+            "anon_upload_enable": "YES",
+            "anon_other_write_enable": "YES",
+            "anon_umask": "022",
+            "anon_root": self.files,
+            "ftp_username": "daemon",  # whose home exists; anon_root comes after
+            "nopriv_user": "nobody",
+            "secure_chroot_dir": empty,
+            "xferlog_enable": "NO",
+            "max_clients": 0,
+            "max_per_ip": 0,
+            "isolate": "NO",
+            "isolate_network": "NO",
+            "seccomp_sandbox": "NO",
+        }
+        config = directory / "vsftpd.conf"
+        config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        super().__init__("vsftpd", port, [ftpds / "bin" / "vsftpd", config], directory)
+
+    def make_files(self, size: int) -> None:
+        """A sparse one to download; one to overwrite, whose pages are there."""
+        with open(self.files / "download", "wb") as file:
+            file.truncate(size)
+        upload = self.files / "incoming" / "upload"
+        with open(upload, "wb") as file:
+            for start in range(0, size, 1 << 20):
+                file.write(bytes(min(1 << 20, size - start)))
+        upload.chmod(0o666)
+
+    def upload_tail(self, length: int) -> bytes:
+        with open(self.files / "incoming" / "upload", "rb") as file:
+            file.seek(-length, os.SEEK_END)
+            return file.read()
+
+
+class SafeTp(Server):
+    """One worker a processor, as by default; limits raised for a client that is one address."""
+
+    def __init__(self, directory: Path, binary: Path, certificate: Certificate, behind: int):
+        port = free_port()
+        config = directory / "safetpd.toml"
+        config.write_text(
+            f"""[[listener]]
+address = "{ADDRESS}"
+port = {port}
+
+[server]
+address = "{ADDRESS}"
+port = {behind}
+
+[tls]
+certificates = [{{ certificate = "{certificate.certificate}", key = "{certificate.key}" }}]
+
+[limits]
+sessions_per_client = 2000
+
+[log]
+target = "stderr"
+
+[process]
+user = "nobody"
+chroot = "{directory}/safetpd-empty"
+"""
+        )
+        super().__init__("safetpd", port, [binary, "-c", config], directory)
+
+
+class ModProxy(Server):
+    """ProFTPD with mod_tls and mod_proxy as a reverse proxy.
+
+    TLSCACertificateFile and ProxyTLSCACertificateFile keep each session from reading the system's CA bundle; no session reuse is
+    asked for, so that no client is turned away; no limit, log, look-up or delay that the other gateway has not."""
+
+    def __init__(self, directory: Path, ftpds: Path, certificate: Certificate, behind: int):
+        port = free_port()
+        modules = ftpds / "root" / "usr" / "lib" / "proftpd"
+        (directory / "proxy").mkdir(mode=0o700, exist_ok=True)
+        config = directory / "proftpd.conf"
+        config.write_text(
+            f"""ModulePath {modules}
+LoadModule mod_tls.c
+LoadModule mod_proxy.c
+ServerType standalone
+ServerName bench
+DefaultAddress {ADDRESS}
+SocketBindTight on
+UseIPv6 off
+Port {port}
+User nobody
+Group nogroup
+MaxInstances none
+TimeoutIdle 900
+TimeoutNoTransfer 900
+TimeoutLogin 60
+UseReverseDNS off
+DelayEngine off
+WtmpLog off
+TransferLog none
+SystemLog {directory}/proftpd.system.log
+DebugLevel 0
+ScoreboardFile {directory}/proftpd.scoreboard
+PidFile {directory}/proftpd.pid
+RequireValidShell off
+<IfModule mod_ctrls.c>
+  ControlsEngine off
+</IfModule>
+
+TLSEngine on
+TLSRequired on
+TLSProtocol TLSv1.2 TLSv1.3
+TLSECCertificateFile {certificate.certificate}
+TLSECCertificateKeyFile {certificate.key}
+TLSCACertificateFile {certificate.certificate}
+TLSVerifyClient off
+TLSOptions NoSessionReuseRequired
+TLSRenegotiate none
+
+ProxyEngine on
+ProxyRole reverse
+ProxyTables {directory}/proxy
+ProxyReverseServers ftp://{ADDRESS}:{behind}
+ProxyTLSEngine off
+ProxyTLSCACertificateFile {certificate.certificate}
+"""
+        )
+        super().__init__("mod_proxy", port, [ftpds / "bin" / "proftpd", "-n", "-q", "-c", config], directory)
