@@ -50,8 +50,8 @@ std::string timestamp()
     ::clock_gettime(CLOCK_REALTIME, &now);
     std::tm utc{};
     ::gmtime_r(&now.tv_sec, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
-        utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+        utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
 }
 
 bool is_bare_word(std::string_view value)
@@ -179,9 +179,7 @@ std::string Event::text_line() const
 
 std::string Event::json_line() const
 {
-    std::string line = fmt::format(R"({{"ts":"{}","level":"{}")", timestamp(), level_word(level_));
-    if (session_ != 0)
-        line += fmt::format(R"(,"sid":{})", session_);
+    std::string line = fmt::format(R"({{"ts":"{}","level":"{}","sid":{})", timestamp(), level_word(level_), session_);
     line += R"(,"event":)" + json_string(name_) + R"(,"message":)" + json_string(message_.substr(0, kMaxMessageBytes));
     for (const Field& field : fields_) {
         line += ',' + json_string(field.key) + ':';

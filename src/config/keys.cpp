@@ -159,7 +159,7 @@ constexpr Key<Tls> kTlsKeys[] = {
     {"client_ca", [](const Slot& at, Tls& to) { read_path(at, to.client_ca); }},
     {"refuse_unknown_names", [](const Slot& at, Tls& to) { read_bool(at, to.refuse_unknown_names); }},
     {"ticket_lifetime", // seven days is the most that RFC 8446 4.6.1 lets a ticket say
-        [](const Slot& at, Tls& to) { read_time(at, minutes(1), hours(7 * 24), to.ticket_lifetime); }},
+        [](const Slot& at, Tls& to) { read_time(at, seconds(1), hours(7 * 24), to.ticket_lifetime); }},
 };
 
 using AnnounceFor = std::pair<Network, std::string>;

@@ -49,7 +49,22 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\
 
 } // namespace
 
-std::string Command::to_line() const { return has_argument ? name + " " + argument + "\r\n" : name + "\r\n"; }
+std::string Command::to_line() const
+{
+    std::string line;
+    append_line(line);
+    return line;
+}
+
+void Command::append_line(std::string& text) const
+{
+    text += name;
+    if (has_argument) {
+        text += ' ';
+        text += argument;
+    }
+    text += "\r\n";
+}
 
 std::expected<Command, CommandProblem> parse_command(std::string_view line)
 {

@@ -27,7 +27,8 @@ struct Command {
     std::string argument; ///< as sent, leading and trailing spaces included
     bool has_argument = false;
 
-    std::string to_line() const; ///< "NAME argument\r\n"
+    void append_line(std::string& text) const; ///< "NAME argument\r\n", without a copy that would have to be wiped
+    std::string to_line() const;
 };
 
 enum class CommandProblem {

@@ -14,6 +14,7 @@ constexpr std::string_view kEndlessReply = "421 The FTP server behind this gatew
 
 void wipe(std::string& text)
 {
+    text.resize(text.capacity()); // what a longer text left behind is wiped too
     ::explicit_bzero(text.data(), text.size());
     text.clear();
 }
@@ -122,6 +123,8 @@ void ControlChannel::run_queue()
 {
     while (!has_ended_ && pending_ == Pending::nothing && setup_ != Setup::preparing && !queue_.empty()) {
         Waited waited = std::move(queue_.front());
+        if (queue_.front())
+            wipe(queue_.front()->argument); // a short password is copied, not moved
         queue_.pop_front();
         if (waited)
             execute(std::move(*waited));
@@ -241,7 +244,7 @@ void ControlChannel::execute_abor()
 
 void ControlChannel::forward(const Command& command, Pending pending)
 {
-    output_.to_server += command.to_line();
+    command.append_line(output_.to_server);
     pending_ = pending;
     reply_bytes_ = 0;
     extra_replies_ = 0;
@@ -274,6 +277,9 @@ void ControlChannel::on_server_end()
 {
     if (pending_ == Pending::quit)
         return end(EndReason::quit, "221 Goodbye.");
+    server_has_ended_ = true;
+    if (transfer_ && transfer_->final_code && !transfer_->verdict_given)
+        return; // it has said that the transfer is whole: the client is still owed the rest of it
     end(EndReason::server_closed, "421 The FTP server behind this gateway closed the connection.");
 }
 

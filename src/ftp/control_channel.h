@@ -1,13 +1,15 @@
 // The dialogue between client and raw ftpd: events in, text and actions out. Pure: no socket, no clock, no TLS library, so a
 // whole session can be tested, and fuzzed, as a table.
 //
-// One command at a time is with the raw ftpd; what the client sends meanwhile waits in line, in order (RFC 959 section 5.4). Only ABOR
-// and STAT act at once on a transfer under way. The raw ftpd never sees ABOR, AUTH, PBSZ, PROT or an address of the client's.
+// One command at a time is with the raw ftpd; what the client sends meanwhile waits in line, in order (RFC 959 section 5.4).
+// Only ABOR and STAT act at once on a transfer under way. The raw ftpd never sees ABOR, AUTH, PBSZ, PROT or an address of the client's.
 #pragma once
 
-#include "ftp/command.h"
-#include "ftp/reply.h"
 #include "base/ip_address.h"
+#include "ftp/actions.h"
+#include "ftp/command.h"
+#include "ftp/policy.h"
+#include "ftp/reply.h"
 
 #include <cstdint>
 #include <deque>
@@ -15,71 +17,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
 namespace safetp::ftp {
-
-enum class Security : std::uint8_t { required, required_except_anonymous, optional };
-enum class ServerDataMode : std::uint8_t { automatic, epsv, pasv, active };
-
-struct Policy {
-    Security security = Security::required;
-    bool data_security_required = true; ///< PROT P for every transfer of a secured session
-    bool implicit_tls = false;          ///< TLS from the first byte; data connections start protected
-    bool allow_ccc = false;
-    ServerDataMode server_data_mode = ServerDataMode::automatic;
-    std::size_t waiting_commands = 64;
-    std::size_t reply_bytes = 16u << 20;
-    unsigned login_failures = 5;
-    unsigned bad_commands = 20;
-    std::string greeting;               ///< text of the 220; empty: the raw ftpd's own
-};
-
-enum class EndReason : std::uint8_t {
-    quit, client_closed, server_closed, server_refused, server_nonsense, server_unreachable, server_timeout, login_timeout,
-    idle_timeout, starttls_injection, tls_failed, too_many_bad_commands, too_many_login_failures, http_client, drained,
-    connection_broken,
-};
-std::string_view to_string(EndReason reason);
-
-/// Why the data of a transfer did not arrive whole.
-enum class DataFailure : std::uint8_t {
-    client_not_connected, ///< nobody came to the passive port in time
-    client_unreachable,   ///< the client's PORT/EPRT could not be reached
-    handshake_failed,
-    not_resumed,          ///< policy asks for the control connection's TLS session
-    wrong_certificate,    ///< another client certificate than on the control connection
-    client_broken,        ///< reset, or ended without close_notify
-    server_unreachable,
-    server_broken,
-    stalled,
-};
-
-// What the shell has to do, in order, after it has sent the text of the same Output.
-struct StartTls {};                              ///< AUTH: then on_tls_started; any plaintext still unread ends the session
-struct EndTls {};                                ///< CCC: close_notify both ways, then plain text
-struct OpenPassive {};                           ///< listen for the client: on_passive_opened or on_data_setup_failed
-struct UseActive { Endpoint client; };           ///< connect there when the transfer starts
-struct DialServer { std::uint16_t port; };       ///< connect to the raw ftpd's data port, at its control address
-struct ListenForServer {};                       ///< on_server_listener or on_data_setup_failed
-struct StartTransfer { Direction direction; bool is_protected; };
-struct FinishDownload {};                        ///< the raw ftpd says it was whole: close_notify, then TransferEvent::delivered
-struct AbortData {};                             ///< reset both data connections: neither side may take them for whole
-struct CloseData {};                             ///< forget what was prepared
-struct LoggedIn { std::string user; };
-struct LoginFailed { std::string user; };
-struct TransferEnded { Direction direction; std::string command; std::string path; bool is_ascii; bool is_complete; };
-struct Note { std::string_view event; std::string text; }; ///< for the log
-struct End { EndReason reason; };
-using Action = std::variant<StartTls, EndTls, OpenPassive, UseActive, DialServer, ListenForServer, StartTransfer, FinishDownload,
-    AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
-
-struct Output {
-    std::string to_client;
-    std::string to_server; ///< may hold a password: wipe after sending
-    std::vector<Action> actions;
-};
 
 class ControlChannel {
 public:
@@ -102,7 +41,8 @@ public:
     void on_passive_opened(const Endpoint& shown_to_client);
     void on_server_listener(const Endpoint& shown_to_server);
     void on_data_setup_failed(std::string_view why);
-    /// Download: the raw ftpd's EOF came and every byte was written to the client. Upload: the client's orderly end was passed on.
+    /// Download: the raw ftpd's EOF came and every byte was written to the client. Upload: the client's orderly end was
+    /// passed on.
     void on_transfer_data_over();
     void on_transfer_delivered();                ///< download: after FinishDownload, all is with the client
     void on_transfer_failed(DataFailure failure);
@@ -208,6 +148,7 @@ private:
     bool auth_is_waiting_ = false; ///< AUTH was taken: nothing may follow before TLS
     bool abor_was_done_ = false;   ///< an ABOR in the queue has already ended its transfer
     Pending pending_ = Pending::greeting;
+    bool server_has_ended_ = false; ///< after its last word on a transfer whose data are still on their way
     ReplyReader reply_reader_;
     std::size_t reply_bytes_ = 0;
     unsigned extra_replies_ = 0;   ///< preliminary ones, and ones nobody asked for

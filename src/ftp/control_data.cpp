@@ -247,6 +247,9 @@ void ControlChannel::on_transfer_line(const ReplyLine& line)
         return;
     std::string text = std::exchange(collected_, {});
     if (is_preliminary(line.code)) {
+        // Pure-FTPd ends a download that was reset with a second 150 and nothing more.
+        if (transfer_->verdict_given && transfer_->preliminary_seen)
+            return finish_transfer(false);
         transfer_->preliminary_seen = true;
         if (!transfer_->verdict_given) {
             send(text);
@@ -315,8 +318,9 @@ void ControlChannel::finish_transfer(bool is_complete)
     pending_ = Pending::nothing;
     active_target_.reset();
     act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_ascii_, is_complete});
-    if (transfer.final_code == 421)
-        end(EndReason::server_closed, transfer.verdict_given ? "421 The FTP server behind this gateway closed the connection." : "");
+    const bool has_heard_421 = transfer.final_code == 421 && !transfer.verdict_given;
+    if (transfer.final_code == 421 || server_has_ended_)
+        end(EndReason::server_closed, has_heard_421 ? "" : "421 The FTP server behind this gateway closed the connection.");
 }
 
 void ControlChannel::abort_transfer()

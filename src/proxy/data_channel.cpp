@@ -154,14 +154,30 @@ void DataChannel::abandon(bool with_reset)
     attempt.pause.cancel();
 }
 
-std::optional<net::Clock::time_point> DataChannel::deadline() const
+void DataChannel::close_all()
 {
-    return current_ && current_->is_started ? current_->deadline : std::nullopt;
+    close();
+    for (Attempt* attempt : lingering_)
+        attempt->client->close();
 }
 
-void DataChannel::on_expiry()
+std::optional<net::Clock::time_point> DataChannel::deadline() const
 {
-    if (current_)
+    std::optional<net::Clock::time_point> next;
+    if (current_ && current_->is_started)
+        next = current_->deadline;
+    for (const Attempt* attempt : lingering_)
+        next = std::min(next.value_or(*attempt->deadline), *attempt->deadline);
+    return next;
+}
+
+void DataChannel::on_expiry(net::Clock::time_point now)
+{
+    for (Attempt* attempt : lingering_) {
+        if (*attempt->deadline <= now)
+            attempt->client->close();
+    }
+    if (current_ && current_->is_started && current_->deadline && *current_->deadline <= now)
         handlers_.failed(current_->expiry);
 }
 
@@ -179,8 +195,11 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
         co_return;
     }
     current_ = nullptr;
-    if (attempt->direction == ftp::Direction::download)
-        handlers_.delivered();
+    lingering_.push_back(attempt.get());
+    attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
+    handlers_.delivered();
+    co_await linger(*attempt);
+    std::erase(lingering_, attempt.get());
 }
 
 net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
@@ -274,7 +293,9 @@ net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
 {
     attempt.expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
     tls::Stream& stream = attempt.client->stream();
-    if (!stream.start_tls(front_.tls, tls::Purpose::data, binding_))
+    // Under "off" no ticket fits: each data connection makes a full handshake.
+    const bool may_resume = front_.listener.session_reuse != config::SessionReuse::off;
+    if (!stream.start_tls(front_.tls, tls::Purpose::data, may_resume ? binding_ : tls::make_session_binding()))
         co_return DataFailure::handshake_failed;
     for (;;) {
         const auto step = stream.try_handshake();
@@ -396,8 +417,6 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
     Outcome undelivered;
     if (!has_arrived)
         undelivered = co_await wait_until_delivered(attempt);
-    if (!undelivered && !attempt.is_abandoned)
-        attempt.client->close();
     co_return undelivered;
 }
 
@@ -437,6 +456,20 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
     if (error != 0)
         co_return DataFailure::client_broken;
     co_return std::nullopt;
+}
+
+// The client may still say close_notify; bytes that come to a closed socket are answered with RST, which many clients report as a
+// failed transfer.
+net::Task<> DataChannel::linger(Attempt& attempt)
+{
+    std::array<std::byte, 512> unread;
+    while (attempt.client->is_open()) {
+        const auto step = attempt.client->stream().try_read(unread);
+        if (step.kind == Kind::eof || step.kind == Kind::failed)
+            break;
+        if (step.kind != Kind::done)
+            co_await attempt.client->wait(step.kind);
+    }
 }
 
 net::Task<DataChannel::Outcome> DataChannel::upload(Attempt& attempt)

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace safetp::proxy {
 
@@ -51,9 +52,10 @@ public:
     void finish_download(); ///< the raw ftpd has confirmed: close_notify may be sent
     void abort();           ///< RST to both
     void close();           ///< what is left of a finished or unused pair
+    void close_all();       ///< and connections that only wait for the client's own end
 
     std::optional<net::Clock::time_point> deadline() const; ///< when on_expiry is due
-    void on_expiry();
+    void on_expiry(net::Clock::time_point now);
 
     std::uint64_t bytes() const { return bytes_; } ///< payload of the current or last transfer
     net::Clock::duration elapsed() const { return net::Clock::now() - started_at_; }
@@ -78,6 +80,7 @@ private:
     net::Task<Outcome> pump(Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure);
     net::Task<> send_close_notify(Attempt& attempt);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
+    net::Task<> linger(Attempt& attempt);
     Outcome judge_handshake(const tls::HandshakeInfo& info) const;
     bool is_from_client(const IpAddress& address) const;
 
@@ -92,6 +95,7 @@ private:
 
     std::unique_ptr<Attempt> prepared_;  ///< until launch()
     Attempt* current_ = nullptr;         ///< owned by its coroutine, which outlives this pointer's use
+    std::vector<Attempt*> lingering_;    ///< delivered, waiting for the client's end; owned likewise
     std::uint64_t bytes_ = 0;
     net::Clock::time_point started_at_{};
     bool has_resumed_ = false;

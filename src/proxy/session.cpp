@@ -51,6 +51,7 @@ Session::Session(const Environment& environment, const Front& front, std::uint64
               .failed = [this](ftp::DataFailure failure) { dialogue_.on_transfer_failed(failure); drive(); }})
     , binding_(tls::make_session_binding())
     , client_may_speak_(environment.executor)
+    , ended_(environment.executor)
     , timer_(environment.executor, Clock::time_point::max())
 {
 }
@@ -81,7 +82,7 @@ net::Task<> Session::run()
 
     is_closed_ = true;
     timer_.cancel();
-    data_.close();
+    data_.close_all();
     co_await tasks_.all_done();
     log_end();
 }
@@ -170,6 +171,7 @@ void Session::end(ftp::EndReason reason)
         server_->cancel_waits();
     client_.cancel_waits();
     client_may_speak_.notify();
+    ended_.notify();
     to_client_.filled.notify();
     to_server_.filled.notify();
     timer_.cancel();
@@ -177,6 +179,10 @@ void Session::end(ftp::EndReason reason)
 
 void Session::drain()
 {
+    if (is_ending_) {
+        farewell_deadline_ = Clock::now(); // no more waiting for the client's own end
+        return timer_.cancel(), void();
+    }
     dialogue_.on_drain();
     drive();
 }
@@ -377,11 +383,13 @@ net::Task<> Session::read_server()
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
             dialogue_.on_server_end();
             drive();
-            continue;
+            break;
         }
         server_lines_.release_if_empty();
         co_await server_->wait(step.kind);
     }
+    while (!is_ending_) // a transfer that the raw ftpd has confirmed may still be on its way to the client
+        co_await ended_.wait();
 }
 
 void Session::try_flush(net::Channel& channel, Outbox& outbox)

@@ -95,6 +95,7 @@ private:
     Clock::time_point ticket_issued_{};
 
     net::Event client_may_speak_; ///< the dialogue takes lines again, or TLS is to begin or end
+    net::Event ended_;
     bool tls_is_to_start_ = false;
     bool tls_is_to_end_ = false;
     bool is_handshaking_ = false; ///< nothing may be written to the client meanwhile

@@ -64,7 +64,7 @@ void Session::check_deadlines()
     } else if (is_due(login_deadline())) {
         dialogue_.on_login_timeout();
     } else if (is_due(data_.deadline())) {
-        data_.on_expiry();
+        data_.on_expiry(now);
     } else if (is_due(waiting_deadline())) {
         if (waiting_ == Waiting::greeting || waiting_ == Waiting::server)
             log::Event(log::Level::error, number_, "server-timeout", "the raw ftpd does not answer");

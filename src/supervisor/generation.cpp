@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sched.h>
@@ -70,7 +71,8 @@ std::vector<IpAddress> resolve(const std::string& host)
     std::vector<IpAddress> addresses;
     for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
         SocketAddress address;
-        std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen, reinterpret_cast<char*>(&address.storage));
+        std::copy_n(
+            reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen, reinterpret_cast<char*>(&address.storage));
         if (const auto endpoint = from_socket_address(address))
             addresses.push_back(endpoint->address);
     }
@@ -124,7 +126,13 @@ config::Loaded load_and_check(const ConfigSource& source)
 {
     const bool is_missing = ::access(source.path.c_str(), F_OK) != 0 && errno == ENOENT;
     const bool has_file = !source.prepared && !(source.may_be_missing && is_missing);
-    config::Loaded loaded = has_file ? config::load(source.path) : config::parse("", "built-in defaults");
+    config::Loaded loaded;
+    if (has_file && is_missing && source.path == config::kDefaultPath) {
+        loaded.problems.push_back({.file = source.path, .text = "there is no configuration; write one (safetpd.toml(5)), name "
+                                       "another with -c FILE, say what to do with -p and -f, or try: safetpd serve DIR"});
+        return loaded;
+    }
+    loaded = has_file ? config::load(source.path) : config::parse("", "built-in defaults");
     if (source.prepared)
         loaded.config = *source.prepared;
     if (!loaded.is_usable())
@@ -152,19 +160,42 @@ Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
     return generation;
 }
 
-std::optional<config::Problem> check_contexts(const config::Config& config, const std::string& file)
+namespace {
+
+/// Expired or about to: no reason not to start, but one to say so.
+std::optional<std::string> expiry_warning(const config::CertificateFiles& files)
 {
-    const bool is_self_made = config.tls.certificates.empty();
-    if (is_self_made && ::access(config.tls.key_directory.c_str(), W_OK) != 0) {
+    const auto summary = tls::inspect_certificate({files.certificate, files.key});
+    if (!summary)
+        return {}; // what is wrong with it is said where the contexts are made
+    const auto left = std::chrono::floor<std::chrono::days>(summary->not_after - std::chrono::system_clock::now()).count();
+    if (left < 0)
+        return fmt::format("certificate {} has expired; clients will refuse it", files.certificate);
+    if (left < 14)
+        return fmt::format("certificate {} expires in {} days", files.certificate, left);
+    return {};
+}
+
+} // namespace
+
+std::vector<config::Problem> check_contexts(const config::Config& config, const std::string& file)
+{
+    using Severity = config::Problem::Severity;
+    std::vector<config::Problem> problems;
+    if (config.tls.certificates.empty() && ::access(config.tls.key_directory.c_str(), W_OK) != 0) {
         const bool is_new = errno == ENOENT;
-        return config::Problem{.severity = config::Problem::Severity::warning, .file = file,
+        problems.push_back({.severity = Severity::warning, .file = file,
             .text = fmt::format("the self-made key in {} {}", config.tls.key_directory,
-                is_new ? "will be made at the first start" : "cannot be checked by this user")};
+                is_new ? "will be made at the first start" : "cannot be checked by this user")});
+        return problems;
     }
-    const auto contexts = make_contexts(config);
-    if (contexts)
-        return {};
-    return config::Problem{.file = file, .text = describe(contexts.error())};
+    for (const config::CertificateFiles& files : config.tls.certificates) {
+        if (auto warning = expiry_warning(files))
+            problems.push_back({.severity = Severity::warning, .file = file, .text = std::move(*warning)});
+    }
+    if (const auto contexts = make_contexts(config); !contexts)
+        problems.push_back({.file = file, .text = describe(contexts.error())});
+    return problems;
 }
 
 std::vector<std::string> watched_files(const config::Config& config)

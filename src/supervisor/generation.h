@@ -35,8 +35,8 @@ config::Loaded load_and_check(const ConfigSource& source);
 /// Reads certificates (or makes the self-made identity) and resolves the announced names.
 Result<std::unique_ptr<const Generation>> make_generation(config::Config config);
 
-/// Whether TLS contexts can be made of it; makes no identity where none exists yet.
-std::optional<config::Problem> check_contexts(const config::Config& config, const std::string& file);
+/// Whether TLS contexts can be made of it, and certificates that expire soon; makes no identity where none exists yet.
+std::vector<config::Problem> check_contexts(const config::Config& config, const std::string& file);
 
 /// The certificate, key and CA files whose change makes new contexts necessary.
 std::vector<std::string> watched_files(const config::Config& config);

@@ -87,7 +87,8 @@ bool is_known(RequestKind kind) { return kind == RequestKind::start_server; }
 
 bool is_known(NoticeKind kind)
 {
-    return kind == NoticeKind::answer || kind == NoticeKind::drain || kind == NoticeKind::finish || kind == NoticeKind::reopen_log;
+    return kind == NoticeKind::answer || kind == NoticeKind::drain || kind == NoticeKind::finish
+        || kind == NoticeKind::reopen_log;
 }
 
 } // namespace

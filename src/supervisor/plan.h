@@ -33,7 +33,8 @@ std::vector<std::optional<std::size_t>> match_inherited(const std::vector<config
     const std::vector<Endpoint>& inherited);
 
 /// Indices of the sockets of one listener that worker `index` of `workers` takes. Every socket has a taker (also when there are
-/// fewer workers than before: connections wait in each queue) and every worker has a socket (also where only one was inherited).
+/// fewer workers than before: connections wait in each queue) and every worker has a socket (also where only one was
+/// inherited).
 std::vector<std::size_t> sockets_of_worker(unsigned index, unsigned workers, std::size_t sockets);
 
 struct FileStamp {

@@ -17,12 +17,13 @@ Failure listen_failure(const Error& error)
     switch (error.os_error) {
     case EADDRINUSE:
         return {kExitPortUnavailable, what + "; another server has this port (ss -ltnp shows which): stop it, or choose another"
-                                             " port with -p or [[listener]] port"};
+                                             " port: -p PORT, serve --port PORT, or port in [[listener]]"};
     case EADDRNOTAVAIL:
         return {kExitPortUnavailable, what + "; no interface of this machine has this address"};
     case EACCES:
     case EPERM:
-        return {kExitNoPermission, what + "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another, as in -p 2121"};
+        return {kExitNoPermission,
+            what + "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another, as in -p 2121"};
     default:
         return {kExitFailure, what};
     }
@@ -33,7 +34,8 @@ Failure other_failure(const Error& error)
     const bool is_forbidden = error.os_error == EACCES || error.os_error == EPERM;
     if (is_forbidden)
         return {kExitNoPermission, describe(error)};
-    const bool is_config = error.code == ErrorCode::bad_config || error.code == ErrorCode::bad_file || error.code == ErrorCode::tls_setup;
+    const bool is_config
+        = error.code == ErrorCode::bad_config || error.code == ErrorCode::bad_file || error.code == ErrorCode::tls_setup;
     return {is_config ? kExitConfig : kExitFailure, error.code == ErrorCode::bad_config ? error.context : describe(error)};
 }
 
@@ -77,7 +79,8 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
 
     if (listening == Listening::no)
         return prepared;
-    auto listeners = ListenerSet::open(prepared.config().listeners, worker_count(prepared.config()), previous, std::move(inherited));
+    auto listeners
+        = ListenerSet::open(prepared.config().listeners, worker_count(prepared.config()), previous, std::move(inherited));
     if (!listeners)
         return std::unexpected(listen_failure(listeners.error()));
     prepared.listeners = std::move(*listeners);

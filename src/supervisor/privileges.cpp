@@ -103,7 +103,8 @@ Result<void> prepare_empty_root(const std::string& path)
         return fail(ErrorCode::bad_file, 0, fmt::format("[process] chroot {} is not a directory", path));
     if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return fail(ErrorCode::bad_file, 0,
-            fmt::format("[process] chroot {} must be root's and writable by nobody else: chown root {} && chmod 755 {}", path, path, path));
+            fmt::format("[process] chroot {} must be root's and writable by nobody else: chown root {} && chmod 755 {}", path,
+                path, path));
     const bool is_empty = std::filesystem::is_empty(directory, error);
     if (error || !is_empty)
         return fail(ErrorCode::bad_file, error.value(), fmt::format("[process] chroot {} must be empty", path));
@@ -117,8 +118,9 @@ Result<WorkerIdentity> plan_worker_identity(const config::Process& process)
         return plan;
     auto user = find_user(process.user);
     if (!user || user->uid == 0) {
-        const std::string why = user ? fmt::format("[process] user {} is root; workers read network bytes and must not be", process.user)
-                                     : fmt::format("[process] user {} does not exist", process.user);
+        const std::string why = user
+            ? fmt::format("[process] user {} is root; workers read network bytes and must not be", process.user)
+            : fmt::format("[process] user {} does not exist", process.user);
         return fail(ErrorCode::bad_config, 0, why + "; create one with: systemd-sysusers, or "
                 "useradd --system --no-create-home --shell /usr/sbin/nologin " + (user ? "safetp" : process.user));
     }

@@ -117,7 +117,8 @@ public:
     void allow(int call) { note(seccomp_rule_add_array(filter_.get(), SCMP_ACT_ALLOW, call, 0, nullptr)); }
     void allow_if(int call, std::initializer_list<scmp_arg_cmp> conditions)
     {
-        note(seccomp_rule_add_array(filter_.get(), SCMP_ACT_ALLOW, call, static_cast<unsigned>(conditions.size()), conditions.begin()));
+        note(seccomp_rule_add_array(
+            filter_.get(), SCMP_ACT_ALLOW, call, static_cast<unsigned>(conditions.size()), conditions.begin()));
     }
     void kill(int call) { note(seccomp_rule_add_array(filter_.get(), SCMP_ACT_KILL_PROCESS, call, 0, nullptr)); }
     Result<void> load()

@@ -52,7 +52,8 @@ Result<Connection> make_connection()
     Connection connection;
     connection.ours.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     address = to_socket_address(*target);
-    const bool is_begun = connection.ours && (::connect(connection.ours.get(), address.get(), address.length) == 0 || errno == EINPROGRESS);
+    const bool is_begun
+        = connection.ours && (::connect(connection.ours.get(), address.get(), address.length) == 0 || errno == EINPROGRESS);
     if (!is_begun)
         return fail(ErrorCode::system_call, errno, "loopback connection to the raw ftpd");
     const auto own = local_endpoint(connection.ours.get());
@@ -136,7 +137,8 @@ Result<ServerProgram> ServerProgram::plan(const config::Server& server)
     if (server.user.empty() || who->uid == ::geteuid())
         return program;
     if (::geteuid() != 0)
-        return fail(ErrorCode::bad_config, 0, fmt::format("[server] user {}: only root can start the raw ftpd as another user", server.user));
+        return fail(ErrorCode::bad_config, 0,
+            fmt::format("[server] user {}: only root can start the raw ftpd as another user", server.user));
     program.identity = *who;
     return program;
 }

@@ -56,7 +56,7 @@ config::Log log_for(config::Log wanted, const std::optional<InetdClient>& inetd)
 
 std::string status_text(const Prepared& prepared, unsigned workers)
 {
-    std::string text = fmt::format("{} workers", workers);
+    std::string text = fmt::format("{} worker{}", workers, workers == 1 ? "" : "s");
     for (const std::string& address : prepared.listeners.addresses())
         text += ", " + address;
     return text;
@@ -104,6 +104,9 @@ int supervise(const Options& options)
     if (!counters)
         return report_failure({kExitFailure, describe(counters.error())});
 
+    if (options.before_workers)
+        options.before_workers(*prepared);
+
     // Fork the workers, and serve them until the last has gone.
     const std::string status = status_text(*prepared, inetd ? 1 : worker_count(prepared->config()));
     log::Event(inetd ? log::Level::debug : log::Level::notice, 0, "start", "safetpd started: " + status);
@@ -116,8 +119,8 @@ int check(const ConfigSource& source, bool is_strict)
     const config::Loaded loaded = load_and_check(source);
     std::vector<config::Problem> problems = loaded.problems;
     if (loaded.is_usable()) {
-        if (const auto problem = check_contexts(loaded.config, source.path))
-            problems.push_back(*problem);
+        for (config::Problem& problem : check_contexts(loaded.config, source.path))
+            problems.push_back(std::move(problem));
     }
     bool has_errors = false;
     for (const config::Problem& problem : problems) {

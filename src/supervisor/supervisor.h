@@ -2,21 +2,24 @@
 // reads a byte that came from the network.
 #pragma once
 
-#include "supervisor/generation.h"
+#include "supervisor/prepare.h"
+
+#include <functional>
 
 namespace safetp::supervisor {
 
 struct Options {
     ConfigSource source;
     bool is_inetd = false; ///< -s: descriptor 0 is the one control connection
+    std::function<void(const Prepared&)> before_workers{}; ///< all is open, nobody served yet: `safetpd serve` shows its screen
 };
 
 /// `safetpd`: returns the exit code (exit_codes.h). Problems before the start go to stderr; later ones to the log.
 /// Signals: HUP reload, TERM drain and end, INT and QUIT end at once, USR1 reopen the xferlog.
 int supervise(const Options& options);
 
-/// `safetpd check`: lists every problem of the configuration and of this machine, on stdout. 0, kExitConfig, or kExitFailure for
-/// warnings when strict.
+/// `safetpd check`: lists every problem of the configuration and of this machine, on stdout. 0, kExitConfig, or kExitFailure
+/// for warnings when strict.
 int check(const ConfigSource& source, bool is_strict);
 
 } // namespace safetp::supervisor

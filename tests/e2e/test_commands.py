@@ -2,6 +2,8 @@
 
 import pytest
 
+from support.client import FtpClient
+
 
 def test_rest_retr(front):
     """Guards against the gateway putting a command of its own between REST and RETR, which makes some daemons forget it."""
@@ -20,7 +22,7 @@ def test_rest_retr(front):
                 data = type(client).__mro__[1](listener.accept()[0])
                 client.expect_reply(150)
         assert client.protect_data(data).receive_all() == b"456789"
-        data.end()
+        data.end_leniently()
         client.expect_reply(226)
 
 
@@ -201,10 +203,10 @@ def test_feat_is_what_works(start_server, start_gateway, tls, name):
     assert {"AUTH", "PBSZ", "PROT", "EPSV", "EPRT", "SIZE", "MDTM", "REST"} <= set(names)
     assert not {"CCC", "SSCN", "CPSV", "ADAT", "MIC", "CONF", "ENC", "LPRT", "LPSV", "ESTP", "ESTA"} & set(names)
     assert "MODE Z" not in listed
-    for feature in {"MLST", "CLNT", "HOST", "UTF8", "TVFS"} & set(names):
-        question = {"MLST": "MLST /", "CLNT": "CLNT test", "HOST": None, "UTF8": "OPTS UTF8 ON", "TVFS": "CWD /"}[feature]
-        if question:
-            assert client.command(question).code < 300, feature
+    direct = FtpClient(server.port).greet().login(server.server.user, server.server.password)
+    for feature in {"MLST", "CLNT", "UTF8", "TVFS"} & set(names):
+        question = {"MLST": "MLST /", "CLNT": "CLNT test", "UTF8": "OPTS UTF8 ON", "TVFS": "CWD /"}[feature]
+        assert client.command(question).code == direct.command(question).code, feature
 
 
 def test_feat_of_a_server_without(play, start_gateway, tls):

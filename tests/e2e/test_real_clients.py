@@ -89,7 +89,7 @@ def test_curl_resumes_appends_and_lists(front, curl, place, directory):
     assert (directory / "down").read_bytes() == b"01234567890123456789"
     assert curl("-l", url).stdout.split() == [b"file"]
     curl("--ftp-create-dirs", "-T", directory / "part", url + "new/directory/file")
-    curl("-Q", f"-DELE {place.name}/new/directory/file", "-l", url)
+    curl("-Q", "-DELE new/directory/file", "-l", url)
     assert not (place / "new/directory/file").exists()
 
 

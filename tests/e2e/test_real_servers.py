@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 
 import pytest
 
@@ -13,6 +14,10 @@ SERVERS = ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd"]
 def exercise(client, server: ftpds.FtpServer, modes=("EPSV", "PASV", "EPRT", "PORT")) -> None:
     """An everyday session: login, transfers in all modes, listing, resuming, renaming, refusals."""
     client.login(server.user, server.password).protect()
+    place = f"place-{len(os.listdir(server.home))}"
+    client.expect(f"MKD {place}", 257)
+    client.expect(f"CWD {place}", 250)
+    home = server.home / place
     client.expect("TYPE I", 200)
     client.expect("SYST", 215)
     client.expect("FEAT", 211)
@@ -20,7 +25,7 @@ def exercise(client, server: ftpds.FtpServer, modes=("EPSV", "PASV", "EPRT", "PO
         content = random.Random(mode).randbytes(200_000)
         client.upload(f"STOR file-{mode}", content, mode)
         assert client.download(f"RETR file-{mode}", mode) == content
-        assert (server.home / f"file-{mode}").read_bytes() == content
+        assert (home / f"file-{mode}").read_bytes() == content
         assert f"file-{mode}".encode() in client.download("NLST", mode)
         assert f"file-{mode}".encode() in client.download("LIST", mode)
     client.expect("SIZE file-EPSV", 213)
@@ -71,16 +76,18 @@ def test_started_server_ends_with_its_session(directory, start_gateway, tls):
     server = ftpds.make("proftpd", directory / "server")
     gateway = start_gateway(server={"command": server.command})
     clients = [gateway.secure(tls).login(server.user, server.password) for _ in range(5)]
-    assert len([line for line in gateway.leftovers() if "proftpd" in line]) >= 5
+    assert len(servers_of(gateway)) == 5
     for client in clients:
         client.rst()
-    import time
-
     for _ in range(300):
-        if not [line for line in gateway.leftovers() if "proftpd" in line]:
+        if not servers_of(gateway):
             return
         time.sleep(0.1)
-    raise AssertionError(gateway.leftovers())
+    raise AssertionError(servers_of(gateway))
+
+
+def servers_of(gateway) -> list[str]:
+    return [line for line in gateway.leftovers() if "proftpd" in line]
 
 
 def test_command_that_does_not_exist(start_gateway, directory):
@@ -110,12 +117,17 @@ sys.stdin.readline()
 """
 
 
+def write_script(directory) -> str:
+    path = directory / "surroundings.py"
+    path.write_text(PRINT_SURROUNDINGS)
+    return str(path)
+
+
 def test_surroundings_of_a_started_server(start_gateway, directory):
     """What inetd gives, and no more: descriptors 0, 1, 2, a clean signal state, the directory and name configured. Guards against
     listening sockets or keys in the hands of the raw ftpd."""
-    gateway = start_gateway(
-        server={"command": ["/usr/bin/python3", "-c", PRINT_SURROUNDINGS], "argv0": "in.ftpd", "directory": str(directory)}
-    )
+    command = ["/usr/bin/python3", write_script(directory)]
+    gateway = start_gateway(server={"command": command, "argv0": "in.ftpd", "directory": str(directory)})
     greeting = gateway.connect().greet().greeting.text
     assert "fds=[0, 1, 2]" in greeting
     assert f"cwd={directory}" in greeting and "argv0=in.ftpd" in greeting
@@ -125,9 +137,9 @@ def test_surroundings_of_a_started_server(start_gateway, directory):
     assert ignored & ~(1 << 12 | 1 << 24) == 0, f"signals ignored: {ignored:x}"  # Python itself ignores SIGPIPE and SIGXFSZ
 
 
-def test_user_of_a_started_server(start_gateway):
+def test_user_of_a_started_server(start_gateway, directory):
     """server.user. As root only."""
     if os.getuid() != 0:
         pytest.skip("only root can start it as somebody else")
-    gateway = start_gateway(server={"command": ["/usr/bin/python3", "-c", PRINT_SURROUNDINGS], "user": "daemon"})
+    gateway = start_gateway(server={"command": ["/usr/bin/python3", write_script(directory)], "user": "daemon"})
     assert "Uid: 1 1 1 1" in gateway.connect().greet().greeting.text

@@ -40,7 +40,7 @@ def test_a_resumed_data_connection_is_resumed(reusing, each_tls, policy):
         data = client.open_data("NLST")
         assert data.tls.session_reused
         data.receive_all()
-        data.end()
+        data.end_leniently()
         client.expect_reply(226)
 
 
@@ -86,16 +86,6 @@ def test_no_resumption_is_fine_unless_required(reusing, each_tls, policy):
     client, _, _ = reusing(policy, each_tls)
     client.upload("STOR file", b"content", session=None)
     assert client.download("RETR file", session=None) == b"content"
-
-
-def test_off_does_not_resume(reusing, each_tls):
-    """Guards against `off` meaning `prefer`."""
-    client, _, _ = reusing("off", each_tls)
-    data = client.open_data("NLST")
-    assert not data.tls.session_reused
-    data.receive_all()
-    data.end()
-    client.expect_reply(226)
 
 
 def test_no_tickets_on_data_connections(reusing, authority):
@@ -150,14 +140,20 @@ def test_two_hundred_transfers_all_resumed(start_server, start_gateway, authorit
     client.quit()
 
 
-def test_session_longer_than_the_ticket_lifetime(reusing, each_tls):
-    """peers.md's third pain: transfers refused, or empty files, once the ticket of the login has run out. Each use of the control
-    connection may bring a new ticket; what is resumed last must still be taken."""
-    client, _, server = reusing("require", each_tls, tls={"ticket_lifetime": "2s"})
-    client.upload("STOR file", b"before")
-    deadline = time.monotonic() + 3
+def test_session_longer_than_the_ticket_lifetime(reusing, authority):
+    """A pain of many servers' users: transfers refused, or empty files, once the ticket of the login has run out. What the control connection
+    has brought last must still be taken."""
+    sessions = []
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = authority.trusting(minimum=version, maximum=version)
+        client, _, server = reusing("require", context, tls={"ticket_lifetime": "1m"})
+        client.upload("STOR file", b"before")
+        sessions.append((client, server))
+    deadline = time.monotonic() + 62
     while time.monotonic() < deadline:  # the time must really pass: it is what the test is about
-        client.expect("NOOP", 200)
-        time.sleep(0.2)
-    client.upload("STOR file", b"after")
-    assert (server.server.home / "file").read_bytes() == b"after"
+        for client, _ in sessions:
+            client.expect("NOOP", 200)
+        time.sleep(2)
+    for client, server in sessions:
+        client.upload("STOR file", b"after")
+        assert (server.server.home / "file").read_bytes() == b"after"

@@ -300,7 +300,7 @@ def test_self_made_certificate(start_server, start_gateway, authority, directory
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    gateways = [start_gateway(server, tls={"certificates": [], "key_directory": str(keys)}) for _ in range(2)]
+    gateways = [start_gateway(server, tls={"certificates": None, "key_directory": str(keys)}) for _ in range(2)]
     shown = [gateway.secure(context).tls.getpeercert(binary_form=True) for gateway in gateways]
     assert shown[0] == shown[1]
     assert all(path.stat().st_mode & 0o077 == 0 for path in keys.iterdir() if b"PRIVATE KEY" in path.read_bytes())

@@ -31,6 +31,17 @@ def test_download_arrives_whole_and_ends_in_order(front, each_tls, level, size):
     assert client.download(f"RETR down-{size}") == content_of(size)
 
 
+def test_the_end_of_a_download_meets_no_reset(front, each_tls):
+    """The client answers close_notify and FIN, late. A gateway that has closed by then answers with RST, on which some systems throw
+    away what the client has not read yet, and some clients report an error."""
+    front.server.put("end", content_of(100_000))
+    client = front.login(tls=each_tls)
+    data = client.open_data("RETR end")
+    assert data.receive_all() == content_of(100_000)
+    client.expect_reply(226)
+    data.end()
+
+
 def test_many_transfers_in_one_session(front):
     """Guards against state left over from one transfer to the next, as a port, a descriptor or a reply out of step."""
     client = front.login()
@@ -87,7 +98,7 @@ def test_early_client_hello(front, each_tls):
     client.expect_reply(150)
     data.handshake()
     assert data.receive_all() == b"early bird"
-    data.end()
+    data.end_leniently()
     client.expect_reply(226)
 
 
@@ -100,7 +111,7 @@ def test_late_client_hello(front, each_tls):
     client.expect_reply(150)
     client.protect_data(data)
     assert data.receive_all() == b"worm"
-    data.end()
+    data.end_leniently()
     client.expect_reply(226)
 
 
@@ -118,7 +129,7 @@ def test_five_gibibytes_down(front):
     while part := data.receive(1 << 20):
         received += len(part)
     assert received == FIVE_GIB
-    data.end()
+    data.end_leniently()
     client.expect_reply(226)
     path.unlink()
 

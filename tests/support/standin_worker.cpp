@@ -16,7 +16,10 @@ namespace safetp::supervisor {
 
 namespace {
 
-void say(int fd, const std::string& text) { [[maybe_unused]] const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
+void say(int fd, const std::string& text)
+{
+    [[maybe_unused]] const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+}
 
 /// Waits for the supervisor's answer, and gives the raw ftpd's whole output to the client.
 void relay_server(int client, int supervisor)

@@ -125,9 +125,12 @@ def vsftpd(directory: Path, **settings: str) -> FtpServer:
     home = make_home(directory)
     empty = directory / "empty"
     empty.mkdir()
+    public = directory / "public"  # it refuses a writable root for anonymous
+    public.mkdir(mode=0o755)
     values = {
         "listen": "NO",
         "anonymous_enable": "YES",
+        "anon_root": str(public),
         "local_enable": "YES",
         "write_enable": "YES",
         "pam_service_name": "vsftpd",

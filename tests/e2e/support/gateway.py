@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
+import resource
 import signal
 import socket
 import subprocess
 import time
-import uuid
 from pathlib import Path
 
 from . import ports
@@ -55,6 +56,7 @@ class Notifications:
 
     def __init__(self, path: Path):
         self.path = path
+        path.unlink(missing_ok=True)  # of a start before this one
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
         self.socket.settimeout(0.2)
@@ -78,9 +80,10 @@ class Gateway:
     def __init__(self, directory: Path, certificate: Certificate, **settings):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self.ports = ports.block()
+        self.ports = ports.lease()
         self.port = self.ports[0]
-        self.identity = uuid.uuid4().hex
+        self.mark = 100_000 + random.randrange(700_000)
+        self.clients: list[FtpClient] = []
         self.log_path = directory / "safetpd.log"
         self.config_path = directory / "safetpd.toml"
         self.config = self._defaults(certificate)
@@ -100,14 +103,16 @@ class Gateway:
         }
 
     def change(self, **settings) -> None:
-        """Lays tables over the configuration and writes it: listener=... goes over the first listener, listeners= replaces all."""
+        """Lays tables over the configuration and writes it: listener=... goes over the first listener, listeners=...
+        replaces all; a value of None takes a key out."""
         for name, table in settings.items():
             if name == "listener":
                 self.config["listener"][0] |= table
             elif name == "listeners":
                 self.config["listener"] = table
             elif isinstance(table, dict):
-                self.config[name] = self.config.get(name, {}) | table
+                merged = self.config.get(name, {}) | table
+                self.config[name] = {key: value for key, value in merged.items() if value is not None}
             else:
                 self.config[name] = table
         self.config_path.write_text(toml(self.config))
@@ -115,7 +120,7 @@ class Gateway:
 
     def start(self) -> Gateway:
         self.notifications = Notifications(self.directory / "notify")
-        environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.notifications.path), "SAFETP_TEST": self.identity}
+        environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.notifications.path)}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH"):
             if name in os.environ:
                 environment[name] = os.environ[name]
@@ -127,6 +132,7 @@ class Gateway:
                 stderr=log,
                 env=environment,
                 start_new_session=True,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_MSGQUEUE, (self.mark, self.mark)),
             )
         if not self.notifications.wait_for("READY=1", self.process):
             raise AssertionError(f"safetpd ended with {self.process.returncode}:\n{self.log_text()}")
@@ -163,19 +169,17 @@ class Gateway:
         return children
 
     def leftovers(self) -> list[str]:
-        """Processes that came from this safetpd and still live."""
+        """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and every child
+        inherits: environment, session and parent do not survive what a started server may do."""
         found = []
         for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
             try:
-                stat = (entry / "stat").read_text()
-                session = int(stat.rpartition(")")[2].split()[3])
-                environment = (entry / "environ").read_bytes()
-                if (session == self.process.pid or self.identity.encode() in environment) and ") Z " not in stat:
+                if not entry.name.isdigit() or not re.search(rf"Max msgqueue size +{self.mark} ", (entry / "limits").read_text()):
+                    continue
+                if ") Z " not in (entry / "stat").read_text():
                     found.append(f"{entry.name} {(entry / 'cmdline').read_bytes()!r}")
             except OSError:
-                continue
+                continue  # gone meanwhile
         return found
 
     def reload(self) -> None:
@@ -184,8 +188,17 @@ class Gateway:
         assert self.notifications.wait_for("READY=1", self.process), "safetpd ended on HUP"
 
     def stop(self) -> None:
+        """TERM, and then nothing may be left: no process, no session."""
+        try:
+            self._stop()
+        finally:
+            ports.release(self.ports)
+
+    def _stop(self) -> None:
         if self.process is None:
             return
+        for client in self.clients:
+            client.close()
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -205,7 +218,9 @@ class Gateway:
     # -- clients --------------------------------------------------------------------------------------------------------------
     def connect(self, host: str = "127.0.0.1", source: str | None = None, port: int | None = None) -> FtpClient:
         """A plain control connection; the greeting is not read yet."""
-        return FtpClient(port or self.port, host, source)
+        client = FtpClient(port or self.port, host, source)
+        self.clients.append(client)
+        return client
 
     def secure(self, context, **options) -> FtpClient:
         """Greeted and under TLS."""

@@ -1,15 +1,20 @@
-"""Ports for the gateways under test: below the kernel's ephemeral range, a stretch of its own for each pytest worker, so that
-tests running side by side never want the same one."""
+"""Ports for the gateways under test: below the kernel's ephemeral range, leased in blocks, so that tests running side by side, also
+those of another checkout on the same machine, never want the same one."""
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import socket
+import tempfile
+from pathlib import Path
 
 BLOCK = 40
+FIRST, LAST = 12000, 31000
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-_blocks = itertools.cycle(range(12000 + _worker * 8000, 12000 + _worker * 8000 + 8000 - BLOCK, BLOCK))
+_candidates = itertools.cycle(range(FIRST + _worker * 40 * BLOCK, LAST, BLOCK))
+_leases: dict[int, int] = {}  # first port of a block: descriptor that holds its lock
 
 
 def is_free(port: int) -> bool:
@@ -25,11 +30,31 @@ def is_free(port: int) -> bool:
     return True
 
 
-def block() -> range:
-    """BLOCK free ports in a row: by custom the first is the control port, the rest are for data."""
-    for _ in range(200):
-        first = next(_blocks)
-        ports = range(first, first + BLOCK)
-        if all(map(is_free, ports)):
-            return ports
+def _lock(first: int) -> int | None:
+    directory = Path(tempfile.gettempdir()) / f"safetp-ports-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(directory / str(first), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+
+
+def lease() -> range:
+    """BLOCK free ports in a row: by custom the first is the control port, the rest are for data. To be given back by release()."""
+    for _ in range((LAST - FIRST) // BLOCK):
+        first = next(_candidates)
+        if (descriptor := _lock(first)) is None:
+            continue
+        if all(map(is_free, range(first, first + BLOCK))):
+            _leases[first] = descriptor
+            return range(first, first + BLOCK)
+        os.close(descriptor)
     raise RuntimeError("no free block of ports on this machine")
+
+
+def release(ports: range) -> None:
+    if (descriptor := _leases.pop(ports[0], None)) is not None:
+        os.close(descriptor)

@@ -7,6 +7,7 @@ pyftpdlib_exceptions.txt.
 
 from __future__ import annotations
 
+import fnmatch
 import ftplib
 import os
 import ssl
@@ -48,9 +49,11 @@ def put_gateway_before(server_class) -> None:
         address, port = self.server.socket.getsockname()[:2]
         place = Path(tempfile.mkdtemp(dir=DIRECTORY))
         self.gateway = Gateway(place, CERTIFICATE)
+        listener = {"port": self.gateway.port, "security": "optional", "data_security": "optional"}
+        is_everywhere = address in ("::", "0.0.0.0")
         self.gateway.change(
-            listener={"address": address, "security": "optional", "data_security": "optional"},
-            server={"address": address, "port": port},
+            listeners=[listener if is_everywhere else listener | {"address": address}],
+            server={"address": "127.0.0.1" if is_everywhere else address, "port": port},
             limits={"login_failures": 100, "bad_commands": 1000},
         )
         self.gateway.start()
@@ -69,8 +72,10 @@ def exceptions() -> dict[str, str]:
     found = {}
     for line in (Path(__file__).parent.parent / "pyftpdlib_exceptions.txt").read_text().splitlines():
         if line and not line.startswith("#"):
-            name, reason = line.split(None, 1)
-            found[name] = reason
+            pattern, reason = line.split(None, 1)
+            if pattern.startswith("tls:") and not USES_TLS:
+                continue
+            found[pattern.removeprefix("tls:")] = reason
     return found
 
 
@@ -85,7 +90,7 @@ def pytest_collection_modifyitems(config, items):
         if USES_TLS and item.cls is not None and hasattr(item.cls, "client_class"):
             item.cls.client_class = TlsClient
         name = f"{item.cls.__name__}.{item.name}" if item.cls else item.name
-        wanted = name not in excused and not (item.cls and f"{item.cls.__name__}.*" in excused)
-        (kept if wanted else dropped).append(item)
+        is_excused = any(fnmatch.fnmatch(name, pattern) for pattern in excused)
+        (dropped if is_excused else kept).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=dropped)

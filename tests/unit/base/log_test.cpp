@@ -158,7 +158,9 @@ TEST(Log, JsonIsOneObject)
     });
     ASSERT_EQ(lines.size(), 1u);
     const std::string rest = lines[0].substr(lines[0].find(",\"level\""));
-    EXPECT_EQ(rest, R"(,"level":"error","sid":7,"event":"ev","message":"say \"hi\"\u000a\ufffd","n":-5,"s":"a\\b","ip":"::1"})" "\n");
+    EXPECT_EQ(rest,
+        R"(,"level":"error","sid":7,"event":"ev","message":"say \"hi\"\u000a\ufffd","n":-5,"s":"a\\b","ip":"::1"})"
+        "\n");
     EXPECT_TRUE(lines[0].starts_with("{\"ts\":\""));
 }
 

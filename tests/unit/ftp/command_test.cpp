@@ -1,4 +1,4 @@
-// Commands as clients send them, the odd ones included (A2), and as attackers do (S14).
+// Commands as clients send them, the odd ones included, and as attackers do.
 #include "ftp/command.h"
 
 #include <gtest/gtest.h>

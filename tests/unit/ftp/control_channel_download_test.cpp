@@ -1,4 +1,4 @@
-// Downloads: every order of the raw ftpd's final reply and what happens to the data (A8, S11, S32).
+// Downloads: every order of the raw ftpd's final reply and what happens to the data.
 #include "ftp/transfer_dialogues.h"
 
 namespace safetp::ftp {

@@ -1,4 +1,4 @@
-// Order: pipelining (A3), ABOR, STAT and QUIT during transfers (A10), drain and idle times (A11).
+// Order: pipelining, ABOR, STAT and QUIT during transfers, drain and idle times.
 #include "ftp/dialogue.h"
 
 namespace {

@@ -1,4 +1,4 @@
-// Replies of the raw ftpd, good, odd and hostile (A1, S14, S32), and the limits on both sides.
+// Replies of the raw ftpd, good, odd and hostile, and the limits on both sides.
 #include "ftp/dialogue.h"
 
 #include <string>
@@ -49,7 +49,7 @@ DIALOGUE(Reply, PreliminaryInSeveralLines, R"(
     C< 200 Done
     waiting client)")
 
-// S32: a raw ftpd gone mad may not keep the session busy for ever.
+// A raw ftpd gone mad may not keep the session busy for ever.
 TEST(Reply, EndlessPreliminariesEnd)
 {
     std::string script = "do login\n C> NOOP\n S< NOOP\n";

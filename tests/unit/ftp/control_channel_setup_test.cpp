@@ -1,4 +1,4 @@
-// EPSV, PASV, EPRT and PORT, and how each is carried to the raw ftpd (A6, S7, S8, S23).
+// EPSV, PASV, EPRT and PORT, and how each is carried to the raw ftpd.
 #include "ftp/dialogue.h"
 
 // ---- the client's side

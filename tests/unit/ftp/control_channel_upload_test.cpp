@@ -1,4 +1,4 @@
-// Uploads and transfers with clients that listen: every order of reply and data (A8, S11, S31).
+// Uploads and transfers with clients that listen: every order of reply and data.
 #include "ftp/transfer_dialogues.h"
 
 namespace safetp::ftp {

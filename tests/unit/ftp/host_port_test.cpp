@@ -1,4 +1,4 @@
-// Addresses in FTP text (A6, S7, S23): what PORT and EPRT accept, and how a port is found in 227 and 229.
+// Addresses in FTP text: what PORT and EPRT accept, and how a port is found in 227 and 229.
 #include "ftp/host_port.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Lines as peers send them: cut anywhere, too long, without an end. Attacks S1, S14 and S15 begin here.
+// Lines as peers send them: cut anywhere, too long, without an end. Command injection begins here.
 #include "ftp/line_buffer.h"
 
 #include <gtest/gtest.h>
@@ -120,7 +120,7 @@ TEST(LineBuffer, AnOverLongLineDoesNotGrowTheMemory)
     }
 }
 
-// S1: after AUTH TLS nothing may be left over, not even half a line or the tail of a discarded one.
+// After AUTH TLS nothing may be left over, not even half a line or the tail of a discarded one.
 TEST(LineBuffer, IsEmptyOnlyWhenNothingIsHeld)
 {
     for (const char* left_over : { "N", "NOOP", "\r", " ", "\n", "\r\n", "NOOP\r\n", "NOOP\r\nUS" }) {

@@ -1,4 +1,4 @@
-// Reply framing (A1): what ends a multi-line reply, and what is no reply at all.
+// Reply framing: what ends a multi-line reply, and what is no reply at all.
 #include "ftp/reply.h"
 
 #include <gtest/gtest.h>
@@ -106,7 +106,7 @@ TEST(ReplyReader, TellsWhetherItIsInsideAReply)
     EXPECT_FALSE(reader.is_inside());
 }
 
-// S32: an endless multi-line reply costs no memory here; each line is handed on at once.
+// An endless multi-line reply costs no memory here; each line is handed on at once.
 TEST(ReplyReader, HandsOnEveryLineOfALongReply)
 {
     ReplyReader reader;

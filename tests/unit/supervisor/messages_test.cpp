@@ -20,7 +20,10 @@ protected:
         right = std::move(pair->second);
     }
 
-    void send_raw(const void* bytes, std::size_t count) { ASSERT_EQ(::send(left.get(), bytes, count, 0), static_cast<ssize_t>(count)); }
+    void send_raw(const void* bytes, std::size_t count)
+    {
+        ASSERT_EQ(::send(left.get(), bytes, count, 0), static_cast<ssize_t>(count));
+    }
 
     UniqueFd left;
     UniqueFd right;

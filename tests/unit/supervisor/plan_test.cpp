@@ -54,9 +54,11 @@ TEST(MatchInherited, ByAddressAndPortWhateverTheOrder)
 
 TEST(MatchInherited, ElseByOrder)
 {
-    EXPECT_EQ(match_inherited({listener("", 21), listener("", 990)}, {endpoint("::", 2121), endpoint("::", 9990)}), (Matches{0, 1}));
+    EXPECT_EQ(match_inherited({ listener("", 21), listener("", 990) }, { endpoint("::", 2121), endpoint("::", 9990) }),
+        (Matches{ 0, 1 }));
     // The exact one is never taken away by one that stands before it.
-    EXPECT_EQ(match_inherited({listener("", 2121), listener("", 990)}, {endpoint("::", 990), endpoint("::", 5)}), (Matches{1, 0}));
+    EXPECT_EQ(match_inherited({ listener("", 2121), listener("", 990) }, { endpoint("::", 990), endpoint("::", 5) }),
+        (Matches{ 1, 0 }));
 }
 
 TEST(MatchInherited, TooFewOrNone)

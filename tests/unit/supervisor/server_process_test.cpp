@@ -92,7 +92,8 @@ TEST(ServerProcess, SignalsAreAtTheirDefaults)
     ::sigemptyset(&blocked);
     ::sigaddset(&blocked, SIGTERM);
     ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
-    EXPECT_EQ(output_of("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\t'"), "SigBlk:0000000000000000\nSigIgn:0000000000000000\n");
+    EXPECT_EQ(output_of("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\t'"),
+        "SigBlk:0000000000000000\nSigIgn:0000000000000000\n");
     ::sigprocmask(SIG_UNBLOCK, &blocked, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
 }

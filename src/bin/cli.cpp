@@ -1,0 +1,131 @@
+#include "bin/cli.h"
+
+#include "supervisor/address_argument.h"
+#include "supervisor/exit_codes.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+namespace safetp::bin {
+
+namespace {
+
+using supervisor::AddressArgument;
+using supervisor::parse_address_argument;
+
+/// What CLI11 fills, before it is understood.
+struct Raw {
+    std::string config;
+    std::string port;
+    std::string server;
+    std::string key_directory;
+    std::string listen;
+    bool is_verbose = false;
+    bool is_inetd = false;
+    bool wants_check = false;
+    bool wants_version = false;
+};
+
+std::string must_be_address(const std::string& text)
+{
+    return parse_address_argument(text) ? "" : "'" + text + "' is not [ADDRESS:]PORT, as in 2121, 127.0.0.1:2121 or [::1]:2121";
+}
+
+std::string must_be_ip(const std::string& text) { return IpAddress::parse(text) ? "" : "'" + text + "' is not an IP address"; }
+
+/// Options of the program as a whole, and those that the verbs repeat.
+void declare_common(CLI::App& app, Raw& raw)
+{
+    app.set_help_flag("-h,--help", "Show this and exit");
+    app.add_option("-c", raw.config, "Configuration (default: /etc/safetp/safetpd.toml)")->type_name("FILE");
+    app.add_flag("-d,--debug", raw.is_verbose, "Log everything (level debug)");
+}
+
+void declare_run(CLI::App& app, Raw& raw)
+{
+    app.add_flag("-s", raw.is_inetd, "Serve the one connection that is standard input, as inetd starts it");
+    app.add_option("-p", raw.port, "Listen here only")->type_name("[ADDRESS:]PORT")->check(must_be_address);
+    app.add_option("-f", raw.server, "The raw ftpd listens here")->type_name("[ADDRESS:]PORT")->check(must_be_address);
+    app.add_option("-y", raw.key_directory, "Directory of the self-made key")->type_name("DIR");
+    app.add_flag("-t", raw.wants_check, "The same as the verb check");
+    app.add_flag("-v,-V,--version", raw.wants_version, "Show the version and exit");
+}
+
+CLI::App* declare_check(CLI::App& app, Raw& raw, CommandLine& line)
+{
+    CLI::App* verb = app.add_subcommand("check", "List every problem of the configuration and of this machine");
+    declare_common(*verb, raw);
+    verb->add_flag("--strict", line.is_strict, "Exit with 1 when there are warnings");
+    return verb;
+}
+
+CLI::App* declare_serve(CLI::App& app, Raw& raw, ServeOptions& serve)
+{
+    CLI::App* verb = app.add_subcommand("serve", "Serve a directory over FTP with TLS, now, with a raw ftpd of this machine");
+    verb->set_help_flag("-h,--help", "Show this and exit");
+    verb->add_option("directory", serve.directory, "What to serve")->required()->type_name("DIR");
+    verb->add_option("--ftpd", serve.ftpd, "The raw ftpd to start (default: the first one found)")->type_name("PATH");
+    verb->add_option("--port", serve.port, "Port to listen on")->capture_default_str()->check(CLI::Range(1, 65535));
+    verb->add_option("--listen", raw.listen, "Address to listen on (default: 127.0.0.1)")
+        ->type_name("ADDRESS")
+        ->check(must_be_ip);
+    verb->add_flag("-d,--debug", raw.is_verbose, "Log everything (level debug)");
+    return verb;
+}
+
+void understand(const Raw& raw, CommandLine& line)
+{
+    supervisor::ConfigSource& source = line.options.source;
+    source.may_be_missing
+        = raw.config.empty() && (raw.is_inetd || !raw.port.empty() || !raw.server.empty() || !raw.key_directory.empty());
+    if (!raw.config.empty())
+        source.path = raw.config;
+    if (!raw.port.empty()) {
+        const AddressArgument where = *parse_address_argument(raw.port);
+        source.overrides.listener.emplace();
+        source.overrides.listener->address = where.address;
+        source.overrides.listener->port = where.port;
+    }
+    if (!raw.server.empty()) {
+        const AddressArgument where = *parse_address_argument(raw.server);
+        source.overrides.server.emplace(where.address, where.port);
+    }
+    source.overrides.key_directory = raw.key_directory;
+    source.overrides.is_verbose = raw.is_verbose;
+    line.options.is_inetd = raw.is_inetd;
+    if (!raw.listen.empty())
+        line.serve.address = *IpAddress::parse(raw.listen);
+    line.serve.is_verbose = raw.is_verbose;
+}
+
+} // namespace
+
+std::variant<CommandLine, int> parse_command_line(int argc, char** argv)
+{
+    CLI::App app(
+        "safetpd: FTP over TLS in front of an FTP server that has none. Without a verb: run the daemon in the foreground.",
+        "safetpd");
+    Raw raw;
+    CommandLine line;
+    declare_common(app, raw);
+    declare_run(app, raw);
+    const CLI::App* check = declare_check(app, raw, line);
+    const CLI::App* serve = declare_serve(app, raw, line.serve);
+    app.require_subcommand(0, 1);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error); // prints help on stdout, errors on stderr
+        return code == 0 ? supervisor::kExitOk : supervisor::kExitUsage;
+    }
+    understand(raw, line);
+    if (raw.wants_version)
+        line.verb = Verb::version;
+    else if (check->parsed() || raw.wants_check)
+        line.verb = Verb::check;
+    else if (serve->parsed())
+        line.verb = Verb::serve;
+    return line;
+}
+
+} // namespace safetp::bin

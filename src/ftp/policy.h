@@ -1,0 +1,26 @@
+// The rules of a session's dialogue, as plain data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace safetp::ftp {
+
+enum class Security : std::uint8_t { required, required_except_anonymous, optional };
+enum class ServerDataMode : std::uint8_t { automatic, epsv, pasv, active };
+
+struct Policy {
+    Security security = Security::required;
+    bool data_security_required = true; ///< PROT P for every transfer of a secured session
+    bool implicit_tls = false;          ///< TLS from the first byte; data connections start protected
+    bool allow_ccc = false;
+    ServerDataMode server_data_mode = ServerDataMode::automatic;
+    std::size_t waiting_commands = 64;
+    std::size_t reply_bytes = 16u << 20;
+    unsigned login_failures = 5;
+    unsigned bad_commands = 20;
+    std::string greeting;               ///< text of the 220; empty: the raw ftpd's own
+};
+
+} // namespace safetp::ftp
