@@ -14,10 +14,13 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace safetp::tls::test {
 
 std::time_t clock_offset = 0;
+uid_t uid_offset = 0;
 
 namespace {
 
@@ -263,4 +266,10 @@ extern "C" std::time_t time(std::time_t* out) noexcept
     if (out != nullptr)
         *out = moved;
     return moved;
+}
+
+/// Likewise: the tests pass for somebody else.
+extern "C" uid_t geteuid() noexcept
+{
+    return static_cast<uid_t>(::syscall(SYS_geteuid)) + safetp::tls::test::uid_offset;
 }

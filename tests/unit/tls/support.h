@@ -13,6 +13,8 @@ namespace safetp::tls::test {
 
 /// Added to what time(2) says, in the whole test program: OpenSSL's and ours.
 extern std::time_t clock_offset;
+/// Added to what geteuid(2) says, likewise.
+extern uid_t uid_offset;
 
 class TemporaryDirectory {
 public:
