@@ -108,6 +108,8 @@ private:
     std::optional<Clock::time_point> handshake_deadline_;
     std::optional<Clock::time_point> farewell_deadline_;
     std::optional<Clock::time_point> connect_deadline_;
+    Clock::time_point login_since_ = began_;
+    bool was_logged_in_ = false;
     Waiting waiting_ = Waiting::nothing;
     Clock::time_point waiting_since_ = Clock::now();
 

@@ -87,6 +87,17 @@ def test_login_timer(start_server, start_gateway, tls):
     assert client.receive() == b""
 
 
+def test_login_timer_begins_anew_with_another_user(start_server, start_gateway, tls):
+    """Guards against counting the time of the whole session: a second login late in it had none left."""
+    server = start_server("pure-ftpd")
+    gateway = start_gateway(server, timeouts={"login": "5s"})
+    client = gateway.secure(tls).login(server.server.user, server.server.password)
+    time.sleep(6)
+    client.send_line(f"USER {server.server.user}")
+    assert client.reply().code != 421
+    client.expect("NOOP", 200, 530)
+
+
 def test_idle_timer(start_server, start_gateway, tls):
     """421 and an orderly end, as RFC 959 has it."""
     server = start_server()
