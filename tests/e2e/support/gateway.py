@@ -21,7 +21,7 @@ from .client import SAFETY_NET, FtpClient
 
 def binary() -> Path:
     root = Path(__file__).resolve().parents[3]
-    return Path(os.environ.get("SAFETPD", root / "build" / "check" / "src" / "bin" / "safetpd")).absolute()
+    return Path(os.environ.get("SAFETPD", root / "build" / "release" / "src" / "bin" / "safetpd")).absolute()
 
 
 def toml_value(value) -> str:
@@ -214,6 +214,8 @@ class Gateway:
                 raise AssertionError(f"safetpd is gone, these are not: {left}")
             time.sleep(0.05)
         self.notifications.socket.close()
+        for report in ("AddressSanitizer", "runtime error:", "internal-error"):
+            assert report not in self.log_text(), self.log_text()
 
     # -- clients --------------------------------------------------------------------------------------------------------------
     def connect(self, host: str = "127.0.0.1", source: str | None = None, port: int | None = None) -> FtpClient:
