@@ -38,14 +38,11 @@ def test_old_versions_are_refused(front, authority, version):
     assert refuses(front.gateway, context)
 
 
-@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "NULL", "aNULL", "DES-CBC3-SHA"])
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "NULL", "aNULL"])
 def test_weak_ciphers_are_refused(front, authority, cipher):
     """S25. Guards against key exchange without forward secrecy, CBC modes, no encryption, no authentication."""
     context = context_of(authority, maximum=ssl.TLSVersion.TLSv1_2)
-    try:
-        context.set_ciphers(f"{cipher}:@SECLEVEL=0")
-    except ssl.SSLError:
-        pytest.skip("this OpenSSL cannot even offer it")
+    context.set_ciphers(f"{cipher}:@SECLEVEL=0")
     assert refuses(front.gateway, context)
 
 
