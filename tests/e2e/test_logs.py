@@ -189,3 +189,15 @@ def test_xferlog_can_be_rotated(with_xferlog):
         transfers += 1
     gateway.stop()
     assert len(path.with_suffix(".1").read_text().splitlines()) + len(path.read_text().splitlines()) == transfers
+
+
+def test_journal_priorities(start_server, start_gateway):
+    """target = journal: sd-daemon(3)'s <N> in front of each line, so that journalctl -p works."""
+    gateway = start_gateway(start_server(), log={"target": "journal", "format": "text"})
+    client = gateway.connect().greet()
+    client.send(b"AUTH TLS\r\nNOOP\r\n")
+    gateway.wait_for_log("injection")
+    gateway.stop()
+    lines = gateway.log_text().splitlines()
+    assert all(re.match(r"<[3-7]>", line) for line in lines), lines
+    assert any(line.startswith("<4>") and "AUTH" in line for line in lines)

@@ -265,6 +265,16 @@ def test_renegotiation_is_refused(front):
     assert b"no renegotiation" in run.stderr or b"handshake failure" in run.stderr, run.stderr.decode()
 
 
+def test_key_updates_do_not_hurt(front):
+    """S19. TLS 1.3 lets a client ask for new keys as often as it likes: the session goes on, or ends, but the worker lives."""
+    workers = front.gateway.workers()
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{front.gateway.port}", "-starttls", "ftp", "-tls1_3", "-crlf"]
+    run = subprocess.run(command, input=b"K\n" * 200 + b"NOOP\nQUIT\n", capture_output=True, timeout=60)
+    assert b"KEYUPDATE" in run.stderr
+    front.login().expect("NOOP", 200)
+    assert front.gateway.workers() == workers
+
+
 def test_no_compression(front, authority):
     """S22 (CRIME)."""
     client = front.secure(tls=authority.trusting(maximum=ssl.TLSVersion.TLSv1_2))
