@@ -31,6 +31,7 @@ def test_started_by_inetd(configured, running, tls):
     inetd = running.add(Inetd(FtpServer("safetpd", [str(binary()), "-s", "-c", str(gateway.config_path)], server.server.home)))
     client = FtpClient(inetd.port).greet().auth(tls).login(server.server.user, server.server.password).protect()
     content = bytes(range(256)) * 1000
+    client.expect("TYPE I", 200)
     for mode in ("EPSV", "PORT"):
         client.upload("STOR inetd", content, mode)
         assert client.download("RETR inetd", mode) == content

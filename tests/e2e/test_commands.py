@@ -176,7 +176,7 @@ def test_quoted_directory_name(front):
     client = front.login()
     client.expect('MKD say "hi"', 257)
     client.expect('CWD say "hi"', 250)
-    assert '"/say ""hi"""' in client.expect("PWD", 257).text
+    assert '/say ""hi"""' in client.expect("PWD", 257).text
 
 
 def features(client) -> list[str]:

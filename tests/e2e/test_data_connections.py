@@ -45,11 +45,7 @@ def test_ipv4_client_before_an_ipv6_server(start_server, start_gateway, tls, mod
 def test_dual_stack_listener_counts_mapped_clients_as_ipv4(start_server, start_gateway, tls):
     """A client seen as ::ffff:127.0.0.1 is 127.0.0.1: PASV works and PORT may name it."""
     server = start_server()
-    gateway = start_gateway(server, listeners=[])
-    gateway.stop()
-    gateway.config["listener"] = [{"port": gateway.port}]
-    gateway.change()
-    gateway.start()
+    gateway = start_gateway(server, listener={"address": None})
     for host, modes in (("127.0.0.1", MODES), ("::1", ["EPSV", "EPRT"])):
         client = gateway.secure(tls, host=host).login(server.server.user, server.server.password).protect()
         for mode in modes:

@@ -81,9 +81,15 @@ def make_home(directory: Path) -> Path:
     return home
 
 
-def need_root(what: str) -> None:
-    if os.getuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
-        raise MissingTool(f"{what} knows only the system's users; showing it others takes root and a mount namespace")
+def need_root(why: str) -> None:
+    if os.getuid() != 0:
+        raise MissingTool(f"needs root: {why}")
+
+
+def need_namespace(server: str) -> None:
+    need_root(f"{server} knows only the system's users, and must be shown others")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+        raise MissingTool(f"needs the right to make a mount namespace: {server} must be shown other users than the system's")
 
 
 def private_etc(directory: Path, home: Path, services: list[str]) -> str:
@@ -121,7 +127,7 @@ def private_etc(directory: Path, home: Path, services: list[str]) -> str:
 
 
 def vsftpd(directory: Path, **settings: str) -> FtpServer:
-    need_root("vsftpd")
+    need_namespace("vsftpd")
     home = make_home(directory)
     empty = directory / "empty"
     empty.mkdir()
@@ -195,6 +201,7 @@ DebugLevel 0
 
 
 def pure_ftpd(directory: Path) -> FtpServer:
+    need_root("pure-ftpd locks its virtual users into their directories")
     home = make_home(directory)
     root = ftpds_directory()
     uid, gid = identity()
@@ -208,7 +215,7 @@ def pure_ftpd(directory: Path) -> FtpServer:
 
 
 def inetutils_ftpd(directory: Path) -> FtpServer:
-    need_root("inetutils-ftpd")
+    need_namespace("inetutils-ftpd")
     home = make_home(directory)
     script = private_etc(directory, home, ["ftp", "ftpd"])
     program = ftpds_directory() / "bin" / "ftpd"

@@ -51,6 +51,11 @@ def toml(config: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def laid_over(table: dict, other: dict) -> dict:
+    """`other` wins; its None takes a key out."""
+    return {key: value for key, value in (table | other).items() if value is not None}
+
+
 class Notifications:
     """The service manager's end of sd_notify(3)."""
 
@@ -107,12 +112,11 @@ class Gateway:
         replaces all; a value of None takes a key out."""
         for name, table in settings.items():
             if name == "listener":
-                self.config["listener"][0] |= table
+                self.config["listener"][0] = laid_over(self.config["listener"][0], table)
             elif name == "listeners":
                 self.config["listener"] = table
             elif isinstance(table, dict):
-                merged = self.config.get(name, {}) | table
-                self.config[name] = {key: value for key, value in merged.items() if value is not None}
+                self.config[name] = laid_over(self.config.get(name, {}), table)
             else:
                 self.config[name] = table
         self.config_path.write_text(toml(self.config))
