@@ -13,15 +13,20 @@ using Kind = tls::IoStep::Kind;
 
 /// One pair of data connections from preparation to end.
 struct DataChannel::Attempt {
-    explicit Attempt(const net::Executor& on) : executor(on), started(on), finish(on), pause(on) {}
+    Attempt(const net::Executor& on, const Handlers& told) : executor(on), handlers(told), started(on), finish(on), pause(on) {}
 
     void expect_within(std::chrono::seconds time, DataFailure failure)
     {
-        deadline = net::Clock::now() + time;
+        const auto due = net::Clock::now() + time;
+        const bool is_nearer = !deadline || due < *deadline;
+        deadline = due;
         expiry = failure;
+        if (is_nearer && is_started) // a later one is seen when the timer runs out for the earlier one
+            handlers.deadline_nearer();
     }
 
     net::Executor executor;
+    const Handlers& handlers;
     std::optional<Endpoint> server_target;        ///< the raw ftpd listens there, or
     std::optional<net::Channel> server_listener;  ///< it comes to us
     std::optional<Endpoint> client_target;
@@ -63,7 +68,7 @@ void DataChannel::set_binding(const tls::SessionBinding& binding, std::string cl
 DataChannel::Attempt& DataChannel::prepared()
 {
     if (!prepared_)
-        prepared_ = std::make_unique<Attempt>(environment_.executor);
+        prepared_ = std::make_unique<Attempt>(environment_.executor, handlers_);
     return *prepared_;
 }
 

@@ -24,6 +24,7 @@ public:
         std::function<void()> data_over; ///< see ControlChannel::on_transfer_data_over
         std::function<void()> delivered;
         std::function<void(ftp::DataFailure)> failed;
+        std::function<void()> deadline_nearer; ///< deadline() is earlier than it was
     };
 
     /// The two control connections, as the kernel knows them.

@@ -48,7 +48,8 @@ Session::Session(const Environment& environment, const Front& front, std::uint64
     , data_(environment, front, tasks_, number,
           {.data_over = [this] { dialogue_.on_transfer_data_over(); drive(); },
               .delivered = [this] { dialogue_.on_transfer_delivered(); drive(); },
-              .failed = [this](ftp::DataFailure failure) { dialogue_.on_transfer_failed(failure); drive(); }})
+              .failed = [this](ftp::DataFailure failure) { dialogue_.on_transfer_failed(failure); drive(); },
+              .deadline_nearer = [this] { arm_timer(); }})
     , binding_(tls::make_session_binding())
     , client_may_speak_(environment.executor)
     , ended_(environment.executor)
@@ -90,6 +91,7 @@ net::Task<> Session::run()
 net::Task<> Session::reach_server()
 {
     connect_deadline_ = Clock::now() + environment_.config.timeouts.server_connect;
+    arm_timer();
     const auto opened = co_await open_server_connection();
     connect_deadline_.reset();
     if (is_ending_)

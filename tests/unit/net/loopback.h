@@ -73,6 +73,13 @@ inline void wait_readable(int fd)
     require(::poll(&entry, 1, 60'000) == 1, "poll"); // the time is a safety net only
 }
 
+/// Something has come, or the end, or a connection.
+inline bool is_readable_now(int fd)
+{
+    pollfd entry{fd, POLLIN, 0};
+    return ::poll(&entry, 1, 0) == 1;
+}
+
 inline void write_text(int fd, std::string_view text)
 {
     require(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()), "send");
