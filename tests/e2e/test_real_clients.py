@@ -133,7 +133,7 @@ def test_curl_without_tls_is_refused(front):
 
 
 def test_curl_7_88_sends_active_data_in_the_clear(front, curl, place, directory):
-    """curl 7.87 to 7.88 forgets TLS on active data connections (curl's issue 10666). The upload must fail, not be stored."""
+    """curl 7.87 to 7.88 forgets TLS on active data connections. The upload must fail, not be stored."""
     version = run("curl", "--version").stdout.split()[1]
     if not version.startswith((b"7.87", b"7.88")):
         pytest.skip("this curl has the fault no more")
