@@ -96,7 +96,7 @@ def test_options_on_the_command_line(directory, start_server, authority):
 def connect_when_up(port: int, process: subprocess.Popen) -> FtpClient:
     """The log line or the notification is not there for every way of starting: here the port itself tells."""
     for _ in range(300):
-        assert process.poll() is None, process.stderr.read().decode()
+        assert process.poll() is None, process.stderr.read().decode() if process.stderr else f"ended with {process.returncode}"
         try:
             return FtpClient(port)
         except ConnectionRefusedError:
@@ -114,12 +114,12 @@ def test_behind_inetd_and_tcpd(directory, start_server, start_gateway, running, 
     user = "root" if os.getuid() == 0 else os.environ["USER"]
     line = f"127.0.0.1:{port} stream tcp nowait {user} {tcpd} {' '.join(server.server.command)}\n"
     (directory / "inetd.conf").write_text(line)
-    process = subprocess.Popen(
-        [tools / "bin" / "inetd", "-E", "-d", "-i", directory / "inetd.conf"], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
+    with open(directory / "inetd.log", "wb") as log:  # not a pipe: inetd -d dies of one that nobody reads any more
+        process = subprocess.Popen(
+            [tools / "bin" / "inetd", "-E", "-d", "-i", directory / "inetd.conf"], stderr=log, stdin=subprocess.DEVNULL
+        )
     try:
         connect_when_up(port, process).close()
-        process.stderr.close()
 
         class Behind:
             address = "127.0.0.1"

@@ -58,7 +58,7 @@ def test_started_for_each_session(directory, start_gateway, tls, name):
     try:
         server = ftpds.make(name, directory / "server")
     except ftpds.MissingTool as missing:
-        pytest.skip(str(missing))
+        pytest.fail(str(missing))
     gateway = start_gateway(server={"command": server.command})
     exercise(gateway.secure(tls), server)
     exercise(gateway.secure(tls), server)
