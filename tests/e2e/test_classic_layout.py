@@ -1,4 +1,5 @@
-"""The layouts that SafeTP had from the start: inetd starts the gateway, inetd and tcpd start the raw ftpd, options on the command line."""
+"""The layouts that SafeTP had from the start: inetd starts the gateway, inetd and tcpd start the raw ftpd, options on the
+command line."""
 
 import os
 import re
@@ -26,7 +27,8 @@ def configured(directory, certificate, start_server):
 
 
 def test_started_by_inetd(configured, running, tls):
-    """`safetpd -s`: the control connection is standard input. The session is served as by the daemon, and the process ends with it."""
+    """`safetpd -s`: the control connection is standard input. The session is served as by the daemon, and the process ends
+    with it."""
     gateway, server = configured
     inetd = running.add(Inetd(FtpServer("safetpd", [str(binary()), "-s", "-c", str(gateway.config_path)], server.server.home)))
     client = FtpClient(inetd.port).greet().auth(tls).login(server.server.user, server.server.password).protect()
@@ -55,7 +57,9 @@ def test_started_by_inetd_with_a_command(directory, certificate, running, tls, s
 def test_s_without_a_socket(configured):
     """By hand on a terminal -s makes no sense: a clear error."""
     gateway, _ = configured
-    result = subprocess.run([binary(), "-s", "-c", gateway.config_path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [binary(), "-s", "-c", gateway.config_path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
     assert result.returncode != 0
     assert "standard input is not a TCP connection" in result.stderr
 
@@ -70,12 +74,16 @@ def test_options_on_the_command_line(directory, start_server, authority):
     hand_over(keys)
     environment = {"PATH": os.environ["PATH"]}
     command = [binary(), "-p", f"127.0.0.1:{port}", "-f", f"{server.address}:{server.port}", "-y", keys]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, user=identity()[0]) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, user=identity()[0]
+    ) as process:
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            client = connect_when_up(port, process).greet().auth(context).login(server.server.user, server.server.password).protect()
+            client = (
+                connect_when_up(port, process).greet().auth(context).login(server.server.user, server.server.password).protect()
+            )
             client.upload("STOR classic", b"content")
             client.quit()
             assert list(keys.iterdir())
@@ -107,7 +115,9 @@ def test_behind_inetd_and_tcpd(directory, start_server, start_gateway, running, 
     line = f"127.0.0.1:{port} stream tcp nowait {user} {tcpd} {' '.join(server.server.command)}\n"
     (directory / "inetd.conf").write_text(line)
     with open(directory / "inetd.log", "wb") as log:  # not a pipe: inetd -d dies of one that nobody reads any more
-        process = subprocess.Popen([tools / "bin" / "inetd", "-E", "-d", "-i", directory / "inetd.conf"], stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [tools / "bin" / "inetd", "-E", "-d", "-i", directory / "inetd.conf"], stderr=log, stdin=subprocess.DEVNULL
+        )
     try:
         connect_when_up(port, process).close()
 

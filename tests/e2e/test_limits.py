@@ -44,7 +44,7 @@ def test_all_sessions(start_server, start_gateway):
 
 
 def test_handshake_timer(start_server, start_gateway):
-    """S16. A client that asks for TLS and then says nothing (seen: vsftpd and pyftpdlib wait for ever)."""
+    """A client that asks for TLS and then says nothing (seen: vsftpd and pyftpdlib wait for ever)."""
     gateway = start_gateway(start_server(), timeouts={"handshake": "1s"})
     client = gateway.connect().greet()
     client.expect("AUTH TLS", 234)
@@ -55,7 +55,7 @@ def test_handshake_timer(start_server, start_gateway):
 
 
 def test_handshake_timer_against_dripping_bytes(start_server, start_gateway, tls):
-    """S16, slowloris: a byte now and then must not push the deadline back."""
+    """Slowloris: a byte now and then must not push the deadline back."""
     gateway = start_gateway(start_server(), timeouts={"handshake": "2s"})
     client = gateway.connect().greet()
     client.expect("AUTH TLS", 234)
@@ -131,7 +131,7 @@ def test_data_stall_of_an_upload(start_server, start_gateway, tls):
 
 
 def test_data_stall_of_a_download(start_server, start_gateway, tls):
-    """S16. A client that does not read: 426, no close_notify."""
+    """A client that does not read: 426, no close_notify."""
     server = start_server()
     path = server.server.put("long", b"")
     with open(path, "r+b") as file:
@@ -147,7 +147,7 @@ def test_data_stall_of_a_download(start_server, start_gateway, tls):
 
 
 def test_data_handshake_timer(start_server, start_gateway, tls):
-    """S16. Connected, but no ClientHello: 522 or 425, and the session goes on."""
+    """Connected, but no ClientHello: 522 or 425, and the session goes on."""
     server = start_server()
     gateway = start_gateway(server, timeouts={"handshake": "1s", "data_connection": "1s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()

@@ -97,7 +97,9 @@ def private_etc(directory: Path, home: Path, services: list[str]) -> str:
     etc = directory / "etc"
     (etc / "pam.d").mkdir(parents=True)
     uid, gid = identity()
-    hashed = subprocess.run(["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True)
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True
+    )
     (etc / "passwd").write_text(
         "root:x:0:0:root:/root:/bin/sh\n"
         f"{USER}:x:{uid}:{gid}:a test's user:{home}:/bin/sh\n"
@@ -163,7 +165,9 @@ def proftpd(directory: Path, extra: str = "") -> FtpServer:
     root = ftpds_directory()
     uid, gid = identity()
     users = directory / "users"
-    hashed = subprocess.run(["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True)
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True
+    )
     users.write_text(f"{USER}:{hashed.stdout.strip()}:{uid}:{gid}::{home}:/bin/false\n")
     users.chmod(0o600)
     hand_over(users)
@@ -205,7 +209,9 @@ def pure_ftpd(directory: Path) -> FtpServer:
     home = make_home(directory)
     root = ftpds_directory()
     uid, gid = identity()
-    hashed = subprocess.run(["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True)
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True
+    )
     users = directory / "pureftpd.passwd"
     users.write_text(f"{USER}:{hashed.stdout.strip()}:{uid}:{gid}::{home}/./::::::::::::\n")
     database = directory / "pureftpd.pdb"

@@ -173,12 +173,14 @@ class Gateway:
         return children
 
     def leftovers(self) -> list[str]:
-        """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and every child
-        inherits: environment, session and parent do not survive what a started server may do."""
+        """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and
+        every child inherits: environment, session and parent do not survive what a started server may do."""
         found = []
         for entry in Path("/proc").iterdir():
             try:
-                if not entry.name.isdigit() or not re.search(rf"Max msgqueue size +{self.mark} ", (entry / "limits").read_text()):
+                if not entry.name.isdigit() or not re.search(
+                    rf"Max msgqueue size +{self.mark} ", (entry / "limits").read_text()
+                ):
                     continue
                 if ") Z " not in (entry / "stat").read_text():
                     found.append(f"{entry.name} {(entry / 'cmdline').read_bytes()!r}")
