@@ -129,7 +129,11 @@ void TlsConnection::write(std::span<const char> bytes)
 
 void TlsConnection::close_notify() { SSL_shutdown(ssl_.get()); }
 bool TlsConnection::is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
-std::string TlsConnection::cipher() const { return fmt::format("{} {}", SSL_get_version(ssl_.get()), SSL_get_cipher(ssl_.get())); }
+
+std::string TlsConnection::cipher() const
+{
+    return fmt::format("{} {}", SSL_get_version(ssl_.get()), SSL_get_cipher(ssl_.get()));
+}
 
 FtpsSession::FtpsSession(const TlsContext& context, const std::string& address, std::uint16_t port)
     : context_(context)

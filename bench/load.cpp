@@ -35,14 +35,16 @@ std::uint64_t parse_number(const std::string& text, std::uint64_t most)
     return number;
 }
 
+double to_seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+
 void print(const Transfer& transfer)
 {
     rusage used{};
     ::getrusage(RUSAGE_SELF, &used);
-    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+    const double cpu = to_seconds(used.ru_utime) + to_seconds(used.ru_stime);
     fmt::print(R"({{"bytes": {}, "seconds": {:.6f}, "resumed": {}, "cipher": "{}", "own_cpu": {:.6f}}})"
                "\n",
-        transfer.bytes, transfer.seconds, transfer.is_resumed, transfer.cipher, seconds(used.ru_utime) + seconds(used.ru_stime));
+        transfer.bytes, transfer.seconds, transfer.is_resumed, transfer.cipher, cpu);
 }
 
 void hold(const TlsContext& context, const std::string& address, std::uint16_t port, std::uint64_t count)
@@ -79,8 +81,9 @@ int run(const std::vector<std::string>& arguments)
         return 0;
     }
     FtpsSession session(context, address, port);
-    const Transfer transfer = verb == "download" ? session.download(arguments[3])
-                                                 : session.upload(arguments[3], parse_number(arguments[4], 1ull << 50), arguments[5]);
+    const Transfer transfer = verb == "download"
+        ? session.download(arguments[3])
+        : session.upload(arguments[3], parse_number(arguments[4], 1ull << 50), arguments[5]);
     session.quit();
     print(transfer);
     return 0;

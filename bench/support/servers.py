@@ -165,8 +165,8 @@ chroot = "{directory}/safetpd-empty"
 class ModProxy(Server):
     """ProFTPD with mod_tls and mod_proxy as a reverse proxy.
 
-    TLSCACertificateFile and ProxyTLSCACertificateFile keep each session from reading the system's CA bundle; no session reuse is
-    asked for, so that no client is turned away; no limit, log, look-up or delay that the other gateway has not."""
+    TLSCACertificateFile and ProxyTLSCACertificateFile keep each session from reading the system's CA bundle; session reuse is not
+    demanded, so that no client is turned away; no limit, log, look-up or delay that the other gateway has not."""
 
     def __init__(self, directory: Path, ftpds: Path, certificate: Certificate, behind: int):
         port = free_port()

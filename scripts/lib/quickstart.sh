@@ -15,7 +15,7 @@ prepare_place() {
     mkdir -p "$place/files/upload" "$place/empty" "$place/keys" "$place/chroot"
     chmod 700 "$place/keys"
     chmod 755 "$place" "$place/files" "$place/empty" "$place/chroot"
-    [ "$(id -u)" -ne 0 ] || chown nobody "$place/files/upload"
+    [ "$(id -u)" -ne 0 ] || chown "$(files_owner)" "$place/files/upload"
 }
 
 is_free() { # PORT: nobody listens there
@@ -35,7 +35,8 @@ choose_ports() { # one for the control connection, twenty behind it for data
     url=ftp://127.0.0.1:$port
 }
 
-files_owner() { if [ "$(id -u)" -eq 0 ]; then echo nobody; else id -un; fi; }
+# Started by root vsftpd takes the identity of an account whose home exists, which that of nobody does not.
+files_owner() { if [ "$(id -u)" -eq 0 ]; then echo daemon; else id -un; fi; }
 
 # Anonymous only, so that no password of this machine is needed. Started by an ordinary user vsftpd cannot change its root.
 write_vsftpd_config() {

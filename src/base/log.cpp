@@ -179,9 +179,7 @@ std::string Event::text_line() const
 
 std::string Event::json_line() const
 {
-    std::string line = fmt::format(R"({{"ts":"{}","level":"{}")", timestamp(), level_word(level_));
-    if (session_ != 0)
-        line += fmt::format(R"(,"sid":{})", session_);
+    std::string line = fmt::format(R"({{"ts":"{}","level":"{}","sid":{})", timestamp(), level_word(level_), session_);
     line += R"(,"event":)" + json_string(name_) + R"(,"message":)" + json_string(message_.substr(0, kMaxMessageBytes));
     for (const Field& field : fields_) {
         line += ',' + json_string(field.key) + ':';

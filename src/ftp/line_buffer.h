@@ -18,8 +18,9 @@ public:
     LineBuffer(LineBuffer&&) = default;
     LineBuffer& operator=(LineBuffer&&) = default;
 
-    /// Room for one read, never empty. Views from next() end here.
+    /// Room for one read; only while has_room(). Views from next() end here.
     std::span<std::byte> free_space();
+    bool has_room() const { return end_ - begin_ < max_line_; } ///< always after next() has given none
     void commit(std::size_t bytes); ///< so many of free_space() were filled
 
     struct Line {

@@ -116,7 +116,7 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     bytes_ = 0;
     started_at_ = net::Clock::now();
     if (!current_)
-        return;
+        return handlers_.failed(DataFailure::server_unreachable); // never happens; but a transfer without an end would be worse
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;

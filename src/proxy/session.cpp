@@ -199,7 +199,10 @@ void Session::drive()
     is_driving_ = true;
     for (;;) {
         ftp::Output output = dialogue_.take_output();
-        if (output.to_client.empty() && output.to_server.empty() && output.actions.empty())
+        const bool has_nothing_to_say = output.to_client.empty() && output.to_server.empty() && output.actions.empty();
+        if (has_nothing_to_say && take_client_line())
+            continue;
+        if (has_nothing_to_say)
             break;
         to_client_.bytes += output.to_client;
         to_server_.bytes += output.to_server;
@@ -309,6 +312,7 @@ void Session::refresh_ticket()
 
 // ---- control connections
 
+// Bytes are read as they come, lines taken out only when the dialogue wants them: so the client's end is seen at any time.
 net::Task<> Session::read_client()
 {
     while (!is_ending_) {
@@ -320,15 +324,14 @@ net::Task<> Session::read_client()
             co_await end_tls();
             continue;
         }
-        if (!dialogue_.wants_client_lines()) {
+        if (!client_lines_.has_room()) {
             co_await client_may_speak_.wait();
             continue;
         }
-        if (take_client_line())
-            continue;
         const auto step = client_.stream().try_read(client_lines_.free_space());
         if (step.kind == Kind::done) {
             client_lines_.commit(step.bytes);
+            drive();
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
@@ -343,9 +346,13 @@ net::Task<> Session::read_client()
     }
 }
 
+// One line from the client's buffer to the dialogue; false when there is none or none is wanted now.
 bool Session::take_client_line()
 {
     using LineKind = ftp::LineBuffer::Line::Kind;
+    const bool is_between_tls_and_clear = tls_is_to_start_ || tls_is_to_end_ || is_handshaking_;
+    if (is_ending_ || is_between_tls_and_clear || !dialogue_.wants_client_lines())
+        return false;
     const auto line = client_lines_.next();
     if (line.kind == LineKind::none)
         return false;
@@ -356,7 +363,6 @@ bool Session::take_client_line()
         dialogue_.report_progress(data_.bytes());
         dialogue_.on_client_line(line.text);
     }
-    drive();
     return true;
 }
 

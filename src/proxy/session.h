@@ -46,7 +46,7 @@ private:
     net::Task<Result<void>> open_server_connection();
     net::Task<> say_farewell();
     void end(ftp::EndReason reason);
-    void drive(); ///< carries out what the dialogue has decided, until it has nothing more to say
+    void drive(); ///< carries out what the dialogue decides, and gives it the client's lines, until both have nothing more
     void perform(ftp::Action& action);
     void perform_open_passive();
     void perform_listen_for_server();
@@ -94,7 +94,7 @@ private:
     tls::SessionBinding binding_;
     Clock::time_point ticket_issued_{};
 
-    net::Event client_may_speak_; ///< the dialogue takes lines again, or TLS is to begin or end
+    net::Event client_may_speak_; ///< the dialogue has taken lines, or TLS is to begin or end
     net::Event ended_;
     bool tls_is_to_start_ = false;
     bool tls_is_to_end_ = false;
@@ -108,6 +108,8 @@ private:
     std::optional<Clock::time_point> handshake_deadline_;
     std::optional<Clock::time_point> farewell_deadline_;
     std::optional<Clock::time_point> connect_deadline_;
+    Clock::time_point login_since_ = began_;
+    bool was_logged_in_ = false;
     Waiting waiting_ = Waiting::nothing;
     Clock::time_point waiting_since_ = Clock::now();
 

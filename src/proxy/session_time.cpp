@@ -3,6 +3,7 @@
 #include "proxy/session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace safetp::proxy {
 
@@ -33,7 +34,7 @@ std::optional<Session::Clock::time_point> Session::login_deadline() const
 {
     if (dialogue_.is_logged_in())
         return std::nullopt;
-    return began_ + environment_.config.timeouts.login;
+    return login_since_ + environment_.config.timeouts.login;
 }
 
 Session::Clock::time_point Session::next_deadline() const
@@ -78,6 +79,9 @@ void Session::check_deadlines()
 
 void Session::note_waiting()
 {
+    const bool is_logged_in = dialogue_.is_logged_in();
+    if (std::exchange(was_logged_in_, is_logged_in) && !is_logged_in)
+        login_since_ = Clock::now(); // another USER: its time begins anew
     if (const Waiting now = dialogue_.waiting(); now != waiting_) {
         waiting_ = now;
         waiting_since_ = Clock::now();

@@ -66,7 +66,7 @@ int Service::run()
     take_signals();
     if (const auto started = start_workers(); !started) {
         log::Event(log::Level::error, 0, "start-problem", describe(started.error()));
-        end_now(kExitFailure);
+        end_now(started.error().os_error == EPERM ? kExitNoPermission : kExitFailure);
     }
     certificates_.start(look_at_certificates());
     next_look_ = Clock::now() + kLookAtCertificates;
@@ -74,7 +74,7 @@ int Service::run()
     if (::sd_watchdog_enabled(0, &watchdog_usec) > 0)
         watchdog_ = std::chrono::microseconds(watchdog_usec / 2);
     next_watchdog_ = Clock::now() + watchdog_;
-    if (!is_inetd())
+    if (!is_inetd() && state_ == State::running)
         ::sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Running", static_cast<int>(::getpid()));
     while (!table_.is_empty() || !respawns_.empty())
         wait_and_handle();
@@ -227,8 +227,6 @@ void Service::on_worker_end(const Worker& dead, int status)
     }
     log::Event(log::Level::error, 0, "worker-crash", "worker " + describe_end(status) + "; its sessions are lost")
         .with("pid", dead.pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == kExitNoPermission)
-        return end_now(kExitNoPermission); // it could not be confined, nor could the next one
     if (dead.is_draining || dead.generation != generation_number_ || state_ != State::running)
         return;
     const auto lifetime = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - dead.started);
@@ -267,6 +265,8 @@ void Service::switch_to(Prepared next)
         return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     prepared_ = std::move(next);
     ++generation_number_;
+    if (prepared_.xferlog) // older workers go on for a while: not in the file that was rotated away
+        table_.send_all({NoticeKind::reopen_log, 0, 0, 0}, prepared_.xferlog.get());
     certificates_.start(look_at_certificates());
     if (const auto started = start_workers(); !started) {
         log::Event(log::Level::error, 0, "worker-start", describe(started.error()));

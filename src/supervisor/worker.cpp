@@ -92,7 +92,7 @@ int Worker::run()
 
 net::Task<> Worker::accept_clients(ListeningSocket listening)
 {
-    net::Channel listener(environment_.executor, UniqueFd(::fcntl(listening.fd, F_DUPFD_CLOEXEC, 0)));
+    net::Channel listener(environment_.executor, UniqueFd(listening.fd));
     listeners_.push_back(&listener);
     net::Timer pause(environment_.executor);
     while (!is_draining_) {
@@ -191,7 +191,7 @@ net::Task<> Worker::leave_after(std::chrono::seconds time)
 {
     net::Timer timer(environment_.executor, net::Clock::now() + time);
     co_await timer.async_wait(net::kAsTuple);
-    log::Event(Level::warning, 0, "drain-timeout", "shutting down with transfers under way").with("sessions", sessions_.size());
+    log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended").with("sessions", sessions_.size());
     ::_exit(0);
 }
 

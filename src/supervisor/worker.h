@@ -19,7 +19,7 @@ struct Generation {
 };
 
 struct ListeningSocket {
-    int fd = -1;              ///< listening and non-blocking; borrowed from the supervisor, open for the process's life
+    int fd = -1;              ///< listening and non-blocking; the worker's own copy, closed when it stops accepting
     std::size_t listener = 0; ///< index into config.listeners
 };
 

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <exception>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace safetp::supervisor {
@@ -37,6 +39,22 @@ int run_guarded(WorkerStart start)
     }
 }
 
+/// A byte says that it has given up its privileges, so that nobody is told "ready" before. Without one it has ended.
+Result<void> wait_until_confined(pid_t pid, int reader)
+{
+    static constexpr int kTimeoutMs = 10'000;
+    pollfd entry{reader, POLLIN, 0};
+    int ready = -1;
+    while ((ready = ::poll(&entry, 1, kTimeoutMs)) < 0 && errno == EINTR)
+        continue;
+    char byte = 0;
+    if (ready == 1 && ::read(reader, &byte, 1) == 1)
+        return {};
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return fail(ErrorCode::system_call, EPERM, "a worker could not be confined; the log says why");
+}
+
 } // namespace
 
 unsigned WorkerTable::unused_row() const
@@ -54,6 +72,11 @@ Result<void> WorkerTable::start(WorkerOrder order)
     auto channel = make_channel();
     if (!channel)
         return std::unexpected(channel.error());
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        return fail(ErrorCode::system_call, errno, "pipe");
+    const UniqueFd confined_reader(ends[0]);
+    UniqueFd confined_writer(ends[1]);
     const unsigned row = unused_row();
     const pid_t supervisor_pid = ::getpid();
     const pid_t pid = ::fork();
@@ -61,15 +84,18 @@ Result<void> WorkerTable::start(WorkerOrder order)
         return fail(ErrorCode::system_call, errno, "fork of a worker");
     if (pid == 0) {
         channel->first.reset();
-        become_worker(std::move(order), row, std::move(channel->second), supervisor_pid);
+        become_worker(std::move(order), row, std::move(channel->second), std::move(confined_writer), supervisor_pid);
     }
+    confined_writer.reset();
+    if (const auto confined = wait_until_confined(pid, confined_reader.get()); !confined)
+        return confined;
     Worker worker{pid, row, order.index, order.generation_number, std::move(channel->first), Clock::now()};
     log::Event(log::Level::debug, 0, "worker-start", "worker started").with("pid", pid).with("generation", worker.generation);
     workers_.push_back(std::move(worker));
     return {};
 }
 
-void WorkerTable::become_worker(WorkerOrder order, unsigned row, UniqueFd channel, pid_t supervisor_pid)
+void WorkerTable::become_worker(WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer, pid_t supervisor_pid)
 {
     ignore_signals();
     workers_.clear(); // closes the other workers' channels
@@ -84,6 +110,8 @@ void WorkerTable::become_worker(WorkerOrder order, unsigned row, UniqueFd channe
         log::Event(log::Level::error, 0, "worker-setup", "worker cannot be confined: " + describe(confined.error()));
         ::_exit(kExitNoPermission);
     }
+    [[maybe_unused]] const ssize_t told = ::write(confined_writer.get(), "", 1);
+    confined_writer.reset();
     // From here on this process opens no file and has no privilege; the next thing it reads comes from the network.
     WorkerStart start{order.generation, counters_, row, std::move(order.listeners), std::move(channel), std::move(xferlog),
         std::move(order.only_client)};

@@ -38,8 +38,8 @@ class WorkerTable {
 public:
     explicit WorkerTable(SharedCounters& counters) : counters_(counters) {}
 
-    /// Forks. The child gives up its privileges, enters the sandbox and never returns from here. Fails with EAGAIN when all
-    /// rows are in use.
+    /// Forks, and returns when the child has given up its privileges and entered the sandbox; it never returns from here. EAGAIN:
+    /// all rows are in use. EPERM: it could not be confined, and has ended.
     Result<void> start(WorkerOrder order);
 
     /// Takes the dead worker out and clears its row. Empty: not one of ours.
@@ -59,7 +59,8 @@ public:
 
 private:
     unsigned unused_row() const;
-    [[noreturn]] void become_worker(WorkerOrder order, unsigned row, UniqueFd channel, pid_t supervisor_pid);
+    [[noreturn]] void become_worker(WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer,
+        pid_t supervisor_pid);
 
     SharedCounters& counters_;
     std::vector<Worker> workers_;

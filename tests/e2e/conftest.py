@@ -93,7 +93,7 @@ def make_server(name: str, directory: Path) -> ftpds.FtpServer:
     try:
         return ftpds.make(name, directory)
     except ftpds.MissingTool as missing:
-        pytest.skip(str(missing))
+        pytest.fail(str(missing))
 
 
 @pytest.fixture

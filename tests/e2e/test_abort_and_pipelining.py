@@ -26,8 +26,8 @@ def drain(data) -> None:
 
 @pytest.mark.parametrize("prefix", [b"", b"\xff\xf4\xff\xf2"])
 def test_abort_of_a_download(front, long_file, each_tls, prefix):
-    """426, then 226, and no close_notify on the data: a partial file must not look complete. Once with the Telnet signals of RFC 959 in
-    front, which come in band under TLS."""
+    """426, then 226, and no close_notify on the data: a partial file must not look complete. Once with the Telnet signals
+    of RFC 959 in front, which come in band under TLS."""
     client = front.login(tls=each_tls)
     data = client.open_data("RETR long")
     data.receive()
@@ -40,8 +40,8 @@ def test_abort_of_a_download(front, long_file, each_tls, prefix):
 
 
 def test_abort_with_urgent_data(front, start_gateway, long_file):
-    """A plain client sends IAC IP IAC as urgent data, then DM ABOR (RFC 959 section 4.1.3; so does tnftp). Guards against the urgent byte
-    being lost, which makes `DM ABOR` of it."""
+    """A plain client sends IAC IP IAC as urgent data, then DM ABOR (RFC 959 section 4.1.3; so does tnftp). Guards against
+    the urgent byte being lost, which makes `DM ABOR` of it."""
     client = start_gateway(front.inetd, listener={"security": "optional"}).connect().greet()
     client.login(front.server.user, front.server.password).expect("TYPE I", 200)
     data = client.open_data("RETR long")
@@ -119,8 +119,8 @@ def test_abort_with_each_raw_ftpd(start_server, start_gateway, tls, server):
 
 @pytest.mark.parametrize("server", ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd"])
 def test_reset_by_the_client_with_each_raw_ftpd(start_server, start_gateway, tls, server):
-    """A user who cancels a download without ABOR. What the raw ftpd says to it differs too (seen: pure-ftpd sends a second 150 and
-    nothing else): the next command must be served."""
+    """A user who cancels a download without ABOR. What the raw ftpd says to it differs too (seen: pure-ftpd sends a second
+    150 and nothing else): the next command must be served."""
     inetd = start_server(server)
     path = inetd.server.put("long", b"")
     os.truncate(path, LONG)
@@ -146,7 +146,8 @@ def test_stat_during_a_transfer(front, long_file):
 
 
 def test_noop_during_a_transfer(front, long_file):
-    """Clients send NOOP to keep their router awake. It may wait, but it must be answered, and after the 226 (seen: lost by two)."""
+    """Clients send NOOP to keep their router awake. It may wait, but it must be answered, and after the 226 (seen: lost by
+    two)."""
     client = front.login()
     data = client.open_data("RETR long")
     data.receive()
@@ -216,7 +217,21 @@ def test_half_closed_control_connection(front, long_file):
 def test_pipelined_commands_are_answered_in_order(front):
     """lftp and others send ahead. Guards against answers of the gateway's own overtaking those of the raw ftpd."""
     client = front.login()
-    lines = ["PWD", "PBSZ 0", "NOOP", "PROT P", "TYPE I", "AUTH TLS", "SYST", "EPSV 2", "PWD", "PORT 1", "MKD pipelined", "RMD pipelined", "NOSUCH"]
+    lines = [
+        "PWD",
+        "PBSZ 0",
+        "NOOP",
+        "PROT P",
+        "TYPE I",
+        "AUTH TLS",
+        "SYST",
+        "EPSV 2",
+        "PWD",
+        "PORT 1",
+        "MKD pipelined",
+        "RMD pipelined",
+        "NOSUCH",
+    ]
     client.send("".join(line + "\r\n" for line in lines).encode())
     assert [client.reply().code for _ in lines] == [257, 200, 200, 200, 200, 503, 215, 522, 257, 501, 257, 250, 500]
 

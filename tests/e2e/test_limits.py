@@ -21,8 +21,7 @@ def test_sessions_per_client(start_server, start_gateway):
     clients = [gateway.connect().greet() for _ in range(2)]
     assert ends_with_421(gateway.connect())
     gateway.connect(source="127.0.0.2").greet()
-    clients[0].expect("QUIT", 221)
-    assert clients[0].receive() == b""
+    clients[0].quit()
     eventually_served(gateway)
 
 
@@ -45,7 +44,7 @@ def test_all_sessions(start_server, start_gateway):
 
 
 def test_handshake_timer(start_server, start_gateway):
-    """S16. A client that asks for TLS and then says nothing (seen: vsftpd and pyftpdlib wait for ever)."""
+    """A client that asks for TLS and then says nothing (seen: vsftpd and pyftpdlib wait for ever)."""
     gateway = start_gateway(start_server(), timeouts={"handshake": "1s"})
     client = gateway.connect().greet()
     client.expect("AUTH TLS", 234)
@@ -56,7 +55,7 @@ def test_handshake_timer(start_server, start_gateway):
 
 
 def test_handshake_timer_against_dripping_bytes(start_server, start_gateway, tls):
-    """S16, slowloris: a byte now and then must not push the deadline back."""
+    """Slowloris: a byte now and then must not push the deadline back."""
     gateway = start_gateway(start_server(), timeouts={"handshake": "2s"})
     client = gateway.connect().greet()
     client.expect("AUTH TLS", 234)
@@ -88,6 +87,17 @@ def test_login_timer(start_server, start_gateway, tls):
     assert client.receive() == b""
 
 
+def test_login_timer_begins_anew_with_another_user(start_server, start_gateway, tls):
+    """Guards against counting the time of the whole session: a second login late in it had none left."""
+    server = start_server("pure-ftpd")
+    gateway = start_gateway(server, timeouts={"login": "5s"})
+    client = gateway.secure(tls).login(server.server.user, server.server.password)
+    time.sleep(6)
+    client.send_line(f"USER {server.server.user}")
+    assert client.reply().code != 421
+    client.expect("NOOP", 200, 530)
+
+
 def test_idle_timer(start_server, start_gateway, tls):
     """421 and an orderly end, as RFC 959 has it."""
     server = start_server()
@@ -112,7 +122,7 @@ def test_idle_timer_rests_during_a_transfer(start_server, start_gateway, tls):
 def test_data_stall_of_an_upload(start_server, start_gateway, tls):
     """A client that stops sending: 426, and the session goes on."""
     server = start_server()
-    gateway = start_gateway(server, timeouts={"data_stall": "1s"})
+    gateway = start_gateway(server, timeouts={"data_stall": "1s", "handshake": "1s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     data = client.open_data("STOR stalled")
     data.send(b"x" * 1000)
@@ -121,12 +131,12 @@ def test_data_stall_of_an_upload(start_server, start_gateway, tls):
 
 
 def test_data_stall_of_a_download(start_server, start_gateway, tls):
-    """S16. A client that does not read: 426, no close_notify."""
+    """A client that does not read: 426, no close_notify."""
     server = start_server()
     path = server.server.put("long", b"")
     with open(path, "r+b") as file:
         file.truncate(256 << 20)
-    gateway = start_gateway(server, timeouts={"data_stall": "1s"})
+    gateway = start_gateway(server, timeouts={"data_stall": "1s", "handshake": "1s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     client.expect("TYPE I", 200)
     data = client.open_data("RETR long")
@@ -137,7 +147,7 @@ def test_data_stall_of_a_download(start_server, start_gateway, tls):
 
 
 def test_data_handshake_timer(start_server, start_gateway, tls):
-    """S16. Connected, but no ClientHello: 522 or 425, and the session goes on."""
+    """Connected, but no ClientHello: 522 or 425, and the session goes on."""
     server = start_server()
     gateway = start_gateway(server, timeouts={"handshake": "1s", "data_connection": "1s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()

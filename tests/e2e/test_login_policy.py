@@ -40,7 +40,9 @@ def test_password_in_the_clear_never_reaches_the_server(play, start_gateway, tls
     assert server_saw_nothing_of(server, b"alice", b"letmein", b"ACCT")
 
 
-@pytest.mark.parametrize("line", ["PWD", "CWD /", "LIST", "RETR x", "STOR x", "PASV", "EPSV", "PORT 127,0,0,1,200,10", "DELE x", "SITE HELP"])
+@pytest.mark.parametrize(
+    "line", ["PWD", "CWD /", "LIST", "RETR x", "STOR x", "PASV", "EPSV", "PORT 127,0,0,1,200,10", "DELE x", "SITE HELP"]
+)
 def test_nothing_but_the_start_is_served_in_the_clear(play, start_gateway, line):
     """Guards against commands that the raw ftpd might serve without a login reaching it from an unsecured client."""
     server = play(lambda session: (session.say("220 scripted"), session.serve_rest({line.split()[0]: "200 served"})))
@@ -122,7 +124,7 @@ def test_greeting_can_be_replaced(play, start_gateway):
 
 
 def test_login_failures_are_counted(start_server, start_gateway, tls):
-    """login_failures = 3. Guards against a password being guessed at leisure through one connection (S27)."""
+    """login_failures = 3. Guards against a password being guessed at leisure through one connection."""
     server = start_server()
     client = start_gateway(server, limits={"login_failures": 3}).secure(tls)
     for attempt in range(3):

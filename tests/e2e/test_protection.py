@@ -15,14 +15,19 @@ def test_pbsz_and_prot_before_auth(front):
     client.expect("PROT P", 503)
 
 
-@pytest.mark.parametrize("argument,code", [("0", 200), ("1024", 200), ("4294967295", 200), ("", 501), ("x", 501), ("-1", 501), ("4294967296", 501), ("0 0", 501)])
+@pytest.mark.parametrize(
+    "argument,code",
+    [("0", 200), ("1024", 200), ("4294967295", 200), ("", 501), ("x", 501), ("-1", 501), ("4294967296", 501), ("0 0", 501)],
+)
 def test_pbsz_values(front, argument, code):
     """RFC 2228: a 32-bit number; the answer names the size in use, which is 0 under TLS."""
     reply = front.secure().expect(f"PBSZ {argument}".rstrip(), code)
     assert code != 200 or "PBSZ=0" in reply.text
 
 
-@pytest.mark.parametrize("level,code", [("P", 200), ("p", 200), ("C", 200), ("S", 536), ("E", 536), ("X", 504), ("", 501), ("PP", 504)])
+@pytest.mark.parametrize(
+    "level,code", [("P", 200), ("p", 200), ("C", 200), ("S", 536), ("E", 536), ("X", 504), ("", 501), ("PP", 504)]
+)
 def test_prot_levels(front, level, code):
     """RFC 4217 section 9: TLS has no Safe and no Confidential level."""
     client = front.secure()
@@ -61,7 +66,9 @@ def test_prot_can_change_between_transfers(front):
         assert client.download("RETR level") == level.encode()
 
 
-@pytest.mark.parametrize("line,codes", [("ADAT AAAA", (503,)), ("MIC AAAA", (533, 537)), ("CONF AAAA", (533, 537)), ("ENC AAAA", (533, 537))])
+@pytest.mark.parametrize(
+    "line,codes", [("ADAT AAAA", (503,)), ("MIC AAAA", (533, 537)), ("CONF AAAA", (533, 537)), ("ENC AAAA", (533, 537))]
+)
 @pytest.mark.parametrize("secured", [False, True])
 def test_protected_commands_are_refused_and_go_nowhere(play, start_gateway, tls, line, codes, secured):
     """Guards against a raw ftpd with Kerberos unwrapping a command that the gateway has not seen."""
@@ -74,27 +81,27 @@ def test_protected_commands_are_refused_and_go_nowhere(play, start_gateway, tls,
 
 @pytest.mark.parametrize("line", ["SSCN", "SSCN ON", "CPSV", "LPRT 4,4,127,0,0,1,2,4,1", "LPSV", "SPSV"])
 def test_server_to_server_is_refused(front, line):
-    """S30. Guards against data connections to third hosts under other names."""
+    """Guards against data connections to third hosts under other names."""
     assert 500 <= front.login().command(line).code < 510
 
 
 def test_rein(front):
-    """RFC 4217 section 11 lets a server refuse it. Guards against a half-reset session: login kept, TLS gone (S29)."""
+    """RFC 4217 section 11 lets a server refuse it. Guards against a half-reset session: login kept, TLS gone."""
     client = front.login()
     client.expect("REIN", 502)
     client.expect("PWD", 257)
 
 
 def test_data_in_the_clear_under_prot_p_is_refused_on_upload(front):
-    """S12: curl 7.87 to 7.88 really does it in active mode. Guards against storing what came unprotected."""
+    """curl 7.87 to 7.88 really does it in active mode. Guards against storing what came unprotected."""
     client = front.login()
     client.protected = False  # the client's mistake: it forgets the handshake
     data = client.open_data("STOR unprotected")
     try:
         data.send(b"in the clear although PROT P was agreed on\r\n" * 100)
         data.fin()
-    except ConnectionError:
-        pass
+    except OSError:
+        pass  # the gateway was quicker to hang up
     client.expect_reply(522)
     path = front.server.home / "unprotected"
     assert not path.exists() or path.read_bytes() == b""
@@ -107,12 +114,12 @@ def test_data_in_the_clear_under_prot_p_is_refused_on_download(front):
     client = front.login()
     client.protected = False
     data = client.open_data("RETR secret")
-    data.fin()
     received = b""
     try:
+        data.fin()
         received = data.receive_all()
-    except ConnectionError:
-        pass
+    except OSError:
+        pass  # hung up on
     assert b"secret" not in received
     client.expect_reply(522)
 

@@ -89,8 +89,8 @@ def test_no_resumption_is_fine_unless_required(reusing, each_tls, policy):
 
 
 def test_no_tickets_on_data_connections(reusing, authority):
-    """RFC 8446. A client that only writes and closes with unread tickets in its buffer sends RST, and the tail of its upload is lost
-    (seen: vsftpd with curl and lftp under TLS 1.3, now and then). So none may be sent there."""
+    """RFC 8446. A client that only writes and closes with unread tickets in its buffer sends RST, and the tail of its
+    upload is lost (seen: vsftpd with curl and lftp under TLS 1.3, now and then). So none may be sent there."""
     context = authority.trusting(minimum=ssl.TLSVersion.TLSv1_3)
     client, _, _ = reusing("prefer", context)
     data = client.connect_data(client.passive())
@@ -141,8 +141,8 @@ def test_two_hundred_transfers_all_resumed(start_server, start_gateway, authorit
 
 
 def test_session_longer_than_the_ticket_lifetime(reusing, authority):
-    """A pain of many servers' users: transfers refused, or empty files, once the ticket of the login has run out. What the control connection
-    has brought last must still be taken."""
+    """A pain of many servers' users: transfers refused, or empty files, once the ticket of the login has run out. What the
+    control connection has brought last must still be taken."""
     sessions = []
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         context = authority.trusting(minimum=version, maximum=version)

@@ -32,20 +32,17 @@ def test_modern_versions_are_spoken(front, authority, version):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(front, authority, version):
-    """S25. Guards against TLS 1.0 and 1.1, broken and withdrawn (RFC 8996)."""
+    """Guards against TLS 1.0 and 1.1, broken and withdrawn (RFC 8996)."""
     with pytest.warns(DeprecationWarning):
         context = context_of(authority, minimum=version, maximum=version)
     assert refuses(front.gateway, context)
 
 
-@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "NULL", "aNULL", "DES-CBC3-SHA"])
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "NULL", "aNULL"])
 def test_weak_ciphers_are_refused(front, authority, cipher):
-    """S25. Guards against key exchange without forward secrecy, CBC modes, no encryption, no authentication."""
+    """Guards against key exchange without forward secrecy, CBC modes, no encryption, no authentication."""
     context = context_of(authority, maximum=ssl.TLSVersion.TLSv1_2)
-    try:
-        context.set_ciphers(f"{cipher}:@SECLEVEL=0")
-    except ssl.SSLError:
-        pytest.skip("this OpenSSL cannot even offer it")
+    context.set_ciphers(f"{cipher}:@SECLEVEL=0")
     assert refuses(front.gateway, context)
 
 
@@ -64,7 +61,9 @@ def test_names_of_tls(front, mechanism):
     client.expect("NOOP", 200, 530)
 
 
-@pytest.mark.parametrize("line,codes", [("AUTH", (501,)), ("AUTH KERBEROS_V4", (504,)), ("AUTH GSSAPI", (504,)), ("AUTH TLS TLS", (501, 504))])
+@pytest.mark.parametrize(
+    "line,codes", [("AUTH", (501,)), ("AUTH KERBEROS_V4", (504,)), ("AUTH GSSAPI", (504,)), ("AUTH TLS TLS", (501, 504))]
+)
 def test_other_mechanisms_are_refused(play, start_gateway, line, codes):
     """RFC 2228. Guards against AUTH reaching the raw ftpd, which might take up a mechanism of its own."""
     server = play(lambda session: (session.say("220 hello"), session.serve_rest({"AUTH": "334 send ADAT"})))
@@ -78,7 +77,7 @@ def test_auth_twice_is_refused(front):
 
 
 def test_a_failed_handshake_does_not_fall_back_to_clear(front):
-    """S26. Guards against a command after a failed handshake being answered in the clear."""
+    """Guards against a command after a failed handshake being answered in the clear."""
     client = front.gateway.connect().greet()
     client.expect("AUTH TLS", 234)
     client.send(b"NOOP\r\nNOOP\r\nUSER x\r\n")
@@ -125,9 +124,12 @@ def test_implicit_tls_says_nothing_in_the_clear(start_server, start_gateway):
     assert b"220" not in received and b"530" not in received
 
 
-@pytest.mark.parametrize("protocols,accepted", [(["ftp"], True), (["http/1.1", "ftp"], True), (None, True), (["http/1.1"], False), (["h2", "imap"], False)])
+@pytest.mark.parametrize(
+    "protocols,accepted",
+    [(["ftp"], True), (["http/1.1", "ftp"], True), (None, True), (["http/1.1"], False), (["h2", "imap"], False)],
+)
 def test_alpn(front, authority, protocols, accepted):
-    """S13 (ALPACA). Guards against a browser's TLS connection being led to the FTP server."""
+    """ALPACA. Guards against a browser's TLS connection being led to the FTP server."""
     context = authority.trusting()
     if protocols:
         context.set_alpn_protocols(protocols)
@@ -149,16 +151,23 @@ def two_names(start_server, start_gateway, authority, certificate):
 
 @pytest.mark.parametrize(
     "name,shown",
-    [(None, "localhost"), ("localhost", "localhost"), ("ftp.other.example", "ftp.other.example"), ("FTP.Other.Example", "ftp.other.example"),
-     ("a.wild.example", "ftp.other.example"), ("a.b.wild.example", "localhost"), ("nobody.example", "localhost")],
-)  # fmt: skip
+    [
+        (None, "localhost"),
+        ("localhost", "localhost"),
+        ("ftp.other.example", "ftp.other.example"),
+        ("FTP.Other.Example", "ftp.other.example"),
+        ("a.wild.example", "ftp.other.example"),
+        ("a.b.wild.example", "localhost"),
+        ("nobody.example", "localhost"),
+    ],
+)
 def test_server_name_chooses_the_certificate(two_names, tls, name, shown):
     """SNI. Guards against always showing the first certificate, and against a wildcard that matches too much."""
     assert common_name(two_names().secure(tls, server_name=name)) == shown
 
 
 def test_unknown_names_can_be_refused(two_names, authority):
-    """S13. unrecognized_name (RFC 6066). Guards against serving whoever points a foreign name here."""
+    """Unrecognized_name (RFC 6066). Guards against serving whoever points a foreign name here."""
     gateway = two_names(refuse_unknown_names=True)
     context = authority.trusting()
     client = gateway.connect().greet()
@@ -186,7 +195,9 @@ def test_client_certificate_required(start_server, start_gateway, authority, cli
     for a login: USER and PASS are still asked for."""
     server = start_server()
     server.server.put("file", b"content")
-    gateway = start_gateway(server, listener={"client_certificate": "require"}, tls={"client_ca": str(authority.root.certificate)})
+    gateway = start_gateway(
+        server, listener={"client_certificate": "require"}, tls={"client_ca": str(authority.root.certificate)}
+    )
     alice = authority.issue("alice", "alice")
     stranger = type(authority)(server.server.home.parent).root
 
@@ -206,16 +217,22 @@ def test_client_certificate_required(start_server, start_gateway, authority, cli
 def test_client_certificate_requested(start_server, start_gateway, authority, client_certificates):
     """`request`: those without one are served too, a bad one is still refused."""
     server = start_server()
-    gateway = start_gateway(server, listener={"client_certificate": "request"}, tls={"client_ca": str(authority.root.certificate)})
+    gateway = start_gateway(
+        server, listener={"client_certificate": "request"}, tls={"client_ca": str(authority.root.certificate)}
+    )
     gateway.secure(client_certificates()).login(server.server.user, server.server.password)
     gateway.secure(client_certificates(authority.issue("bob", "bob"))).login(server.server.user, server.server.password)
 
 
-def test_data_connection_with_another_client_certificate_is_refused(start_server, start_gateway, authority, client_certificates):
+def test_data_connection_with_another_client_certificate_is_refused(
+    start_server, start_gateway, authority, client_certificates
+):
     """Guards against a second client of the same address, with its own valid certificate, taking over a transfer."""
     server = start_server()
     server.server.put("file", b"content")
-    gateway = start_gateway(server, listener={"client_certificate": "require"}, tls={"client_ca": str(authority.root.certificate)})
+    gateway = start_gateway(
+        server, listener={"client_certificate": "require"}, tls={"client_ca": str(authority.root.certificate)}
+    )
     client = gateway.secure(client_certificates(authority.issue("carol", "carol")))
     client.login(server.server.user, server.server.password).protect()
     data = client.connect_data(client.passive())
@@ -231,7 +248,7 @@ def test_data_connection_with_another_client_certificate_is_refused(start_server
 
 
 def test_ccc_is_refused_by_default(front):
-    """S29. Guards against dropping encryption and injecting commands afterwards."""
+    """Guards against dropping encryption and injecting commands afterwards."""
     client = front.login()
     client.expect("CCC", 534)
     client.expect("NOOP", 200)
@@ -258,9 +275,18 @@ def test_ccc_where_allowed(start_server, start_gateway, tls):
 
 
 def test_renegotiation_is_refused(front):
-    """S19. Client-initiated renegotiation is cheap for the client, dear for the server."""
+    """Client-initiated renegotiation is cheap for the client, dear for the server."""
     run = subprocess.run(
-        ["openssl", "s_client", "-connect", f"127.0.0.1:{front.gateway.port}", "-starttls", "ftp", "-tls1_2", "-legacy_renegotiation"],
+        [
+            "openssl",
+            "s_client",
+            "-connect",
+            f"127.0.0.1:{front.gateway.port}",
+            "-starttls",
+            "ftp",
+            "-tls1_2",
+            "-legacy_renegotiation",
+        ],
         input=b"R\n",
         capture_output=True,
         timeout=60,
@@ -268,8 +294,18 @@ def test_renegotiation_is_refused(front):
     assert b"no renegotiation" in run.stderr or b"handshake failure" in run.stderr, run.stderr.decode()
 
 
+def test_key_updates_do_not_hurt(front):
+    """TLS 1.3 lets a client ask for new keys as often as it likes: the session goes on, or ends, but the worker lives."""
+    workers = front.gateway.workers()
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{front.gateway.port}", "-starttls", "ftp", "-tls1_3", "-crlf"]
+    run = subprocess.run(command, input=b"K\n" * 200 + b"NOOP\nQUIT\n", capture_output=True, timeout=60)
+    assert b"KEYUPDATE" in run.stderr
+    front.login().expect("NOOP", 200)
+    assert front.gateway.workers() == workers
+
+
 def test_no_compression(front, authority):
-    """S22 (CRIME)."""
+    """CRIME."""
     client = front.secure(tls=authority.trusting(maximum=ssl.TLSVersion.TLSv1_2))
     assert client.tls.compression() is None
 
@@ -283,7 +319,7 @@ def test_one_byte_records(front, each_tls):
 
 
 def test_a_resumed_session_still_has_to_log_in(front, each_tls):
-    """S20. Guards against taking a TLS ticket for a login."""
+    """Guards against taking a TLS ticket for a login."""
     first = front.login(tls=each_tls)
     session = first.tls.session
     first.expect("QUIT", 221)

@@ -32,8 +32,8 @@ def test_download_arrives_whole_and_ends_in_order(front, each_tls, level, size):
 
 
 def test_the_end_of_a_download_meets_no_reset(front, each_tls):
-    """The client answers close_notify and FIN, late. A gateway that has closed by then answers with RST, on which some systems throw
-    away what the client has not read yet, and some clients report an error."""
+    """The client answers close_notify and FIN, late. A gateway that has closed by then answers with RST, on which some
+    systems throw away what the client has not read yet, and some clients report an error."""
     front.server.put("end", content_of(100_000))
     client = front.login(tls=each_tls)
     data = client.open_data("RETR end")

@@ -1,4 +1,4 @@
-"""A transfer that was cut is never taken for whole, on either side (S11, S31)."""
+"""A transfer that was cut is never taken for whole, on either side."""
 
 import ssl
 
@@ -69,7 +69,7 @@ def test_upload_cut_in_the_middle_of_a_record(front, each_tls):
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
 def test_control_connection_cut_during_an_upload(play, start_gateway, tls, how):
-    """S31. The client is gone: what came so far must not be filed as whole."""
+    """The client is gone: what came so far must not be filed as whole."""
     endings = []
 
     def script(session):

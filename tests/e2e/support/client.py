@@ -1,8 +1,8 @@
 """An FTP client that does exactly what the test says, right or wrong, byte by byte.
 
-TLS runs over memory buffers (`ssl.MemoryBIO`), so the test owns the socket: it can hold back a ClientHello, send plain bytes where
-TLS is expected, or cut the connection with FIN or RST and no close_notify. Whether the other side's end was orderly is told apart
-by the exceptions below, never guessed from an empty read.
+TLS runs over memory buffers (`ssl.MemoryBIO`), so the test owns the socket: it can hold back a ClientHello, send plain
+bytes where TLS is expected, or cut the connection with FIN or RST and no close_notify. Whether the other side's end was
+orderly is told apart by the exceptions below, never guessed from an empty read.
 """
 
 from __future__ import annotations
@@ -237,6 +237,11 @@ class FtpClient(Channel):
         self.expect(f"USER {user}", 331)
         self.expect(f"PASS {password}", 230)
         return self
+
+    def quit(self) -> None:
+        self.expect("QUIT", 221)
+        assert self.receive() == b""
+        self.end_leniently()
 
     def protect(self, level: str = "P") -> FtpClient:
         self.expect("PBSZ 0", 200)

@@ -81,9 +81,15 @@ def make_home(directory: Path) -> Path:
     return home
 
 
-def need_root(what: str) -> None:
-    if os.getuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
-        raise MissingTool(f"{what} knows only the system's users; showing it others takes root and a mount namespace")
+def need_root(why: str) -> None:
+    if os.getuid() != 0:
+        raise MissingTool(f"needs root: {why}")
+
+
+def need_namespace(server: str) -> None:
+    need_root(f"{server} knows only the system's users, and must be shown others")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+        raise MissingTool(f"needs the right to make a mount namespace: {server} must be shown other users than the system's")
 
 
 def private_etc(directory: Path, home: Path, services: list[str]) -> str:
@@ -91,7 +97,9 @@ def private_etc(directory: Path, home: Path, services: list[str]) -> str:
     etc = directory / "etc"
     (etc / "pam.d").mkdir(parents=True)
     uid, gid = identity()
-    hashed = subprocess.run(["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True)
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True
+    )
     (etc / "passwd").write_text(
         "root:x:0:0:root:/root:/bin/sh\n"
         f"{USER}:x:{uid}:{gid}:a test's user:{home}:/bin/sh\n"
@@ -121,7 +129,7 @@ def private_etc(directory: Path, home: Path, services: list[str]) -> str:
 
 
 def vsftpd(directory: Path, **settings: str) -> FtpServer:
-    need_root("vsftpd")
+    need_namespace("vsftpd")
     home = make_home(directory)
     empty = directory / "empty"
     empty.mkdir()
@@ -157,7 +165,9 @@ def proftpd(directory: Path, extra: str = "") -> FtpServer:
     root = ftpds_directory()
     uid, gid = identity()
     users = directory / "users"
-    hashed = subprocess.run(["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True)
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True
+    )
     users.write_text(f"{USER}:{hashed.stdout.strip()}:{uid}:{gid}::{home}:/bin/false\n")
     users.chmod(0o600)
     hand_over(users)
@@ -195,10 +205,13 @@ DebugLevel 0
 
 
 def pure_ftpd(directory: Path) -> FtpServer:
+    need_root("pure-ftpd locks its virtual users into their directories")
     home = make_home(directory)
     root = ftpds_directory()
     uid, gid = identity()
-    hashed = subprocess.run(["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True)
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "safetp", PASSWORD], capture_output=True, text=True, check=True
+    )
     users = directory / "pureftpd.passwd"
     users.write_text(f"{USER}:{hashed.stdout.strip()}:{uid}:{gid}::{home}/./::::::::::::\n")
     database = directory / "pureftpd.pdb"
@@ -208,7 +221,7 @@ def pure_ftpd(directory: Path) -> FtpServer:
 
 
 def inetutils_ftpd(directory: Path) -> FtpServer:
-    need_root("inetutils-ftpd")
+    need_namespace("inetutils-ftpd")
     home = make_home(directory)
     script = private_etc(directory, home, ["ftp", "ftpd"])
     program = ftpds_directory() / "bin" / "ftpd"

@@ -21,7 +21,7 @@ from .client import SAFETY_NET, FtpClient
 
 def binary() -> Path:
     root = Path(__file__).resolve().parents[3]
-    return Path(os.environ.get("SAFETPD", root / "build" / "check" / "src" / "bin" / "safetpd")).absolute()
+    return Path(os.environ.get("SAFETPD", root / "build" / "release" / "src" / "bin" / "safetpd")).absolute()
 
 
 def toml_value(value) -> str:
@@ -49,6 +49,11 @@ def toml(config: dict) -> str:
                 lines.append(f"[[{name}]]" if isinstance(value, list) else f"[{name}]")
                 lines += [f"{key} = {toml_value(inner)}" for key, inner in table.items()]
     return "\n".join(lines) + "\n"
+
+
+def laid_over(table: dict, other: dict) -> dict:
+    """`other` wins; its None takes a key out."""
+    return {key: value for key, value in (table | other).items() if value is not None}
 
 
 class Notifications:
@@ -107,12 +112,11 @@ class Gateway:
         replaces all; a value of None takes a key out."""
         for name, table in settings.items():
             if name == "listener":
-                self.config["listener"][0] |= table
+                self.config["listener"][0] = laid_over(self.config["listener"][0], table)
             elif name == "listeners":
                 self.config["listener"] = table
             elif isinstance(table, dict):
-                merged = self.config.get(name, {}) | table
-                self.config[name] = {key: value for key, value in merged.items() if value is not None}
+                self.config[name] = laid_over(self.config.get(name, {}), table)
             else:
                 self.config[name] = table
         self.config_path.write_text(toml(self.config))
@@ -169,12 +173,14 @@ class Gateway:
         return children
 
     def leftovers(self) -> list[str]:
-        """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and every child
-        inherits: environment, session and parent do not survive what a started server may do."""
+        """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and
+        every child inherits: environment, session and parent do not survive what a started server may do."""
         found = []
         for entry in Path("/proc").iterdir():
             try:
-                if not entry.name.isdigit() or not re.search(rf"Max msgqueue size +{self.mark} ", (entry / "limits").read_text()):
+                if not entry.name.isdigit() or not re.search(
+                    rf"Max msgqueue size +{self.mark} ", (entry / "limits").read_text()
+                ):
                     continue
                 if ") Z " not in (entry / "stat").read_text():
                     found.append(f"{entry.name} {(entry / 'cmdline').read_bytes()!r}")
@@ -214,6 +220,8 @@ class Gateway:
                 raise AssertionError(f"safetpd is gone, these are not: {left}")
             time.sleep(0.05)
         self.notifications.socket.close()
+        for report in ("AddressSanitizer", "runtime error:", "internal-error"):
+            assert report not in self.log_text(), self.log_text()
 
     # -- clients --------------------------------------------------------------------------------------------------------------
     def connect(self, host: str = "127.0.0.1", source: str | None = None, port: int | None = None) -> FtpClient:

@@ -1,5 +1,5 @@
-"""Ports for the gateways under test: below the kernel's ephemeral range, leased in blocks, so that tests running side by side, also
-those of another checkout on the same machine, never want the same one."""
+"""Ports for the gateways under test: below the kernel's ephemeral range, leased in blocks, so that tests running side by
+side, also those of another checkout on the same machine, never want the same one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def _lock(first: int) -> int | None:
 
 
 def lease() -> range:
-    """BLOCK free ports in a row: by custom the first is the control port, the rest are for data. To be given back by release()."""
+    """BLOCK free ports in a row: by custom the first is the control port, the rest are for data. To be given back by
+    release()."""
     for _ in range((LAST - FIRST) // BLOCK):
         first = next(_candidates)
         if (descriptor := _lock(first)) is None:

@@ -1,8 +1,8 @@
 """A pytest plugin for pyftpdlib's own functional tests: puts a gateway before each server that they start.
 
-The tests dial `server.host` and `server.port` of what they have started; here those are the gateway's. With SAFETP_PYFTPDLIB_TLS=1 the
-client is one that uses TLS for everything. Tests that contradict a gateway by their nature are listed, with the reason, in
-pyftpdlib_exceptions.txt.
+The tests dial `server.host` and `server.port` of what they have started; here those are the gateway's. With
+SAFETP_PYFTPDLIB_TLS=1 the client is one that uses TLS for everything. Tests that contradict a gateway by their nature are
+listed, with the reason, in pyftpdlib_exceptions.txt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A raw FTP server that plays a script: for what no real one does on command, as odd, broken and hostile replies.
 
-A script is a function of one `Session`; each control connection runs it in a thread of its own. An exception in it fails the test at
-`close()`. `normal_login` and friends are the usual parts between the odd ones.
+A script is a function of one `Session`; each control connection runs it in a thread of its own. An exception in it fails
+the test at `close()`. `normal_login` and friends are the usual parts between the odd ones.
 """
 
 from __future__ import annotations
@@ -57,7 +57,14 @@ class Session:
 
     def serve_until(self, verb: str, replies: dict[str, str] | None = None) -> bytes:
         """Answers what comes with the usual replies until the verb comes, which is left unanswered."""
-        known = {"TYPE": "200 ok", "NOOP": "200 ok", "OPTS": "200 ok", "SYST": "215 UNIX Type: L8", "PWD": '257 "/"', "FEAT": "502 no"}
+        known = {
+            "TYPE": "200 ok",
+            "NOOP": "200 ok",
+            "OPTS": "200 ok",
+            "SYST": "215 UNIX Type: L8",
+            "PWD": '257 "/"',
+            "FEAT": "502 no",
+        }
         known |= replies or {}
         while True:
             line = self.read()

@@ -359,6 +359,22 @@ TEST_F(Supervisor, Usr1ReopensTheXferlog)
     EXPECT_TRUE(has_new);
 }
 
+TEST_F(Supervisor, ReloadReopensTheXferlogForOlderWorkersToo)
+{
+    write_config("one");
+    start_and_wait();
+    const std::filesystem::path current = directory + "/xferlog";
+    Client client = connect();
+    client.line();
+    EXPECT_EQ(client.ask("xfer"), "wrote 2");
+    std::filesystem::rename(current, directory + "/xferlog.1");
+    ::kill(pid, SIGHUP);
+    wait_for_notice("generation 2"); // sent after the notice to the old worker, which may still be about to read it
+    for (int i = 0; i < 100'000 && std::filesystem::file_size(current) == 0; ++i)
+        EXPECT_EQ(client.ask("xfer"), "wrote 2");
+    EXPECT_GT(std::filesystem::file_size(current), 0u);
+}
+
 TEST_F(Supervisor, InheritedSocketIsUsedInsteadOfAPort)
 {
     UniqueFd inherited(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
