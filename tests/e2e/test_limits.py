@@ -171,6 +171,7 @@ def test_a_client_that_never_answers_close_notify(start_server, start_gateway, t
     data.close()
 
 
+@pytest.mark.unsanitized
 def test_a_client_that_does_not_read_its_replies(start_server, start_gateway, tls):
     """Guards against replies piling up in memory: the gateway stops reading instead, and others are served."""
     server = start_server()

@@ -46,6 +46,7 @@ def wait_until(condition, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.unsanitized
 def test_workers_have_given_up_their_privileges(start_server, start_gateway):
     """As root: another user, no new privileges, no capabilities, seccomp, an empty root directory (architecture)."""
     if os.getuid() != 0:
