@@ -350,6 +350,8 @@ bool Session::take_client_line()
     const bool is_between_tls_and_clear = tls_is_to_start_ || tls_is_to_end_ || is_handshaking_;
     if (is_ending_ || is_between_tls_and_clear || !dialogue_.wants_client_lines())
         return false;
+    if (to_client_.unsent() > kMaxUnsentReplies)
+        return false; // our own replies are bounded too: write() goes on here when the client has read them
     const auto line = client_lines_.next();
     if (line.kind == LineKind::none)
         return false;
@@ -377,7 +379,7 @@ net::Task<> Session::read_server()
             drive();
             continue;
         }
-        if (to_client_.bytes.size() - to_client_.sent > kMaxUnsentReplies && !is_handshaking_) {
+        if (to_client_.unsent() > kMaxUnsentReplies && !is_handshaking_) {
             co_await flush_client();
             continue;
         }
@@ -425,6 +427,8 @@ net::Task<> Session::write(net::Channel& channel, Outbox& outbox)
             if (!is_ending_)
                 try_flush(channel, outbox);
         }
+        if (!is_ending_)
+            drive(); // lines may have waited for it
     }
 }
 

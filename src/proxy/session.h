@@ -38,7 +38,8 @@ private:
         std::size_t sent = 0;
         tls::IoStep::Kind blocked_on = tls::IoStep::Kind::want_write;
         net::Event filled; ///< the socket would not take all of it: write() goes on
-        bool is_empty() const { return sent == bytes.size(); }
+        std::size_t unsent() const { return bytes.size() - sent; }
+        bool is_empty() const { return unsent() == 0; }
     };
 
     // session.cpp

@@ -1,0 +1,52 @@
+"""Peers that want to use the gateway up, or to keep it waiting: memory, the worker's one thread, descriptors, time."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from support.client import Channel
+
+
+def polite(session):
+    """A raw ftpd that greets and answers; nobody logs in."""
+    session.say("220 hi")
+    session.serve_rest()
+
+
+def logged_in(session):
+    session.login()
+    session.serve_rest()
+
+
+def resident_kib(pids) -> int:
+    lines = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def test_unread_replies_of_our_own_take_no_memory(play, start_gateway):
+    """A client that asks and never reads, before it has logged in, for replies that the gateway gives itself."""
+    gateway = start_gateway(play(polite), process={"workers": 1}, log={"level": "info"})
+    client = gateway.connect().greet()
+    before = resident_kib(gateway.workers())
+    client.socket.settimeout(2)
+    with pytest.raises(TimeoutError):  # it is not read from any more
+        for _ in range(1000):
+            client.socket.sendall(b"REIN\r\n" * 10000)
+    assert resident_kib(gateway.workers()) - before < 20_000
+
+
+def test_replies_held_back_are_given_when_the_client_reads(play, start_gateway):
+    gateway = start_gateway(play(polite), process={"workers": 1}, log={"level": "info"})
+    client = gateway.connect().greet()
+    count = 200_000
+    sender = threading.Thread(target=lambda: client.socket.sendall(b"REIN\r\n" * count + b"NOOP\r\n"))
+    sender.start()
+    sender.join(1)  # the sockets are full by now
+    for _ in range(count):
+        assert client.reply().code == 502
+    client.expect_reply(200)
+    sender.join()
