@@ -432,16 +432,17 @@ net::Task<> Session::write(net::Channel& channel, Outbox& outbox)
     }
 }
 
-// False: the client's connection was closed or broke before all was written.
+// False: the client's connection was closed or broke, or the session began to end, before all was written.
 net::Task<bool> Session::flush_client()
 {
     while (client_.is_open()) {
         try_flush(client_, to_client_);
         if (to_client_.is_empty())
             co_return true;
-        const bool is_ready = co_await client_.wait(to_client_.blocked_on);
-        if (!is_ready && !client_.is_open())
-            break;
+        const bool was_ending = is_ending_;
+        co_await client_.wait(to_client_.blocked_on);
+        if (is_ending_ && !was_ending)
+            break; // the farewell goes on with it, under its own time limit
     }
     co_return false;
 }

@@ -50,3 +50,16 @@ def test_replies_held_back_are_given_when_the_client_reads(play, start_gateway):
         assert client.reply().code == 502
     client.expect_reply(200)
     sender.join()
+
+
+def test_login_limit_while_the_client_does_not_read(play, start_gateway):
+    """A reply of the raw ftpd waits for the client's socket when the session's time is over."""
+    limits = {"login": "4s", "data_close": "1s"}
+    gateway = start_gateway(play(polite), process={"workers": 1}, timeouts=limits, log={"level": "info"})
+    client = gateway.connect().greet()
+    client.socket.settimeout(2)
+    try:
+        client.socket.sendall(b"HELP\r\n" + b"REIN\r\n" * 150_000 + b"NOOP\r\n" * 2)
+    except TimeoutError:
+        pass
+    gateway.wait_for_log('"event":"end"', 20)
