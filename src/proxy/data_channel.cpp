@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 
-#include <asio/post.hpp>
 #include <cstring>
 #include <span>
 
@@ -286,6 +285,9 @@ net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
         }
         log::Event(log::Level::warning, session_, "data-stranger", "data connection from a stranger refused")
             .with("stranger", accepted->peer.address);
+        co_await net::yield(attempt.executor);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
     }
 }
 
@@ -388,7 +390,7 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
         share += read.bytes;
         if (share >= kFairShare) {
             share = 0;
-            co_await asio::post(attempt.executor, net::kAsTuple);
+            co_await net::yield(attempt.executor);
             if (attempt.is_abandoned)
                 co_return std::nullopt;
         }
@@ -467,7 +469,9 @@ net::Task<> DataChannel::linger(Attempt& attempt)
         const auto step = attempt.client->stream().try_read(unread);
         if (step.kind == Kind::eof || step.kind == Kind::failed)
             break;
-        if (step.kind != Kind::done)
+        if (step.kind == Kind::done)
+            co_await net::yield(attempt.executor);
+        else
             co_await attempt.client->wait(step.kind);
     }
 }

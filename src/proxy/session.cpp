@@ -156,7 +156,9 @@ net::Task<> Session::say_farewell()
         const auto step = client_.stream().try_read(unread);
         if (step.kind == Kind::eof || step.kind == Kind::failed)
             break;
-        if (step.kind != Kind::done)
+        if (step.kind == Kind::done)
+            co_await net::yield(environment_.executor);
+        else
             co_await client_.wait(step.kind);
     }
     client_.close();
@@ -329,6 +331,7 @@ net::Task<> Session::read_client()
         if (step.kind == Kind::done) {
             client_lines_.commit(step.bytes);
             drive();
+            co_await net::yield(environment_.executor);
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
@@ -386,6 +389,7 @@ net::Task<> Session::read_server()
         const auto step = server_->stream().try_read(server_lines_.free_space());
         if (step.kind == Kind::done) {
             server_lines_.commit(step.bytes);
+            co_await net::yield(environment_.executor);
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {

@@ -63,3 +63,65 @@ def test_login_limit_while_the_client_does_not_read(play, start_gateway):
     except TimeoutError:
         pass
     gateway.wait_for_log('"event":"end"', 20)
+
+
+def worst_reply_time(victim) -> float:
+    worst = 0.0
+    for _ in range(10):
+        began = time.monotonic()
+        victim.expect("NOOP", 200)
+        worst = max(worst, time.monotonic() - began)
+    return worst
+
+
+class Flood:
+    """Processes that send as fast as they can: threads of this one would slow the victim themselves."""
+
+    def __init__(self, count: int, send):
+        self.children = []
+        for _ in range(count):
+            child = os.fork()
+            if child == 0:
+                try:
+                    send()
+                finally:
+                    os._exit(0)
+            self.children.append(child)
+
+    def __enter__(self):
+        time.sleep(0.5)
+        return self
+
+    def __exit__(self, *_):
+        for child in self.children:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+
+
+def test_a_flood_of_lines_does_not_starve_other_sessions(play, start_gateway):
+    gateway = start_gateway(play(polite), process={"workers": 1}, log={"level": "info"})
+    victim = gateway.connect().greet()
+
+    def send():
+        flooder = gateway.connect().greet()
+        threading.Thread(target=lambda: [flooder.socket.recv(1 << 20) for _ in iter(int, 1)], daemon=True).start()
+        while True:
+            flooder.socket.sendall(b"REIN\r\n" * 50_000)
+
+    with Flood(1, send):
+        assert worst_reply_time(victim) < 2
+
+
+def test_a_flood_after_quit_does_not_starve_other_sessions(play, start_gateway):
+    """Its session is over, the gateway only waits for its end."""
+    gateway = start_gateway(play(polite), process={"workers": 1}, log={"level": "info"})
+    victim = gateway.connect().greet()
+
+    def send():
+        flooder = gateway.connect().greet()
+        flooder.send_line("QUIT")
+        while True:
+            flooder.socket.sendall(b"x" * (1 << 20))
+
+    with Flood(2, send):
+        assert worst_reply_time(victim) < 2
