@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 
-#include <asio/post.hpp>
 #include <cstring>
 #include <span>
 
@@ -10,6 +9,9 @@ namespace safetp::proxy {
 
 using ftp::DataFailure;
 using Kind = tls::IoStep::Kind;
+
+/// Delivered connections of one session that may wait for the client's own end, so that one client cannot use up descriptors.
+constexpr std::size_t kMaxLingering = 4;
 
 /// One pair of data connections from preparation to end.
 struct DataChannel::Attempt {
@@ -36,6 +38,7 @@ struct DataChannel::Attempt {
 
     ftp::Direction direction = ftp::Direction::download;
     bool is_protected = false;
+    bool is_dialling_server = false;
     bool is_started = false;
     bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
     net::Event started;
@@ -120,7 +123,8 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;
-    current_->expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
+    const auto missing = current_->is_dialling_server ? DataFailure::server_unreachable : DataFailure::client_not_connected;
+    current_->expect_within(environment_.config.timeouts.data_connection, missing);
     current_->started.notify();
 }
 
@@ -201,6 +205,8 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
     }
     current_ = nullptr;
     lingering_.push_back(attempt.get());
+    if (lingering_.size() > kMaxLingering)
+        lingering_[lingering_.size() - 1 - kMaxLingering]->client->close(); // those before it are closed already
     attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
     handlers_.delivered();
     co_await linger(*attempt);
@@ -210,7 +216,10 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
 net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
 {
     if (attempt.server_target) {
+        attempt.is_dialling_server = true;
         const auto connected = co_await net::connect(attempt.server, attempt.executor, *attempt.server_target, std::nullopt);
+        attempt.is_dialling_server = false;
+        attempt.expiry = DataFailure::client_not_connected;
         if (!connected)
             co_return DataFailure::server_unreachable;
     }
@@ -291,6 +300,9 @@ net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
         }
         log::Event(log::Level::warning, session_, "data-stranger", "data connection from a stranger refused")
             .with("stranger", accepted->peer.address);
+        co_await net::yield(attempt.executor);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
     }
 }
 
@@ -394,7 +406,7 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
         share += read.bytes;
         if (share >= kFairShare) {
             share = 0;
-            co_await asio::post(attempt.executor, net::kAsTuple);
+            co_await net::yield(attempt.executor);
             if (attempt.is_abandoned)
                 co_return std::nullopt;
         }
@@ -448,6 +460,8 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
         const std::size_t left = net::unacknowledged_bytes(attempt.client->fd());
         if (left == 0)
             break;
+        if (net::is_connection_over(attempt.client->fd()))
+            co_return DataFailure::client_broken; // reset: what is left will never be acknowledged
         if (left != before)
             attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
         before = left;
@@ -473,7 +487,9 @@ net::Task<> DataChannel::linger(Attempt& attempt)
         const auto step = attempt.client->stream().try_read(unread);
         if (step.kind == Kind::eof || step.kind == Kind::failed)
             break;
-        if (step.kind != Kind::done)
+        if (step.kind == Kind::done)
+            co_await net::yield(attempt.executor);
+        else
             co_await attempt.client->wait(step.kind);
     }
 }

@@ -71,7 +71,7 @@ int supervise(const Options& options)
     if (options.is_inetd) {
         auto taken = take_inetd_client();
         if (!taken)
-            return report_failure({kExitUsage, describe(taken.error())});
+            return report_failure({kExitUsage, taken.error().context});
         inetd = std::move(*taken);
     }
 

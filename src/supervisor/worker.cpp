@@ -109,6 +109,7 @@ net::Task<> Worker::accept_clients(ListeningSocket listening)
             continue;
         }
         receive(listening.listener, std::move(*accepted));
+        co_await net::yield(environment_.executor);
     }
     std::erase(listeners_, &listener);
 }
