@@ -9,7 +9,7 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 struct Accepted {
     std::string line;

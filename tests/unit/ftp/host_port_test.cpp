@@ -10,7 +10,7 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 Endpoint endpoint(const char* address, std::uint16_t port)
 {

@@ -11,7 +11,7 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 constexpr std::size_t kMaxLine = 16;
 const std::string kTooLong = "<too long>";

@@ -9,7 +9,7 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 // Feeds the lines; gives "code first|inside last|more text" for each, or "no reply".
 std::vector<std::string> read_all(const std::vector<std::string>& lines)
