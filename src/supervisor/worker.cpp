@@ -192,7 +192,8 @@ net::Task<> Worker::leave_after(std::chrono::seconds time)
 {
     net::Timer timer(environment_.executor, net::Clock::now() + time);
     co_await timer.async_wait(net::kAsTuple);
-    log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended").with("sessions", sessions_.size());
+    log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
+        .with("sessions", sessions_.size());
     ::_exit(0);
 }
 

@@ -95,7 +95,8 @@ Result<void> WorkerTable::start(WorkerOrder order)
     return {};
 }
 
-void WorkerTable::become_worker(WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer, pid_t supervisor_pid)
+void WorkerTable::become_worker(
+    WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer, pid_t supervisor_pid)
 {
     ignore_signals();
     workers_.clear(); // closes the other workers' channels

@@ -38,8 +38,8 @@ class WorkerTable {
 public:
     explicit WorkerTable(SharedCounters& counters) : counters_(counters) {}
 
-    /// Forks, and returns when the child has given up its privileges and entered the sandbox; it never returns from here. EAGAIN:
-    /// all rows are in use. EPERM: it could not be confined, and has ended.
+    /// Forks, and returns when the child has given up its privileges and entered the sandbox; the child never returns from
+    /// here. EAGAIN: all rows are in use. EPERM: it could not be confined, and has ended.
     Result<void> start(WorkerOrder order);
 
     /// Takes the dead worker out and clears its row. Empty: not one of ours.

@@ -16,7 +16,7 @@ TEST(IpAddress, RefusesEverySpellingButTheStandardOnes)
     for (const char* text : {"", "1", "192.0.2", "0300.0.2.1", "0xc0.0.2.1", "192.0.2.256", "192.0.2.1 ", "[::1]",
              "fe80::1%eth0", "localhost", ":::", "1.2.3.4.5"})
         EXPECT_FALSE(IpAddress::parse(text)) << text;
-    using namespace std::string_view_literals;
+    using std::string_view_literals::operator""sv;
     EXPECT_FALSE(IpAddress::parse("192.0.2.1\0x"sv));
     EXPECT_FALSE(IpAddress::parse("::1\0"sv));
 }

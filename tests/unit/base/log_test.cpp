@@ -11,7 +11,7 @@
 namespace safetp::log {
 namespace {
 
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;
 
 /// Lets stderr go to a datagram socket, so that each write(2) is one message, and gives the messages back.
 class CapturedStderr {

@@ -9,7 +9,7 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 struct Accepted {
     std::string line;
@@ -20,39 +20,39 @@ struct Accepted {
 };
 
 const std::vector<Accepted> kAccepted{
-    { "NOOP", Verb::noop, "NOOP", false, "" },
-    { "noop", Verb::noop, "NOOP", false, "" },
-    { "uSeR anna", Verb::user, "USER", true, "anna" },
-    { "NOOP ", Verb::noop, "NOOP", true, "" },
-    { "PASS ", Verb::pass, "PASS", true, "" },
-    { "PASS  two spaces  ", Verb::pass, "PASS", true, " two spaces  " },
-    { "PASS sp ace", Verb::pass, "PASS", true, "sp ace" },
-    { "RETR  leading", Verb::retr, "RETR", true, " leading" },
-    { "RETR trailing ", Verb::retr, "RETR", true, "trailing " },
-    { "RETR \ttab\t", Verb::retr, "RETR", true, "\ttab\t" },
-    { "RETR a\"b\"c", Verb::retr, "RETR", true, "a\"b\"c" },
-    { "RETR \xc3\xa4.txt", Verb::retr, "RETR", true, "\xc3\xa4.txt" },
-    { "RETR \xff", Verb::retr, "RETR", true, "\xff" },
-    { "RETR \xff\xf2x", Verb::retr, "RETR", true, "\xff\xf2x" },
-    { "RETR a\xff\xff"s + "b", Verb::retr, "RETR", true, "a\xff\xff"s + "b" },
-    { "RETR \x7f", Verb::retr, "RETR", true, "\x7f" },
-    { "STAT", Verb::stat, "STAT", false, "" },
-    { "STOU", Verb::stou, "STOU", false, "" },
-    { "XCRC a", Verb::other, "XCRC", true, "a" },
-    { "SITE CHMOD 600 x", Verb::other, "SITE", true, "CHMOD 600 x" },
-    { "1234", Verb::other, "1234", false, "" },
-    { "ABCDEFGHIJKLMNOP x", Verb::other, "ABCDEFGHIJKLMNOP", true, "x" },
-    { "USERX anna", Verb::other, "USERX", true, "anna" },
-    { "PASSX secret", Verb::other, "PASSX", true, "secret" },
-    { "MLST", Verb::other, "MLST", false, "" },
+    {"NOOP", Verb::noop, "NOOP", false, ""},
+    {"noop", Verb::noop, "NOOP", false, ""},
+    {"uSeR anna", Verb::user, "USER", true, "anna"},
+    {"NOOP ", Verb::noop, "NOOP", true, ""},
+    {"PASS ", Verb::pass, "PASS", true, ""},
+    {"PASS  two spaces  ", Verb::pass, "PASS", true, " two spaces  "},
+    {"PASS sp ace", Verb::pass, "PASS", true, "sp ace"},
+    {"RETR  leading", Verb::retr, "RETR", true, " leading"},
+    {"RETR trailing ", Verb::retr, "RETR", true, "trailing "},
+    {"RETR \ttab\t", Verb::retr, "RETR", true, "\ttab\t"},
+    {"RETR a\"b\"c", Verb::retr, "RETR", true, "a\"b\"c"},
+    {"RETR \xc3\xa4.txt", Verb::retr, "RETR", true, "\xc3\xa4.txt"},
+    {"RETR \xff", Verb::retr, "RETR", true, "\xff"},
+    {"RETR \xff\xf2x", Verb::retr, "RETR", true, "\xff\xf2x"},
+    {"RETR a\xff\xff"s + "b", Verb::retr, "RETR", true, "a\xff\xff"s + "b"},
+    {"RETR \x7f", Verb::retr, "RETR", true, "\x7f"},
+    {"STAT", Verb::stat, "STAT", false, ""},
+    {"STOU", Verb::stou, "STOU", false, ""},
+    {"XCRC a", Verb::other, "XCRC", true, "a"},
+    {"SITE CHMOD 600 x", Verb::other, "SITE", true, "CHMOD 600 x"},
+    {"1234", Verb::other, "1234", false, ""},
+    {"ABCDEFGHIJKLMNOP x", Verb::other, "ABCDEFGHIJKLMNOP", true, "x"},
+    {"USERX anna", Verb::other, "USERX", true, "anna"},
+    {"PASSX secret", Verb::other, "PASSX", true, "secret"},
+    {"MLST", Verb::other, "MLST", false, ""},
     // Telnet in front of the verb: IP DM, and negotiation of options.
-    { "\xff\xf4\xff\xf2"s + "ABOR", Verb::abor, "ABOR", false, "" },
-    { "\xff\xf2"s + "ABOR", Verb::abor, "ABOR", false, "" },
-    { "\xff\xf4"s + "ABOR", Verb::abor, "ABOR", false, "" },
-    { "\xff\xfb\x18NOOP", Verb::noop, "NOOP", false, "" },
-    { "\xff\xfd\0NOOP"s, Verb::noop, "NOOP", false, "" },
-    { "\xff\xfc\x01\xff\xfe\x03PASS x", Verb::pass, "PASS", true, "x" },
-    { "\xff\xfb\xffSTAT", Verb::stat, "STAT", false, "" },
+    {"\xff\xf4\xff\xf2"s + "ABOR", Verb::abor, "ABOR", false, ""},
+    {"\xff\xf2"s + "ABOR", Verb::abor, "ABOR", false, ""},
+    {"\xff\xf4"s + "ABOR", Verb::abor, "ABOR", false, ""},
+    {"\xff\xfb\x18NOOP", Verb::noop, "NOOP", false, ""},
+    {"\xff\xfd\0NOOP"s, Verb::noop, "NOOP", false, ""},
+    {"\xff\xfc\x01\xff\xfe\x03PASS x", Verb::pass, "PASS", true, "x"},
+    {"\xff\xfb\xffSTAT", Verb::stat, "STAT", false, ""},
 };
 
 TEST(ParseCommand, AcceptsWhatClientsSend)
@@ -96,53 +96,53 @@ struct Refused {
 };
 
 const std::vector<Refused> kRefused{
-    { "", CommandProblem::empty },
-    { "\xff\xf4", CommandProblem::empty },
-    { "\xff\xf4\xff\xf2", CommandProblem::empty },
-    { "\xff\xfb\x01", CommandProblem::empty },
-    { "\xff\xfb", CommandProblem::empty },
+    {"", CommandProblem::empty},
+    {"\xff\xf4", CommandProblem::empty},
+    {"\xff\xf4\xff\xf2", CommandProblem::empty},
+    {"\xff\xfb\x01", CommandProblem::empty},
+    {"\xff\xfb", CommandProblem::empty},
     // Characters on which parsers differ: one of them may see a second command.
-    { "NOOP\rDELE x", CommandProblem::control_character },
-    { "NOOP\r", CommandProblem::control_character },
-    { "\rNOOP", CommandProblem::control_character },
-    { "\r", CommandProblem::control_character },
-    { "NOOP\nDELE x", CommandProblem::control_character },
-    { "RETR a\0b"s, CommandProblem::control_character },
-    { "RETR a\0"s, CommandProblem::control_character },
-    { "\0"s, CommandProblem::control_character },
-    { "RETR a\r\0DELE b"s, CommandProblem::control_character },
-    { "US\0ER anna"s, CommandProblem::control_character },
-    { "RETR \x01", CommandProblem::control_character },
-    { "RETR \x1b[2J", CommandProblem::control_character },
-    { "RETR a\x0b", CommandProblem::control_character },
-    { "RETR a\x08", CommandProblem::control_character },
-    { "RETR \x1f", CommandProblem::control_character },
-    { "\xff\xf2NOOP\r", CommandProblem::control_character },
+    {"NOOP\rDELE x", CommandProblem::control_character},
+    {"NOOP\r", CommandProblem::control_character},
+    {"\rNOOP", CommandProblem::control_character},
+    {"\r", CommandProblem::control_character},
+    {"NOOP\nDELE x", CommandProblem::control_character},
+    {"RETR a\0b"s, CommandProblem::control_character},
+    {"RETR a\0"s, CommandProblem::control_character},
+    {"\0"s, CommandProblem::control_character},
+    {"RETR a\r\0DELE b"s, CommandProblem::control_character},
+    {"US\0ER anna"s, CommandProblem::control_character},
+    {"RETR \x01", CommandProblem::control_character},
+    {"RETR \x1b[2J", CommandProblem::control_character},
+    {"RETR a\x0b", CommandProblem::control_character},
+    {"RETR a\x08", CommandProblem::control_character},
+    {"RETR \x1f", CommandProblem::control_character},
+    {"\xff\xf2NOOP\r", CommandProblem::control_character},
     // No verb.
-    { " ", CommandProblem::bad_verb },
-    { " NOOP", CommandProblem::bad_verb },
-    { "\tNOOP", CommandProblem::bad_verb },
-    { "USER\tanna", CommandProblem::bad_verb },
-    { "NO-OP", CommandProblem::bad_verb },
-    { "N\xc3\x96P", CommandProblem::bad_verb },
-    { "NOOP\x7f", CommandProblem::bad_verb },
-    { "PASS:secret", CommandProblem::bad_verb },
-    { "/etc/passwd", CommandProblem::bad_verb },
-    { "ABCDEFGHIJKLMNOPQ x", CommandProblem::bad_verb },
-    { std::string(2'000, 'A'), CommandProblem::bad_verb },
-    { "\x16\x03\x01", CommandProblem::control_character }, // a ClientHello where text is expected
-    { "\x80\x2e\xc3\xa4", CommandProblem::bad_verb },
+    {" ", CommandProblem::bad_verb},
+    {" NOOP", CommandProblem::bad_verb},
+    {"\tNOOP", CommandProblem::bad_verb},
+    {"USER\tanna", CommandProblem::bad_verb},
+    {"NO-OP", CommandProblem::bad_verb},
+    {"N\xc3\x96P", CommandProblem::bad_verb},
+    {"NOOP\x7f", CommandProblem::bad_verb},
+    {"PASS:secret", CommandProblem::bad_verb},
+    {"/etc/passwd", CommandProblem::bad_verb},
+    {"ABCDEFGHIJKLMNOPQ x", CommandProblem::bad_verb},
+    {std::string(2'000, 'A'), CommandProblem::bad_verb},
+    {"\x16\x03\x01", CommandProblem::control_character}, // a ClientHello where text is expected
+    {"\x80\x2e\xc3\xa4", CommandProblem::bad_verb},
     // IAC that is no Telnet command in front of a verb.
-    { "\xff", CommandProblem::bad_verb },
-    { "\xff\xff"s + "ABOR", CommandProblem::bad_verb },
-    { "\xff"s + "ABOR", CommandProblem::bad_verb },
-    { "\xff USER x", CommandProblem::bad_verb },
-    { "\xff\xf4\xff", CommandProblem::bad_verb },
-    { "NO\xff\xf2OP", CommandProblem::bad_verb },
-    { "\xff\x7fNOOP", CommandProblem::bad_verb },
-    { "\xff\xefNOOP", CommandProblem::bad_verb },
-    { "\xff\0NOOP"s, CommandProblem::control_character },
-    { "\xff\rNOOP"s, CommandProblem::control_character },
+    {"\xff", CommandProblem::bad_verb},
+    {"\xff\xff"s + "ABOR", CommandProblem::bad_verb},
+    {"\xff"s + "ABOR", CommandProblem::bad_verb},
+    {"\xff USER x", CommandProblem::bad_verb},
+    {"\xff\xf4\xff", CommandProblem::bad_verb},
+    {"NO\xff\xf2OP", CommandProblem::bad_verb},
+    {"\xff\x7fNOOP", CommandProblem::bad_verb},
+    {"\xff\xefNOOP", CommandProblem::bad_verb},
+    {"\xff\0NOOP"s, CommandProblem::control_character},
+    {"\xff\rNOOP"s, CommandProblem::control_character},
 };
 
 TEST(ParseCommand, Refuses)
@@ -157,7 +157,7 @@ TEST(ParseCommand, Refuses)
 TEST(ParseCommand, RefusesEveryControlCharacterButTabAnywhereInAnArgument)
 {
     for (int c = 0; c < 0x20; ++c) {
-        for (const std::size_t at : { 5, 6, 8 }) {
+        for (const std::size_t at : {5, 6, 8}) {
             std::string line = "RETR abc";
             line.insert(at, 1, static_cast<char>(c));
             EXPECT_EQ(parse_command(line).has_value(), c == '\t') << c << " at " << at;
@@ -178,59 +178,59 @@ TEST(ParseCommand, RefusesEveryCharacterInAVerbThatIsNoLetterOrDigit)
 TEST(ParseCommand, KnowsTheVerbs)
 {
     const std::vector<std::pair<const char*, Verb>> verbs{
-        { "USER", Verb::user },
-        { "PASS", Verb::pass },
-        { "ACCT", Verb::acct },
-        { "QUIT", Verb::quit },
-        { "REIN", Verb::rein },
-        { "HOST", Verb::host },
-        { "AUTH", Verb::auth },
-        { "PBSZ", Verb::pbsz },
-        { "PROT", Verb::prot },
-        { "CCC", Verb::ccc },
-        { "ADAT", Verb::adat },
-        { "MIC", Verb::protected_command },
-        { "CONF", Verb::protected_command },
-        { "ENC", Verb::protected_command },
-        { "PASV", Verb::pasv },
-        { "EPSV", Verb::epsv },
-        { "PORT", Verb::port },
-        { "EPRT", Verb::eprt },
-        { "LPSV", Verb::third_party },
-        { "LPRT", Verb::third_party },
-        { "SPSV", Verb::third_party },
-        { "CPSV", Verb::third_party },
-        { "SSCN", Verb::third_party },
-        { "RETR", Verb::retr },
-        { "LIST", Verb::list },
-        { "NLST", Verb::nlst },
-        { "MLSD", Verb::mlsd },
-        { "STOR", Verb::stor },
-        { "STOU", Verb::stou },
-        { "APPE", Verb::appe },
-        { "ABOR", Verb::abor },
-        { "STAT", Verb::stat },
-        { "NOOP", Verb::noop },
-        { "FEAT", Verb::feat },
-        { "MODE", Verb::mode },
-        { "STRU", Verb::stru },
-        { "SYST", Verb::clear_safe },
-        { "HELP", Verb::clear_safe },
-        { "OPTS", Verb::clear_safe },
-        { "CLNT", Verb::clear_safe },
-        { "GET", Verb::http },
-        { "POST", Verb::http },
-        { "HEAD", Verb::http },
-        { "CONNECT", Verb::http },
-        { "OPTIONS", Verb::http },
-        { "CWD", Verb::other },
-        { "PWD", Verb::other },
-        { "SIZE", Verb::other },
-        { "REST", Verb::other },
-        { "DELE", Verb::other },
-        { "RNFR", Verb::other },
-        { "AUT", Verb::other },
-        { "AUTHX", Verb::other },
+        {"USER", Verb::user},
+        {"PASS", Verb::pass},
+        {"ACCT", Verb::acct},
+        {"QUIT", Verb::quit},
+        {"REIN", Verb::rein},
+        {"HOST", Verb::host},
+        {"AUTH", Verb::auth},
+        {"PBSZ", Verb::pbsz},
+        {"PROT", Verb::prot},
+        {"CCC", Verb::ccc},
+        {"ADAT", Verb::adat},
+        {"MIC", Verb::protected_command},
+        {"CONF", Verb::protected_command},
+        {"ENC", Verb::protected_command},
+        {"PASV", Verb::pasv},
+        {"EPSV", Verb::epsv},
+        {"PORT", Verb::port},
+        {"EPRT", Verb::eprt},
+        {"LPSV", Verb::third_party},
+        {"LPRT", Verb::third_party},
+        {"SPSV", Verb::third_party},
+        {"CPSV", Verb::third_party},
+        {"SSCN", Verb::third_party},
+        {"RETR", Verb::retr},
+        {"LIST", Verb::list},
+        {"NLST", Verb::nlst},
+        {"MLSD", Verb::mlsd},
+        {"STOR", Verb::stor},
+        {"STOU", Verb::stou},
+        {"APPE", Verb::appe},
+        {"ABOR", Verb::abor},
+        {"STAT", Verb::stat},
+        {"NOOP", Verb::noop},
+        {"FEAT", Verb::feat},
+        {"MODE", Verb::mode},
+        {"STRU", Verb::stru},
+        {"SYST", Verb::clear_safe},
+        {"HELP", Verb::clear_safe},
+        {"OPTS", Verb::clear_safe},
+        {"CLNT", Verb::clear_safe},
+        {"GET", Verb::http},
+        {"POST", Verb::http},
+        {"HEAD", Verb::http},
+        {"CONNECT", Verb::http},
+        {"OPTIONS", Verb::http},
+        {"CWD", Verb::other},
+        {"PWD", Verb::other},
+        {"SIZE", Verb::other},
+        {"REST", Verb::other},
+        {"DELE", Verb::other},
+        {"RNFR", Verb::other},
+        {"AUT", Verb::other},
+        {"AUTHX", Verb::other},
     };
     for (const auto& [name, verb] : verbs)
         EXPECT_EQ(parse_command(name)->verb, verb) << name;
@@ -238,16 +238,16 @@ TEST(ParseCommand, KnowsTheVerbs)
 
 TEST(Verb, TransfersAndTheirDirections)
 {
-    for (const auto verb : { Verb::retr, Verb::list, Verb::nlst, Verb::mlsd }) {
+    for (const auto verb : {Verb::retr, Verb::list, Verb::nlst, Verb::mlsd}) {
         EXPECT_TRUE(is_transfer(verb));
         EXPECT_EQ(direction_of(verb), Direction::download);
     }
-    for (const auto verb : { Verb::stor, Verb::stou, Verb::appe }) {
+    for (const auto verb : {Verb::stor, Verb::stou, Verb::appe}) {
         EXPECT_TRUE(is_transfer(verb));
         EXPECT_EQ(direction_of(verb), Direction::upload);
     }
     for (const auto verb :
-        { Verb::other, Verb::pasv, Verb::epsv, Verb::eprt, Verb::third_party, Verb::abor, Verb::stat, Verb::http })
+        {Verb::other, Verb::pasv, Verb::epsv, Verb::eprt, Verb::third_party, Verb::abor, Verb::stat, Verb::http})
         EXPECT_FALSE(is_transfer(verb));
 }
 

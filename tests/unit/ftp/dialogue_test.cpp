@@ -20,16 +20,16 @@ struct ScriptError : std::runtime_error {
 };
 
 const std::map<std::string, std::string, std::less<>> kPreludes{
-    { "greet", R"(
+    {"greet", R"(
         S> 220 Ready
-        C< 220 Ready)" },
-    { "tls", R"(
+        C< 220 Ready)"},
+    {"tls", R"(
         do greet
         C> AUTH TLS
         C< 234 *
         action StartTls
-        event tls_started)" },
-    { "login", R"(
+        event tls_started)"},
+    {"login", R"(
         do tls
         C> USER anna
         S< USER anna
@@ -43,8 +43,8 @@ const std::map<std::string, std::string, std::less<>> kPreludes{
         C> PBSZ 0
         C< 200 PBSZ=0
         C> PROT P
-        C< 200 *)" },
-    { "plain_login", R"(
+        C< 200 *)"},
+    {"plain_login", R"(
         do greet
         C> USER anna
         S< USER anna
@@ -54,33 +54,33 @@ const std::map<std::string, std::string, std::less<>> kPreludes{
         S< PASS secret
         S> 230 Welcome
         C< 230 Welcome
-        action LoggedIn anna)" },
-    { "epsv", R"(
+        action LoggedIn anna)"},
+    {"epsv", R"(
         C> EPSV
         S< EPSV
         S> 229 Entering Extended Passive Mode (|||50000|)
         action DialServer 50000
         action OpenPassive
         event passive_opened 198.51.100.1 40001
-        C< 229 Entering Extended Passive Mode (|||40001|))" },
-    { "eprt", R"(
+        C< 229 Entering Extended Passive Mode (|||40001|))"},
+    {"eprt", R"(
         C> EPRT |1|192.0.2.9|40002|
         S< EPSV
         S> 229 Entering Extended Passive Mode (|||50000|)
         action DialServer 50000
         action UseActive 192.0.2.9:40002
-        C< 200 *)" },
+        C< 200 *)"},
 };
 
-const std::map<std::string, DataFailure, std::less<>> kFailures{ { "client_not_connected", DataFailure::client_not_connected },
-    { "client_unreachable", DataFailure::client_unreachable }, { "handshake_failed", DataFailure::handshake_failed },
-    { "not_resumed", DataFailure::not_resumed }, { "wrong_certificate", DataFailure::wrong_certificate },
-    { "client_broken", DataFailure::client_broken }, { "server_unreachable", DataFailure::server_unreachable },
-    { "server_broken", DataFailure::server_broken }, { "stalled", DataFailure::stalled } };
+const std::map<std::string, DataFailure, std::less<>> kFailures{{"client_not_connected", DataFailure::client_not_connected},
+    {"client_unreachable", DataFailure::client_unreachable}, {"handshake_failed", DataFailure::handshake_failed},
+    {"not_resumed", DataFailure::not_resumed}, {"wrong_certificate", DataFailure::wrong_certificate},
+    {"client_broken", DataFailure::client_broken}, {"server_unreachable", DataFailure::server_unreachable},
+    {"server_broken", DataFailure::server_broken}, {"stalled", DataFailure::stalled}};
 
-const std::map<std::string, ControlChannel::Waiting, std::less<>> kWaiting{ { "greeting", ControlChannel::Waiting::greeting },
-    { "client", ControlChannel::Waiting::client }, { "server", ControlChannel::Waiting::server },
-    { "data", ControlChannel::Waiting::data }, { "nothing", ControlChannel::Waiting::nothing } };
+const std::map<std::string, ControlChannel::Waiting, std::less<>> kWaiting{{"greeting", ControlChannel::Waiting::greeting},
+    {"client", ControlChannel::Waiting::client}, {"server", ControlChannel::Waiting::server},
+    {"data", ControlChannel::Waiting::data}, {"nothing", ControlChannel::Waiting::nothing}};
 
 template <typename Map>
 const auto& look_up(const Map& map, const std::string& name)
@@ -103,8 +103,7 @@ Number number(const std::string& text)
 
 std::string unescape(std::string_view text)
 {
-    const std::map<char, char> simple{ { 'r', '\r' }, { 'n', '\n' }, { 't', '\t' }, { '0', '\0' }, { 's', ' ' },
-        { '\\', '\\' } };
+    const std::map<char, char> simple{{'r', '\r'}, {'n', '\n'}, {'t', '\t'}, {'0', '\0'}, {'s', ' '}, {'\\', '\\'}};
     std::string result;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '\\' || i + 1 == text.size()) {
@@ -159,7 +158,7 @@ class Dialogue {
 public:
     void run(std::string_view script, const std::string& inside = "")
     {
-        std::istringstream lines{ std::string(script) };
+        std::istringstream lines{std::string(script)};
         std::string line;
         for (int number = 1; std::getline(lines, line); ++number) {
             const auto begin = line.find_first_not_of(" \t");
@@ -225,7 +224,7 @@ private:
     {
         check(!channel_, "this must come before all else");
         if (word == "client")
-            client_ = { address(words.at(0)), number<std::uint16_t>(words.at(1)) };
+            client_ = {address(words.at(0)), number<std::uint16_t>(words.at(1))};
         else if (word == "server")
             server_ = *IpAddress::parse(words.at(0));
         else
@@ -245,21 +244,21 @@ private:
 
     void set(const std::string& name, const std::string& value)
     {
-        const std::map<std::string, Security, std::less<>> securities{ { "required", Security::required },
-            { "except_anonymous", Security::required_except_anonymous }, { "optional", Security::optional } };
-        const std::map<std::string, ServerDataMode, std::less<>> modes{ { "automatic", ServerDataMode::automatic },
-            { "epsv", ServerDataMode::epsv }, { "pasv", ServerDataMode::pasv }, { "active", ServerDataMode::active } };
+        const std::map<std::string, Security, std::less<>> securities{{"required", Security::required},
+            {"except_anonymous", Security::required_except_anonymous}, {"optional", Security::optional}};
+        const std::map<std::string, ServerDataMode, std::less<>> modes{{"automatic", ServerDataMode::automatic},
+            {"epsv", ServerDataMode::epsv}, {"pasv", ServerDataMode::pasv}, {"active", ServerDataMode::active}};
         const std::map<std::string, std::function<void()>, std::less<>> setters{
-            { "security", [&] { policy_.security = look_up(securities, value); } },
-            { "mode", [&] { policy_.server_data_mode = look_up(modes, value); } },
-            { "data", [&] { policy_.data_security_required = value == "required"; } },
-            { "implicit", [&] { policy_.implicit_tls = value == "yes"; } },
-            { "ccc", [&] { policy_.allow_ccc = value == "yes"; } },
-            { "waiting", [&] { policy_.waiting_commands = number<std::size_t>(value); } },
-            { "reply_bytes", [&] { policy_.reply_bytes = number<std::size_t>(value); } },
-            { "login_failures", [&] { policy_.login_failures = number<unsigned>(value); } },
-            { "bad_commands", [&] { policy_.bad_commands = number<unsigned>(value); } },
-            { "greeting", [&] { policy_.greeting = value; } },
+            {"security", [&] { policy_.security = look_up(securities, value); }},
+            {"mode", [&] { policy_.server_data_mode = look_up(modes, value); }},
+            {"data", [&] { policy_.data_security_required = value == "required"; }},
+            {"implicit", [&] { policy_.implicit_tls = value == "yes"; }},
+            {"ccc", [&] { policy_.allow_ccc = value == "yes"; }},
+            {"waiting", [&] { policy_.waiting_commands = number<std::size_t>(value); }},
+            {"reply_bytes", [&] { policy_.reply_bytes = number<std::size_t>(value); }},
+            {"login_failures", [&] { policy_.login_failures = number<unsigned>(value); }},
+            {"bad_commands", [&] { policy_.bad_commands = number<unsigned>(value); }},
+            {"greeting", [&] { policy_.greeting = value; }},
         };
         look_up(setters, name)();
     }
@@ -267,28 +266,28 @@ private:
     void happen(const std::vector<std::string>& words, const std::string& text)
     {
         const auto word = [&](std::size_t i) { return words.size() > i ? words[i] : std::string(); };
-        const auto endpoint = [&] { return Endpoint{ *IpAddress::parse(word(1)), number<std::uint16_t>(word(2)) }; };
+        const auto endpoint = [&] { return Endpoint{*IpAddress::parse(word(1)), number<std::uint16_t>(word(2))}; };
         ControlChannel& it = channel();
         const std::map<std::string, std::function<void()>, std::less<>> events{
-            { "client_too_long", [&] { it.on_client_line_too_long(); } },
-            { "client_end", [&] { it.on_client_end(); } },
-            { "server_too_long", [&] { it.on_server_line_too_long(); } },
-            { "server_end", [&] { it.on_server_end(); } },
-            { "server_unreachable", [&] { it.on_server_unreachable(); } },
-            { "tls_started", [&] { it.on_tls_started(word(1)); } },
-            { "tls_failed", [&] { it.on_tls_failed(); } },
-            { "plaintext_after_auth", [&] { it.on_plaintext_after_auth(); } },
-            { "passive_opened", [&] { it.on_passive_opened(endpoint()); } },
-            { "server_listener", [&] { it.on_server_listener(endpoint()); } },
-            { "setup_failed", [&] { it.on_data_setup_failed(text.substr(std::string("setup_failed ").size())); } },
-            { "data_over", [&] { it.on_transfer_data_over(); } },
-            { "delivered", [&] { it.on_transfer_delivered(); } },
-            { "failed", [&] { it.on_transfer_failed(look_up(kFailures, word(1))); } },
-            { "drain", [&] { it.on_drain(); } },
-            { "broken", [&] { it.on_connection_broken(); } },
-            { "timeout", [&] { it.on_timeout(look_up(kWaiting, word(1))); } },
-            { "login_timeout", [&] { it.on_login_timeout(); } },
-            { "progress", [&] { it.report_progress(number<std::uint64_t>(word(1))); } },
+            {"client_too_long", [&] { it.on_client_line_too_long(); }},
+            {"client_end", [&] { it.on_client_end(); }},
+            {"server_too_long", [&] { it.on_server_line_too_long(); }},
+            {"server_end", [&] { it.on_server_end(); }},
+            {"server_unreachable", [&] { it.on_server_unreachable(); }},
+            {"tls_started", [&] { it.on_tls_started(word(1)); }},
+            {"tls_failed", [&] { it.on_tls_failed(); }},
+            {"plaintext_after_auth", [&] { it.on_plaintext_after_auth(); }},
+            {"passive_opened", [&] { it.on_passive_opened(endpoint()); }},
+            {"server_listener", [&] { it.on_server_listener(endpoint()); }},
+            {"setup_failed", [&] { it.on_data_setup_failed(text.substr(std::string("setup_failed ").size())); }},
+            {"data_over", [&] { it.on_transfer_data_over(); }},
+            {"delivered", [&] { it.on_transfer_delivered(); }},
+            {"failed", [&] { it.on_transfer_failed(look_up(kFailures, word(1))); }},
+            {"drain", [&] { it.on_drain(); }},
+            {"broken", [&] { it.on_connection_broken(); }},
+            {"timeout", [&] { it.on_timeout(look_up(kWaiting, word(1))); }},
+            {"login_timeout", [&] { it.on_login_timeout(); }},
+            {"progress", [&] { it.report_progress(number<std::uint64_t>(word(1))); }},
         };
         look_up(events, word(0))();
     }
@@ -366,7 +365,7 @@ private:
     }
 
     Policy policy_;
-    Endpoint client_{ *IpAddress::parse("192.0.2.9"), 40'000 };
+    Endpoint client_{*IpAddress::parse("192.0.2.9"), 40'000};
     IpAddress server_ = *IpAddress::parse("10.0.0.1");
     std::unique_ptr<ControlChannel> channel_;
     std::deque<std::string> to_client_;
@@ -396,21 +395,21 @@ namespace {
 TEST(DialogueScript, NoticesWhatDoesNotHold)
 {
     for (const char* script : {
-             "do greet\n C> NOOP", // S< NOOP was not expected
-             "do greet\n S< NOOP", // nothing came
-             "do greet\n C> NOOP\n S< QUIT", // something else came
-             "do greet\n C> NOOP\n S< NOO", // no star, no prefix
-             "S> 220 Ready", // a line to the client was not expected
-             "do greet\n C> AUTH TLS\n C< 234 *", // an action was not expected
-             "do greet\n action StartTls", // no action came
-             "do greet\n waiting server", // it waits for the client
-             "do greet\n wants no", // it wants
-             "do greet\n policy security=optional", // too late
-             "policy security=none", // no such value
-             "policy colour=red", // no such name
-             "do nothing", // no such prelude
-             "event rain", // no such event
-             "say hello", // no such word
+             "do greet\n C> NOOP",                         // S< NOOP was not expected
+             "do greet\n S< NOOP",                         // nothing came
+             "do greet\n C> NOOP\n S< QUIT",               // something else came
+             "do greet\n C> NOOP\n S< NOO",                // no star, no prefix
+             "S> 220 Ready",                               // a line to the client was not expected
+             "do greet\n C> AUTH TLS\n C< 234 *",          // an action was not expected
+             "do greet\n action StartTls",                 // no action came
+             "do greet\n waiting server",                  // it waits for the client
+             "do greet\n wants no",                        // it wants
+             "do greet\n policy security=optional",        // too late
+             "policy security=none",                       // no such value
+             "policy colour=red",                          // no such name
+             "do nothing",                                 // no such prelude
+             "event rain",                                 // no such event
+             "say hello",                                  // no such word
              "do greet\n event timeout client\n C< 421 *", // End was not expected
          })
         EXPECT_NE(run_dialogue(script), "") << script;

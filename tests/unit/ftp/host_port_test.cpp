@@ -10,12 +10,9 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
-Endpoint endpoint(const char* address, std::uint16_t port)
-{
-    return { *IpAddress::parse(address), port };
-}
+Endpoint endpoint(const char* address, std::uint16_t port) { return {*IpAddress::parse(address), port}; }
 
 TEST(ParsePort, Accepts)
 {
@@ -29,12 +26,12 @@ TEST(ParsePort, Accepts)
 
 TEST(ParsePort, Refuses)
 {
-    for (const auto& argument : std::vector<std::string>{ "", ",", "1", "192,0,2,1", "192,0,2,1,4", "192,0,2,1,4,",
+    for (const auto& argument : std::vector<std::string>{"", ",", "1", "192,0,2,1", "192,0,2,1,4", "192,0,2,1,4,",
              "192,0,2,1,4,0,", "192,0,2,1,4,0,0", "192,0,2,1,4,0 ", " 192,0,2,1,4,0", "192, 0,2,1,4,0", "192 ,0,2,1,4,0",
              "192,0,2,1,4,256", "192,0,2,1,256,0", "256,0,2,1,4,0", "192,0,2,1,4,-1", "-1,0,2,1,4,0", "192,0,2,+1,4,0",
              "192,0,2,0x1,4,0", "0xc0,0,2,1,4,0", "192,0,2,,4,0", ",192,0,2,1,4,0", "192.0.2.1,4,0", "192.0.2.1:1024",
              "192,0,2,1,4,0x", "a,b,c,d,e,f", "(192,0,2,1,4,0)", "4294967488,0,2,1,4,0", "99999999999999999999,0,2,1,4,0",
-             "192;0;2;1;4;0", "192,0,2,1,4,0\0"s, "192,0,2,1,4,\0"s, "::1,4,0", "|1|192.0.2.1|1024|", "\xff,0,2,1,4,0" })
+             "192;0;2;1;4;0", "192,0,2,1,4,0\0"s, "192,0,2,1,4,\0"s, "::1,4,0", "|1|192.0.2.1|1024|", "\xff,0,2,1,4,0"})
         EXPECT_FALSE(parse_port_argument(argument)) << testing::PrintToString(argument);
 }
 
@@ -65,7 +62,7 @@ TEST(ParseEprt, AcceptsEveryDelimiterThatIsNoDigit)
 TEST(ParseEprt, RefusesMalformed)
 {
     for (const auto& argument :
-        std::vector<std::string>{ "", "|", "||", "|||", "||||", "|||||", "|1|192.0.2.1|6275", "|1|192.0.2.1|", "|1|192.0.2.1||",
+        std::vector<std::string>{"", "|", "||", "|||", "||||", "|||||", "|1|192.0.2.1|6275", "|1|192.0.2.1|", "|1|192.0.2.1||",
             "|1|192.0.2.1|6275| ", "|1|192.0.2.1|6275|x", "|1|192.0.2.1|6275||", "1|192.0.2.1|6275|", " |1|192.0.2.1|6275|",
             "|1 |192.0.2.1|6275|", "|1| 192.0.2.1|6275|", "|1|192.0.2.1 |6275|", "|1|192.0.2.1|6275 |", "|1|192.0.2.1| 6275|",
             "|1!192.0.2.1|6275|", "|1|192.0.2.1!6275|", "|1|192.0.2.1|6275!", "|1|192.0.2.1|65536|", "|1|192.0.2.1|-1|",
@@ -78,7 +75,7 @@ TEST(ParseEprt, RefusesMalformed)
             "|2|12345::|6275|", "|2||6275|",
             // the family must be what the number says
             "|1|::1|6275|", "|2|192.0.2.1|6275|", "|1|::ffff:192.0.2.1|6275|", "|x|192.0.2.1|6275|", "|-1|192.0.2.1|6275|",
-            "|65536|192.0.2.1|6275|", "192,0,2,1,4,0" }) {
+            "|65536|192.0.2.1|6275|", "192,0,2,1,4,0"}) {
         const auto result = parse_eprt_argument(argument);
         ASSERT_FALSE(result) << testing::PrintToString(argument);
         EXPECT_EQ(result.error(), EprtProblem::malformed) << testing::PrintToString(argument);
@@ -87,13 +84,12 @@ TEST(ParseEprt, RefusesMalformed)
 
 TEST(ParseEprt, TellsAnUnknownProtocolFromNonsense)
 {
-    for (const char* argument :
-        { "|3|192.0.2.1|6275|", "|0|192.0.2.1|6275|", "|9|anything|6275|", "|3||6275|", "|65535|x|1|" }) {
+    for (const char* argument : {"|3|192.0.2.1|6275|", "|0|192.0.2.1|6275|", "|9|anything|6275|", "|3||6275|", "|65535|x|1|"}) {
         const auto result = parse_eprt_argument(argument);
         ASSERT_FALSE(result) << argument;
         EXPECT_EQ(result.error(), EprtProblem::unknown_protocol) << argument;
     }
-    for (const char* argument : { "|3|192.0.2.1|6275", "|3|192.0.2.1|x|", "|3|", "|3" }) {
+    for (const char* argument : {"|3|192.0.2.1|6275", "|3|192.0.2.1|x|", "|3|", "|3"}) {
         const auto result = parse_eprt_argument(argument);
         ASSERT_FALSE(result) << argument;
         EXPECT_EQ(result.error(), EprtProblem::malformed) << argument;
@@ -108,21 +104,21 @@ struct PortCase {
 TEST(PortOfPasvReply, FindsSixNumbersWhereverTheyStand)
 {
     const std::vector<PortCase> cases{
-        { "227 Entering Passive Mode (192,0,2,1,195,80)", 50'000 },
-        { "227 Entering Passive Mode (192,0,2,1,195,80).", 50'000 },
-        { "227 Entering Passive Mode. 192,0,2,1,195,80", 50'000 },
-        { "227 =192,0,2,1,195,80", 50'000 },
-        { "227 192,0,2,1,195,80", 50'000 },
-        { "227-192,0,2,1,195,80", 50'000 },
-        { "227 (0,0,0,0,4,1)", 1'025 },
-        { "227 (127,0,0,2,255,255) hello", 65'535 },
-        { "227 (127,0,0,1,0,0)", 0 },
-        { "227 2 ways 1,2 (127,0,0,1,4,0)", 1'024 },
-        { "227 999,1,2,3,4,5,6", 1'286 },
-        { "227 99999999999999999999,1,2,3,4,5,6", 1'286 },
-        { "227 1,2,3,4,5,x 127,0,0,1,4,0", 1'024 },
-        { "227 (127,0,0,1,4,256) (127,0,0,1,4,0)", 1'024 },
-        { "227 port 50000 at v6 (127,0,0,1,4,0)", 1'024 },
+        {"227 Entering Passive Mode (192,0,2,1,195,80)", 50'000},
+        {"227 Entering Passive Mode (192,0,2,1,195,80).", 50'000},
+        {"227 Entering Passive Mode. 192,0,2,1,195,80", 50'000},
+        {"227 =192,0,2,1,195,80", 50'000},
+        {"227 192,0,2,1,195,80", 50'000},
+        {"227-192,0,2,1,195,80", 50'000},
+        {"227 (0,0,0,0,4,1)", 1'025},
+        {"227 (127,0,0,2,255,255) hello", 65'535},
+        {"227 (127,0,0,1,0,0)", 0},
+        {"227 2 ways 1,2 (127,0,0,1,4,0)", 1'024},
+        {"227 999,1,2,3,4,5,6", 1'286},
+        {"227 99999999999999999999,1,2,3,4,5,6", 1'286},
+        {"227 1,2,3,4,5,x 127,0,0,1,4,0", 1'024},
+        {"227 (127,0,0,1,4,256) (127,0,0,1,4,0)", 1'024},
+        {"227 port 50000 at v6 (127,0,0,1,4,0)", 1'024},
     };
     for (const auto& [line, port] : cases)
         EXPECT_EQ(port_of_pasv_reply(line), port) << line;
@@ -131,27 +127,27 @@ TEST(PortOfPasvReply, FindsSixNumbersWhereverTheyStand)
 TEST(PortOfPasvReply, RefusesWhereThereAreNone)
 {
     for (const char* line :
-        { "", "2", "227", "227 ", "227 Entering Passive Mode", "227 (1,2,3,4,5)", "227 1,2,3,4,5,", "227 1,2,3,4,5,256",
+        {"", "2", "227", "227 ", "227 Entering Passive Mode", "227 (1,2,3,4,5)", "227 1,2,3,4,5,", "227 1,2,3,4,5,256",
             "227 256,2,3,4,5,6", "227 1, 2, 3, 4, 5, 6", "227 1.2.3.4.5.6", "227 1;2;3;4;5;6", "227 (-1,-2,-3,-4,-5,-6)",
-            "227 0x1,2,3,0x4,5,6", "227,1,2,3,4,5", "227 1,2,3,4,5,6666666666666666", "227 (|||50000|)" })
+            "227 0x1,2,3,0x4,5,6", "227,1,2,3,4,5", "227 1,2,3,4,5,6666666666666666", "227 (|||50000|)"})
         EXPECT_FALSE(port_of_pasv_reply(line)) << line;
 }
 
 TEST(PortOfEpsvReply, Finds)
 {
     const std::vector<PortCase> cases{
-        { "229 Entering Extended Passive Mode (|||6446|)", 6'446 },
-        { "229 Entering Extended Passive Mode (|||6446|).", 6'446 },
-        { "229 (|||0|)", 0 },
-        { "229 (|||65535|)", 65'535 },
-        { "229 Extended Passive mode OK (!!!6446!)", 6'446 },
-        { "229 ($$$6446$)", 6'446 },
-        { "229 (|1|192.0.2.1|6446|)", 6'446 },
-        { "229 (|2|2001:db8::1|6446|)", 6'446 },
-        { "229 (|||6446|) a | b", 6'446 },
-        { "229 Entering (extended) passive mode (|||6446|)", 6'446 },
-        { "229 (see RFC 2428) (|||6446|)", 6'446 },
-        { "229-(|||6446|)", 6'446 },
+        {"229 Entering Extended Passive Mode (|||6446|)", 6'446},
+        {"229 Entering Extended Passive Mode (|||6446|).", 6'446},
+        {"229 (|||0|)", 0},
+        {"229 (|||65535|)", 65'535},
+        {"229 Extended Passive mode OK (!!!6446!)", 6'446},
+        {"229 ($$$6446$)", 6'446},
+        {"229 (|1|192.0.2.1|6446|)", 6'446},
+        {"229 (|2|2001:db8::1|6446|)", 6'446},
+        {"229 (|||6446|) a | b", 6'446},
+        {"229 Entering (extended) passive mode (|||6446|)", 6'446},
+        {"229 (see RFC 2428) (|||6446|)", 6'446},
+        {"229-(|||6446|)", 6'446},
     };
     for (const auto& [line, port] : cases)
         EXPECT_EQ(port_of_epsv_reply(line), port) << line;
@@ -159,11 +155,11 @@ TEST(PortOfEpsvReply, Finds)
 
 TEST(PortOfEpsvReply, Refuses)
 {
-    for (const auto& line : std::vector<std::string>{ "", "229", "229 ", "229 Entering Extended Passive Mode", "229 |||6446|",
+    for (const auto& line : std::vector<std::string>{"", "229", "229 ", "229 Entering Extended Passive Mode", "229 |||6446|",
              "229 (", "229 ()", "229 (|", "229 (||)", "229 (||6446|)", "229 (|||)", "229 (||||)", "229 (|||6446)",
              "229 (|||6446!)", "229 (|||65536|)", "229 (|||-1|)", "229 (|||+1|)", "229 (||| 6446|)", "229 (|||6446 |)",
              "229 (|||x|)", "229 (|||0x10|)", "229 (6446)", "229 (1116446 1)", "229 (   6446 )", "229 (\t\t\t6446\t)",
-             "229 (\xff\xff\xff"s + "6446\xff)", "229 (|||99999999999999999999|)", "229 (||||6446|)", "229 (192,0,2,1,4,0)" })
+             "229 (\xff\xff\xff"s + "6446\xff)", "229 (|||99999999999999999999|)", "229 (||||6446|)", "229 (192,0,2,1,4,0)"})
         EXPECT_FALSE(port_of_epsv_reply(line)) << testing::PrintToString(line);
 }
 
@@ -178,12 +174,12 @@ TEST(PortOfEpsvReply, AcceptsEveryDelimiterThatIsNoDigit)
 
 TEST(Arguments, AreWhatTheParsersRead)
 {
-    for (const auto& original : { endpoint("192.0.2.1", 1'024), endpoint("127.0.0.1", 65'535), endpoint("0.0.0.0", 0) }) {
+    for (const auto& original : {endpoint("192.0.2.1", 1'024), endpoint("127.0.0.1", 65'535), endpoint("0.0.0.0", 0)}) {
         EXPECT_EQ(parse_port_argument(port_argument(original)), original);
         EXPECT_EQ(parse_eprt_argument(eprt_argument(original)), original);
         EXPECT_EQ(port_of_pasv_reply("227 (" + port_argument(original) + ")"), original.port);
     }
-    for (const auto& original : { endpoint("2001:db8::1", 1'024), endpoint("::1", 65'535) })
+    for (const auto& original : {endpoint("2001:db8::1", 1'024), endpoint("::1", 65'535)})
         EXPECT_EQ(parse_eprt_argument(eprt_argument(original)), original);
     EXPECT_EQ(port_argument(endpoint("192.0.2.1", 50'000)), "192,0,2,1,195,80");
     EXPECT_EQ(eprt_argument(endpoint("192.0.2.1", 50'000)), "|1|192.0.2.1|50000|");

@@ -11,7 +11,7 @@
 namespace safetp::ftp {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 constexpr std::size_t kMaxLine = 16;
 const std::string kTooLong = "<too long>";
@@ -28,7 +28,7 @@ std::vector<std::string> feed(LineBuffer& buffer, std::string_view input, std::s
     std::vector<std::string> lines;
     while (!input.empty()) {
         const auto space = buffer.free_space();
-        const std::size_t size = std::min({ step, space.size(), input.size() });
+        const std::size_t size = std::min({step, space.size(), input.size()});
         EXPECT_GT(size, 0u);
         if (size == 0)
             return lines;
@@ -53,31 +53,31 @@ struct Case {
 };
 
 const std::vector<Case> kCases{
-    { "nothing", "", {} },
-    { "one line", "NOOP\r\n", { "NOOP" } },
-    { "bare LF ends a line", "NOOP\n", { "NOOP" } },
-    { "two lines in one read", "TYPE I\r\nEPSV\r\n", { "TYPE I", "EPSV" } },
-    { "mixed ends", "A\nB\r\nC\n", { "A", "B", "C" } },
-    { "empty lines are lines", "\r\n\nA\r\n", { "", "", "A" } },
-    { "a line without end is no line", "NOOP", {} },
-    { "CR alone is no end", "NOOP\r", {} },
-    { "only the last CR belongs to the end", "A\r\r\n", { "A\r" } },
-    { "CR in the middle stays for the parser to refuse", "A\rB\r\n", { "A\rB" } },
-    { "CR NUL is no end", "A\r\0B\r\n"s, { "A\r\0B"s } },
-    { "NUL does not cut", "A\0B\r\n"s, { "A\0B"s } },
-    { "NUL before the end stays", "A\0\r\n"s, { "A\0"s } },
-    { "8-bit names", "RETR \xff\xfe\r\n", { "RETR \xff\xfe" } },
-    { "spaces stay", " A  \r\n", { " A  " } },
-    { "exactly the limit with CRLF", "12345678901234\r\n", { "12345678901234" } },
-    { "exactly the limit with LF", "123456789012345\n", { "123456789012345" } },
-    { "one more with CRLF", "123456789012345\r\n", { kTooLong } },
-    { "one more with LF", "1234567890123456\n", { kTooLong } },
-    { "the tail is never parsed", "1234567890123456DELE x\r\n", { kTooLong } },
-    { "the tail is never parsed, however long", std::string(1'000, 'A') + "\r\nNOOP\r\n", { kTooLong, "NOOP" } },
-    { "a tail with CR and NUL", std::string(20, 'A') + "\rDELE x\0DELE y\r\n"s, { kTooLong } },
-    { "twice too long is reported twice", std::string(40, 'A') + "\n" + std::string(40, 'B') + "\n", { kTooLong, kTooLong } },
-    { "too long without end is not reported yet", std::string(40, 'A'), {} },
-    { "the line after it is whole", std::string(17, 'A') + "\nPWD\n\nB\n", { kTooLong, "PWD", "", "B" } },
+    {"nothing", "", {}},
+    {"one line", "NOOP\r\n", {"NOOP"}},
+    {"bare LF ends a line", "NOOP\n", {"NOOP"}},
+    {"two lines in one read", "TYPE I\r\nEPSV\r\n", {"TYPE I", "EPSV"}},
+    {"mixed ends", "A\nB\r\nC\n", {"A", "B", "C"}},
+    {"empty lines are lines", "\r\n\nA\r\n", {"", "", "A"}},
+    {"a line without end is no line", "NOOP", {}},
+    {"CR alone is no end", "NOOP\r", {}},
+    {"only the last CR belongs to the end", "A\r\r\n", {"A\r"}},
+    {"CR in the middle stays for the parser to refuse", "A\rB\r\n", {"A\rB"}},
+    {"CR NUL is no end", "A\r\0B\r\n"s, {"A\r\0B"s}},
+    {"NUL does not cut", "A\0B\r\n"s, {"A\0B"s}},
+    {"NUL before the end stays", "A\0\r\n"s, {"A\0"s}},
+    {"8-bit names", "RETR \xff\xfe\r\n", {"RETR \xff\xfe"}},
+    {"spaces stay", " A  \r\n", {" A  "}},
+    {"exactly the limit with CRLF", "12345678901234\r\n", {"12345678901234"}},
+    {"exactly the limit with LF", "123456789012345\n", {"123456789012345"}},
+    {"one more with CRLF", "123456789012345\r\n", {kTooLong}},
+    {"one more with LF", "1234567890123456\n", {kTooLong}},
+    {"the tail is never parsed", "1234567890123456DELE x\r\n", {kTooLong}},
+    {"the tail is never parsed, however long", std::string(1'000, 'A') + "\r\nNOOP\r\n", {kTooLong, "NOOP"}},
+    {"a tail with CR and NUL", std::string(20, 'A') + "\rDELE x\0DELE y\r\n"s, {kTooLong}},
+    {"twice too long is reported twice", std::string(40, 'A') + "\n" + std::string(40, 'B') + "\n", {kTooLong, kTooLong}},
+    {"too long without end is not reported yet", std::string(40, 'A'), {}},
+    {"the line after it is whole", std::string(17, 'A') + "\nPWD\n\nB\n", {kTooLong, "PWD", "", "B"}},
 };
 
 // How the bytes arrive must not matter: every case, cut at every place and fed in steps of every size.
@@ -108,7 +108,7 @@ TEST(LineBuffer, HasRoomForARead)
         ASSERT_FALSE(buffer.free_space().empty()) << "after " << sent << " bytes without a line end";
         feed(buffer, "A", 1);
     }
-    EXPECT_EQ(feed(buffer, "\n", 1), std::vector{ kTooLong });
+    EXPECT_EQ(feed(buffer, "\n", 1), std::vector{kTooLong});
 }
 
 TEST(LineBuffer, AnOverLongLineDoesNotGrowTheMemory)
@@ -123,7 +123,7 @@ TEST(LineBuffer, AnOverLongLineDoesNotGrowTheMemory)
 // After AUTH TLS nothing may be left over, not even half a line or the tail of a discarded one.
 TEST(LineBuffer, IsEmptyOnlyWhenNothingIsHeld)
 {
-    for (const char* left_over : { "N", "NOOP", "\r", " ", "\n", "\r\n", "NOOP\r\n", "NOOP\r\nUS" }) {
+    for (const char* left_over : {"N", "NOOP", "\r", " ", "\n", "\r\n", "NOOP\r\n", "NOOP\r\nUS"}) {
         LineBuffer buffer(kMaxLine);
         const std::string input = "AUTH TLS\r\n"s + left_over;
         const auto space = buffer.free_space();
@@ -140,7 +140,7 @@ TEST(LineBuffer, IsEmptyBetweenLines)
 {
     LineBuffer buffer(kMaxLine);
     EXPECT_TRUE(buffer.is_empty());
-    for (const char* input : { "AUTH TLS\r\n", "A\n", "\r\n" }) {
+    for (const char* input : {"AUTH TLS\r\n", "A\n", "\r\n"}) {
         feed(buffer, input, 1'000);
         EXPECT_TRUE(buffer.is_empty()) << input;
     }
@@ -160,12 +160,12 @@ TEST(LineBuffer, ReleasesItsMemoryOnlyBetweenLines)
     LineBuffer buffer(kMaxLine);
     feed(buffer, "NO", 2);
     buffer.release_if_empty();
-    EXPECT_EQ(feed(buffer, "OP\r\n", 4), std::vector{ "NOOP"s }) << "half a line survives";
+    EXPECT_EQ(feed(buffer, "OP\r\n", 4), std::vector{"NOOP"s}) << "half a line survives";
     buffer.release_if_empty();
-    EXPECT_EQ(feed(buffer, "PWD\r\n", 5), std::vector{ "PWD"s }) << "works after giving the memory back";
+    EXPECT_EQ(feed(buffer, "PWD\r\n", 5), std::vector{"PWD"s}) << "works after giving the memory back";
     feed(buffer, std::string(40, 'A'), 40);
     buffer.release_if_empty();
-    EXPECT_EQ(feed(buffer, "B\nC\n", 4), (std::vector{ kTooLong, "C"s })) << "an over-long line is still remembered";
+    EXPECT_EQ(feed(buffer, "B\nC\n", 4), (std::vector{kTooLong, "C"s})) << "an over-long line is still remembered";
 }
 
 TEST(LineBuffer, NextOnANewBufferGivesNothing)
@@ -193,7 +193,7 @@ TEST(LineBuffer, MovesWithWhatItHolds)
     LineBuffer first(kMaxLine);
     feed(first, "NO", 2);
     LineBuffer second(std::move(first));
-    EXPECT_EQ(feed(second, "OP\r\n", 4), std::vector{ "NOOP"s });
+    EXPECT_EQ(feed(second, "OP\r\n", 4), std::vector{"NOOP"s});
 }
 
 } // namespace

@@ -24,7 +24,7 @@ protected:
     ~Gateway() override;
 
     /// Begins a session, runs the script, closes the client's connection and waits for the session's end: one that does not
-    /// end fails the test. The log of it is in log_ afterwards.
+    /// end fails the test. The log of it is in log_ afterwards. `script` may be a lambda, since it lives until then.
     void play(const std::function<net::Task<>()>& script);
 
     // Parts of scripts.
