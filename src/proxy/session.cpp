@@ -90,6 +90,7 @@ net::Task<> Session::run()
 net::Task<> Session::reach_server()
 {
     connect_deadline_ = Clock::now() + environment_.config.timeouts.server_connect;
+    arm_timer();
     const auto opened = co_await open_server_connection();
     connect_deadline_.reset();
     if (is_ending_)

@@ -125,3 +125,31 @@ def test_a_flood_after_quit_does_not_starve_other_sessions(play, start_gateway):
 
     with Flood(2, send):
         assert worst_reply_time(victim) < 2
+
+
+def unanswering_port() -> tuple[socket.socket, list[socket.socket]]:
+    """A listener whose queue is full: further SYNs are dropped, as by a firewall. What fills it must be kept."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    filling = [socket.socket() for _ in range(3)]
+    for one in filling:
+        one.setblocking(False)
+        one.connect_ex(listener.getsockname())
+    return listener, filling
+
+
+class Place:
+    def __init__(self, listener: socket.socket):
+        self.address, self.port = listener.getsockname()
+
+
+def test_connect_limit(start_gateway):
+    """The raw ftpd's own time limit counts, not the client's for its login."""
+    listener, filling = unanswering_port()
+    gateway = start_gateway(Place(listener), timeouts={"server_connect": "2s", "login": "20s"})
+    began = time.monotonic()
+    assert "cannot be reached" in gateway.connect().expect_reply(421).text
+    assert time.monotonic() - began < 12
+    for one in [listener, *filling]:
+        one.close()
