@@ -444,6 +444,8 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
         const std::size_t left = net::unacknowledged_bytes(attempt.client->fd());
         if (left == 0)
             break;
+        if (net::is_connection_over(attempt.client->fd()))
+            co_return DataFailure::client_broken; // reset: what is left will never be acknowledged
         if (left != before)
             attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
         before = left;

@@ -153,3 +153,29 @@ def test_connect_limit(start_gateway):
     assert time.monotonic() - began < 12
     for one in [listener, *filling]:
         one.close()
+
+
+def test_client_resets_while_the_last_bytes_are_on_their_way(play, start_gateway, tls):
+    """426 at once, not after data_stall: an unacknowledged byte of a dead connection stays unacknowledged."""
+    has_confirmed = threading.Event()
+
+    def script(session):
+        session.login()
+        session.serve_until("RETR")
+        session.say("150 go")
+        data = session.data()
+        data.sendall(b"z" * 3_000_000)
+        data.close()
+        session.say("226 done")
+        has_confirmed.set()
+        session.serve_rest()
+
+    gateway = start_gateway(play(script), timeouts={"data_stall": "20s"})
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.open_data("RETR x")
+    assert has_confirmed.wait(10)
+    time.sleep(1)  # all is in the gateway's socket
+    began = time.monotonic()
+    data.rst()
+    assert "broke off" in client.expect_reply(426).text
+    assert time.monotonic() - began < 10
