@@ -10,6 +10,9 @@ namespace safetp::proxy {
 using ftp::DataFailure;
 using Kind = tls::IoStep::Kind;
 
+/// Delivered connections of one session that may wait for the client's own end, so that one client cannot use up descriptors.
+constexpr std::size_t kMaxLingering = 4;
+
 /// One pair of data connections from preparation to end.
 struct DataChannel::Attempt {
     explicit Attempt(const net::Executor& on) : executor(on), started(on), finish(on), pause(on) {}
@@ -195,6 +198,8 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
     }
     current_ = nullptr;
     lingering_.push_back(attempt.get());
+    if (lingering_.size() > kMaxLingering)
+        lingering_[lingering_.size() - 1 - kMaxLingering]->client->close(); // those before it are closed already
     attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
     handlers_.delivered();
     co_await linger(*attempt);

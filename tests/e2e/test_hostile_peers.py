@@ -179,3 +179,28 @@ def test_client_resets_while_the_last_bytes_are_on_their_way(play, start_gateway
     data.rst()
     assert "broke off" in client.expect_reply(426).text
     assert time.monotonic() - began < 10
+
+
+def test_data_connections_that_a_client_leaves_open_are_few(play, start_gateway, tls):
+    """Otherwise a client could use up the worker's descriptors with listings."""
+
+    def script(session):
+        session.login()
+        while True:
+            session.serve_until("LIST")
+            session.say("150 go")
+            session.data().close()
+            session.say("226 done")
+
+    gateway = start_gateway(play(script), process={"workers": 1}, listener={"data_security": "optional"})
+    client = gateway.secure(tls).login("u", "p").protect("C")
+    descriptors = Path(f"/proc/{gateway.workers()[0]}/fd")
+    before = len(list(descriptors.iterdir()))
+    kept = []
+    for _ in range(30):
+        kept.append(client.connect_data(client.passive()))
+        client.expect("LIST", 150)
+        client.expect_reply(226)
+    assert len(list(descriptors.iterdir())) - before < 15
+    for connection in kept:
+        connection.close()
