@@ -33,6 +33,7 @@ struct DataChannel::Attempt {
 
     ftp::Direction direction = ftp::Direction::download;
     bool is_protected = false;
+    bool is_dialling_server = false;
     bool is_started = false;
     bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
     net::Event started;
@@ -117,7 +118,8 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;
-    current_->expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
+    const auto missing = current_->is_dialling_server ? DataFailure::server_unreachable : DataFailure::client_not_connected;
+    current_->expect_within(environment_.config.timeouts.data_connection, missing);
     current_->started.notify();
 }
 
@@ -209,7 +211,10 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
 net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
 {
     if (attempt.server_target) {
+        attempt.is_dialling_server = true;
         const auto connected = co_await net::connect(attempt.server, attempt.executor, *attempt.server_target, std::nullopt);
+        attempt.is_dialling_server = false;
+        attempt.expiry = DataFailure::client_not_connected;
         if (!connected)
             co_return DataFailure::server_unreachable;
     }

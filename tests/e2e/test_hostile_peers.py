@@ -204,3 +204,20 @@ def test_data_connections_that_a_client_leaves_open_are_few(play, start_gateway,
     assert len(list(descriptors.iterdir())) - before < 15
     for connection in kept:
         connection.close()
+
+
+def test_data_port_of_the_raw_ftpd_that_does_not_answer(play, start_gateway, tls):
+    """The client has come; it must not be told that it has not."""
+    listener, filling = unanswering_port()
+
+    def script(session):
+        session.login()
+        session.serve_rest({"EPSV": f"229 ok (|||{Place(listener).port}|)", "RETR": "150 go"})
+
+    gateway = start_gateway(play(script), timeouts={"data_connection": "2s"})
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.connect_data(client.passive())
+    client.expect("RETR x", 150)
+    assert "behind" in client.expect_reply(425).text
+    for one in [data, listener, *filling]:
+        one.close()
