@@ -359,7 +359,8 @@ bool Session::take_client_line()
     const auto line = client_lines_.next();
     if (line.kind == LineKind::none)
         return false;
-    waiting_since_ = Clock::now();
+    if (waiting_ == Waiting::client)
+        waiting_since_ = Clock::now(); // what the client says is no sign of life of the raw ftpd
     if (line.kind == LineKind::too_long) {
         dialogue_.on_client_line_too_long();
     } else {

@@ -221,3 +221,28 @@ def test_data_port_of_the_raw_ftpd_that_does_not_answer(play, start_gateway, tls
     assert "behind" in client.expect_reply(425).text
     for one in [data, listener, *filling]:
         one.close()
+
+
+def test_status_does_not_hold_the_reply_limit_off(play, start_gateway, tls):
+    """What the client says is no sign of life of the raw ftpd."""
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go")
+        data = session.data()
+        while data.recv(65536):
+            pass
+        session.read()  # to the end: it never confirms
+
+    gateway = start_gateway(play(script), timeouts={"server_reply": "2s"})
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR x")
+    data.send(b"x")
+    data.end()
+    for _ in range(60):
+        client.send_line("STAT")
+        if client.reply().code == 421:
+            return
+        time.sleep(0.5)
+    raise AssertionError("the session goes on")
