@@ -106,6 +106,8 @@ private:
     std::optional<ftp::EndReason> end_reason_;
 
     net::Timer timer_;
+    Clock::time_point login_since_ = began_; ///< since when nobody is logged in
+    bool was_logged_in_ = false;
     std::optional<Clock::time_point> handshake_deadline_;
     std::optional<Clock::time_point> farewell_deadline_;
     std::optional<Clock::time_point> connect_deadline_;

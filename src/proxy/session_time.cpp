@@ -3,6 +3,7 @@
 #include "proxy/session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace safetp::proxy {
 
@@ -33,7 +34,7 @@ std::optional<Session::Clock::time_point> Session::login_deadline() const
 {
     if (dialogue_.is_logged_in())
         return std::nullopt;
-    return began_ + environment_.config.timeouts.login;
+    return login_since_ + environment_.config.timeouts.login;
 }
 
 Session::Clock::time_point Session::next_deadline() const
@@ -77,6 +78,8 @@ void Session::check_deadlines()
 
 void Session::note_waiting()
 {
+    if (std::exchange(was_logged_in_, dialogue_.is_logged_in()) && !was_logged_in_)
+        login_since_ = Clock::now(); // another USER was accepted: a new login begins
     if (const Waiting now = dialogue_.waiting(); now != waiting_) {
         waiting_ = now;
         waiting_since_ = Clock::now();

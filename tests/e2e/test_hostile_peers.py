@@ -246,3 +246,26 @@ def test_status_does_not_hold_the_reply_limit_off(play, start_gateway, tls):
             return
         time.sleep(0.5)
     raise AssertionError("the session goes on")
+
+
+def test_refused_user_changes_nothing(play, start_gateway, tls, directory):
+    """Who is logged in stays so: no second login limit, and no other name in the transfer log."""
+
+    def script(session):
+        session.login()
+        session.serve_until("RETR", {"USER": "530 You are logged in."})
+        session.say("150 go")
+        data = session.data()
+        data.sendall(b"x")
+        data.close()
+        session.say("226 ok")
+        session.serve_rest()
+
+    gateway = start_gateway(play(script), timeouts={"login": "3s"}, log={"xferlog": str(directory / "xferlog")})
+    client = gateway.secure(tls).login("mallory", "p").protect()
+    time.sleep(3.5)
+    client.expect("USER victim", 530)
+    client.expect("NOOP", 200)
+    client.download("RETR x")
+    client.expect("NOOP", 200)
+    assert " mallory " in (directory / "xferlog").read_text()
