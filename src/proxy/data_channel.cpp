@@ -40,6 +40,7 @@ struct DataChannel::Attempt {
     bool is_protected = false;
     bool is_dialling_server = false;
     bool is_started = false;
+    bool is_on_trial = false; ///< whoever came may be a stranger: his handshake will tell
     bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
     net::Event started;
     net::Event finish;
@@ -186,7 +187,11 @@ void DataChannel::on_expiry(net::Clock::time_point now)
         if (*attempt->deadline <= now)
             attempt->client->close();
     }
-    if (current_ && current_->is_started && current_->deadline && *current_->deadline <= now)
+    if (!current_ || !current_->is_started || !current_->deadline || *current_->deadline > now)
+        return;
+    if (current_->is_on_trial)
+        current_->client->close(); // one stranger less; the door is still open
+    else
         handlers_.failed(current_->expiry);
 }
 
@@ -258,13 +263,15 @@ net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
                 co_return DataFailure::client_unreachable;
         }
         Outcome failure;
+        attempt.is_on_trial = environment_.config.data.peer == config::DataPeer::any && attempt.client_listener;
         if (attempt.is_protected)
             failure = co_await secure_client(attempt);
+        const bool may_be_stranger = std::exchange(attempt.is_on_trial, false);
         if (attempt.is_abandoned)
             co_return std::nullopt;
-        const bool may_be_stranger = environment_.config.data.peer == config::DataPeer::any && attempt.client_listener;
         if (failure && may_be_stranger) {
             attempt.client.reset();
+            attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
             continue;
         }
         attempt.client_listener.reset();
@@ -322,9 +329,11 @@ net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
             log::Event(log::Level::notice, session_, "data-tls-failed", "data connection: " + describe(step.error));
             co_return DataFailure::handshake_failed;
         }
-        co_await attempt.client->wait(step.kind);
+        const bool is_ready = co_await attempt.client->wait(step.kind);
         if (attempt.is_abandoned)
             co_return std::nullopt;
+        if (!is_ready)
+            co_return DataFailure::handshake_failed;
     }
     has_resumed_ = has_resumed_ || stream.handshake_info().is_bound;
     co_return judge_handshake(stream.handshake_info());

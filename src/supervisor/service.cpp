@@ -188,6 +188,8 @@ void Service::act_on(const signalfd_siginfo& signal)
 {
     switch (signal.ssi_signo) {
     case SIGHUP:
+        if (source_.prepared)
+            return finish(); // serve: there is no file to load again; its terminal is gone, and so is who would end it
         if (state_ == State::running && !is_inetd())
             reload();
         return;

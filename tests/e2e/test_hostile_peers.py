@@ -2,13 +2,15 @@
 
 import os
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from support.client import Channel
+from support import ports
+from support.gateway import Gateway, binary
 
 
 def polite(session):
@@ -267,3 +269,57 @@ def test_refused_user_changes_nothing(play, start_gateway, tls, directory):
     client.download("RETR x")
     client.expect("NOOP", 200)
     assert " mallory " in (directory / "xferlog").read_text()
+
+
+def test_silent_stranger_does_not_keep_the_client_out(play, start_gateway, tls):
+    """peer = "any": who comes first and says nothing must not cost the client, who can prove himself, the transfer."""
+
+    def script(session):
+        session.login()
+        session.serve_until("RETR")
+        session.say("150 go")
+        data = session.data()
+        data.sendall(b"hello")
+        data.close()
+        session.say("226 ok")
+        session.serve_rest()
+
+    gateway = start_gateway(
+        play(script), listener={"session_reuse": "require"}, data={"peer": "any"}, timeouts={"handshake": "3s"}
+    )
+    client = gateway.secure(tls).login("u", "p").protect()
+    address = client.passive()
+    stranger = socket.create_connection(address, source_address=("127.0.0.9", 0))
+    data = client.connect_data(address)
+    client.expect("RETR x", 150)
+    client.protect_data(data)
+    assert data.receive_all() == b"hello"
+    data.end_leniently()
+    client.expect_reply(226)
+    stranger.close()
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_service(play, certificate, directory):
+    """stderr is a pipe whose reader has stopped."""
+    server = play(polite)
+    gateway = Gateway(directory / "gateway", certificate)
+    gateway.change(server={"address": "127.0.0.1", "port": server.port}, process={"workers": 1})
+    reader, writer = os.pipe()
+    process = subprocess.Popen([binary(), "-c", gateway.config_path], stdin=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    try:
+        for _ in range(200):
+            try:
+                gateway.connect().greet().rst()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        for _ in range(300):
+            client = gateway.connect()
+            client.socket.settimeout(5)
+            client.greet().rst()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        ports.release(gateway.ports)
