@@ -109,8 +109,8 @@ config::Loaded load_and_check(const ConfigSource& source, config::NameService na
     loaded = has_file ? config::load(source.path) : config::parse("", "built-in defaults");
     if (source.prepared)
         loaded.config = *source.prepared;
-    if (!loaded.is_usable())
-        return loaded;
+    if (loaded.config.listeners.empty())
+        return loaded; // no TOML: nothing more can be said of it
     apply(source.overrides, loaded.config);
     // "/" stands for no file: it exists, and whoever may change it needs no configuration to take this machine over.
     const std::string file = has_file ? source.path : "/";
