@@ -10,15 +10,25 @@ namespace safetp::proxy::test {
 
 namespace {
 
+class TemporaryDirectory {
+public:
+    TemporaryDirectory()
+    {
+        char name[] = "/tmp/safetp-proxy-test-XXXXXX";
+        path_ = ::mkdtemp(name);
+    }
+    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
 /// Made once for the test program, since keys take time.
 const tls::CertificateFiles& identity()
 {
-    static const tls::CertificateFiles files = [] {
-        char name[] = "/tmp/safetp-proxy-test-XXXXXX";
-        const std::string directory = ::mkdtemp(name);
-        std::atexit([] { std::filesystem::remove_all(std::filesystem::path(identity().certificate).parent_path()); });
-        return tls::ensure_self_made_identity(directory, {"localhost"}).value();
-    }();
+    static const TemporaryDirectory directory;
+    static const tls::CertificateFiles files = tls::ensure_self_made_identity(directory.path(), {"localhost"}).value();
     return files;
 }
 
