@@ -29,6 +29,7 @@ def resident_kib(pids) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
+@pytest.mark.unsanitized
 def test_unread_replies_of_our_own_take_no_memory(play, start_gateway):
     """A client that asks and never reads, before it has logged in, for replies that the gateway gives itself."""
     gateway = start_gateway(play(polite), process={"workers": 1}, log={"level": "info"})
