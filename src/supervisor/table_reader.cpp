@@ -194,9 +194,9 @@ std::string find_bad_line(const std::string& path, std::string_view text, access
     for (Item item = reader.next(); item != Item::end; item = reader.next()) {
         if (item != Item::trouble)
             continue;
-        const bool is_unfinished = reader.trouble().kind == access::RuleTrouble::Kind::unfinished_line;
-        return fmt::format("{}:{}: {}", path, reader.trouble().line + (is_unfinished ? 1 : 0),
-            is_unfinished ? "the line has no end, or is too long" : "there is no \":\" in this line");
+        const bool has_colon = reader.trouble().kind != access::RuleTrouble::Kind::missing_colon;
+        return fmt::format("{}:{}: {}", path, reader.trouble().line + (has_colon ? 1 : 0), // a broken line was not counted
+            has_colon ? "the line has no end, is too long or holds a NUL byte" : "there is no \":\" in this line");
     }
     return {};
 }
