@@ -232,7 +232,7 @@ def test_a_million_lines_stop_no_transfer(start_server, start_gateway, tls):
     gateway = start_gateway(server)
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     client.expect("TYPE I", 200)
-    data = client.begin_upload("STOR long")
+    data = client.open_data("STOR long")
     data.send(b"one half")
     lines = [f"safetpd: 10.{i >> 16}.{i >> 8 & 255}.{i & 255}\n" for i in range(1_000_000)]
     gateway.deny_path.write_text("".join(lines) + "safetpd: 127.0.0.9\n")
