@@ -1,3 +1,4 @@
+#include "base/unique_fd.h"
 #include "supervisor/replay.h"
 
 #include <gtest/gtest.h>
