@@ -47,27 +47,13 @@ access::FileText read_fake(const Scene& scene, const std::string& path)
     return {found.os_error == ENOENT ? State::missing : State::unreadable, {}, found.os_error};
 }
 
-int look_up_user(const access::Effect& effect)
-{
-    if (const auto* user = std::get_if<access::ApplyUser>(&effect))
-        return (user->group.empty() || fake_group(user->group)) && fake_user(user->user) ? 0 : ENOENT;
-    if (const auto* group = std::get_if<access::ApplyGroup>(&effect))
-        return fake_group(group->group) ? 0 : ENOENT;
-    return 0;
-}
-
 std::vector<std::string> user_events(const access::Effect& effect)
 {
-    std::vector<std::string> events;
     if (const auto* group = std::get_if<access::ApplyGroup>(&effect))
-        events.push_back("getgrnam " + group->group);
-    if (const auto* user = std::get_if<access::ApplyUser>(&effect)) {
-        if (!user->group.empty())
-            events.push_back("getgrnam " + user->group);
-        if (user->group.empty() || fake_group(user->group))
-            events.push_back("getpwnam " + user->user);
-    }
-    return events;
+        return {"getgrnam " + group->group};
+    if (const auto* user = std::get_if<access::ApplyUser>(&effect))
+        return {"getpwnam " + user->user};
+    return {};
 }
 
 int apply_fake(const access::Effect& effect, bool bad_socket)
@@ -76,7 +62,13 @@ int apply_fake(const access::Effect& effect, bool bad_socket)
         return bad_socket ? ENOTSOCK : 0;
     if (const auto* variable = std::get_if<access::ApplySetenv>(&effect))
         return variable->name.empty() || variable->name.find('=') != std::string::npos ? EINVAL : 0;
-    return look_up_user(effect);
+    if (const auto* nice = std::get_if<access::ApplyNice>(&effect)) // libwrap takes a negative result for a failure
+        return nice->increment < 0 ? EPERM : 0;
+    if (const auto* group = std::get_if<access::ApplyGroup>(&effect))
+        return fake_group(group->group) ? 0 : ENOENT;
+    if (const auto* user = std::get_if<access::ApplyUser>(&effect))
+        return fake_user(user->user) ? 0 : ENOENT;
+    return 0;
 }
 
 /// `scene` and `bad_socket` outlive what is made of it.

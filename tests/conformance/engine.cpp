@@ -121,7 +121,7 @@ struct Recorder {
             for (const std::string& line : machine.describe_user(effect))
                 event(line);
         }
-        if (os_error == 0 && !name.empty())
+        if ((os_error == 0 || name == "nice") && !name.empty()) // nice(2) that ends below 0 did work
             answer.effects[name] = value;
     }
 

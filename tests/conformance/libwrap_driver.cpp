@@ -44,10 +44,8 @@ Question question;
 Answer answer;
 bool inside = false;     // the library is at work: the functions below are not the C library's
 bool in_child = false;   // between the library's fork() and its execl()
-bool jumped = false;     // the library left by longjmp
-bool error_jump = false; // by way of an option's error
-bool deny_opened = false;
-char* shared = nullptr; // written by a child: the command that it would have run
+bool error_jump = false; // an option was in error
+char* shared = nullptr;  // written by a child: the command that it would have run
 jmp_buf way_out;
 sockaddr_storage client_endpoint, server_endpoint;
 
@@ -228,18 +226,10 @@ void start_state()
         rfc931_timeout = 10;
     }
     answer = {};
-    in_child = jumped = error_jump = deny_opened = false;
+    in_child = error_jump = false;
 }
 
-void conclude(bool granted)
-{
-    answer.outcome = granted ? "granted" : error_jump ? "error" : "denied";
-    if (answer.matched && !jumped) { // a failed aclexec makes a match none; the library does not say so in its trace
-        const bool in_allow = answer.matched->starts_with("allow");
-        if (in_allow ? deny_opened : granted)
-            answer.matched = std::nullopt;
-    }
-}
+void conclude(bool granted) { answer.outcome = granted ? "granted" : error_jump ? "error" : "denied"; }
 
 void note_effects()
 {
@@ -308,12 +298,6 @@ void __vsyslog_chk(int priority, int, const char* format, va_list values)
     error_jump = error_jump || std::strncmp(text, "error: ", 7) == 0;
 }
 
-void __longjmp_chk(jmp_buf where, int value)
-{
-    jumped = true;
-    longjmp(where, value);
-}
-
 void exit(int status) noexcept
 {
     if (inside)
@@ -335,10 +319,8 @@ FILE* fopen(const char* path, const char* mode)
     const std::string name = path;
     if (name == "hosts.allow")
         return open_table(scene.allow_kind, scene.allow);
-    if (name == "hosts.deny") {
-        deny_opened = true;
+    if (name == "hosts.deny")
         return open_table(scene.deny_kind, scene.deny);
-    }
     const FakePath found = fake_path(scene, name);
     if (found.kind == FakePath::Kind::none) {
         errno = found.os_error;
@@ -439,9 +421,9 @@ mode_t umask(mode_t mask) noexcept
 int nice(int increment) noexcept
 {
     note_event("nice " + std::to_string(increment));
-    errno = 0;
     const int result = std::max(-20, std::min(19, increment));
     answer.effects["nice"] = std::to_string(result);
+    errno = EPERM; // what libwrap reports of a negative result is whatever was there
     return result;
 }
 

@@ -40,8 +40,6 @@ access::FileText read_file(const std::string& path)
 
 int exit_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-int look_up_group(const std::string& name) { return name.empty() || ::getgrnam(name.c_str()) ? 0 : ENOENT; }
-
 } // namespace
 
 CaseDirectory::CaseDirectory()
@@ -150,11 +148,11 @@ int ShellMachine::apply(const access::Effect& effect)
     if (const auto* mask = std::get_if<access::ApplyUmask>(&effect))
         umask_ = mask->mask;
     else if (const auto* nice = std::get_if<access::ApplyNice>(&effect))
-        nice_ += nice->increment;
+        return (nice_ += nice->increment) < 0 ? EPERM : 0; // libwrap takes a negative result for a failure
     else if (const auto* user = std::get_if<access::ApplyUser>(&effect))
-        return look_up_group(user->group) != 0 || !::getpwnam(user->user.c_str()) ? ENOENT : 0;
+        return ::getpwnam(user->user.c_str()) ? 0 : ENOENT;
     else if (const auto* group = std::get_if<access::ApplyGroup>(&effect))
-        return look_up_group(group->group);
+        return ::getgrnam(group->group.c_str()) ? 0 : ENOENT;
     else if (const auto* variable = std::get_if<access::ApplySetenv>(&effect)) {
         if (variable->name.empty() || variable->name.find('=') != std::string::npos)
             return EINVAL;
