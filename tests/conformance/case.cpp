@@ -55,6 +55,12 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 std::string without_system_error(const std::string& line)
 {
+    if (const std::size_t number = line.find(": process "); number != std::string::npos) {
+        const std::size_t begin = number + std::strlen(": process ");
+        const std::size_t end = line.find_first_not_of("0123456789", begin);
+        if (end != std::string::npos && end > begin && line.substr(end).starts_with(" exited with signal "))
+            return line.substr(0, begin) + "<number>" + line.substr(end);
+    }
     const std::size_t colon = line.rfind(": ");
     if (colon == std::string::npos || !system_errors().contains(line.substr(colon + 2)))
         return line;

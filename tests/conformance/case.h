@@ -61,7 +61,7 @@ std::vector<std::string> differences(const Answer& expected, const Answer& got);
 /// `text` with each `from` replaced.
 std::string replaced(std::string text, const std::string& from, const std::string& to);
 
-/// The line as it is compared: with "<system error>" where it ends in a text of strerror(3).
+/// The line as it is compared: with "<system error>" where it ends in a text of strerror(3), without a process' number.
 std::string without_system_error(const std::string& line);
 
 } // namespace safetp::conformance

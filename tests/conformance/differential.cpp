@@ -82,7 +82,8 @@ Machine fake_machine(const Scene& scene, const bool& bad_socket)
     machine.netgroup
         = [&scene](const std::string& group, const std::string& host) { return fake_netgroup(scene, group, host); };
     machine.run = [](const access::RunCommand& command) {
-        return command.kind == access::CommandKind::aclexec ? fake_exit_status(command.command) : 0;
+        const FakeEnd end = command.kind == access::CommandKind::aclexec ? fake_end(command.command) : FakeEnd{};
+        return CommandEnd{end.exit_status, end.killed_by, end.killed_by != 0 ? kFakeChild : 0};
     };
     machine.apply = [&bad_socket](const access::Effect& effect) { return apply_fake(effect, bad_socket); };
     machine.twist = [](const std::string&) { return std::string(); };

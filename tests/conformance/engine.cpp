@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 #include <utility>
 
@@ -57,6 +59,13 @@ access::Request access_request(const Question& question)
     return request;
 }
 
+/// hosts_ctl(3) has none.
+bool needs_descriptor(const access::Effect& effect)
+{
+    return std::holds_alternative<access::ApplyKeepalive>(effect) || std::holds_alternative<access::ApplyLinger>(effect)
+        || std::holds_alternative<access::SendBanner>(effect);
+}
+
 /// What one evaluation writes down while it runs.
 struct Recorder {
     const Question& question;
@@ -80,7 +89,8 @@ struct Recorder {
     access::Step answer_command(access::Evaluation& evaluation, const access::RunCommand& step)
     {
         event((step.kind == access::CommandKind::spawn ? "spawn " : "aclexec ") + step.command);
-        return evaluation.answer_command(machine.run(step));
+        const CommandEnd end = machine.run(step);
+        return evaluation.answer_command(end.exit_status, end.killed_by, end.process_id);
     }
 
     access::Step answer_netgroup(access::Evaluation& evaluation, const access::AskNetgroup& step)
@@ -91,7 +101,7 @@ struct Recorder {
 
     access::Step answer_effect(access::Evaluation& evaluation, const access::Effect& effect)
     {
-        const int os_error = machine.apply(effect);
+        const int os_error = question.hosts_ctl && needs_descriptor(effect) ? EBADF : machine.apply(effect);
         describe(effect, os_error);
         return evaluation.answer_effect(os_error);
     }
@@ -116,7 +126,8 @@ struct Recorder {
                 event("setenv " + variable->name + "=" + variable->value);
             name = variable->name == "TW_VAR" ? "env_TW_VAR" : "", value = variable->value;
         } else if (const auto* banner = std::get_if<access::SendBanner>(&effect)) {
-            answer.effects["sent_to_client"] += banner->text;
+            if (os_error == 0)
+                answer.effects["sent_to_client"] += banner->text;
         } else {
             for (const std::string& line : machine.describe_user(effect))
                 event(line);

@@ -11,13 +11,20 @@
 
 namespace safetp::conformance {
 
+/// How a command ended.
+struct CommandEnd {
+    int exit_status = 0;
+    int killed_by = 0;  ///< a signal; then process_id says whom it hit
+    int process_id = 0;
+};
+
 /// Where the engine's questions go.
 struct Machine {
     std::string allow_path, deny_path;                        ///< as log lines shall name the tables
     std::string directory;                                    ///< what the scene's texts say for @DIR@
     std::function<access::FileText(const std::string&)> read; ///< a file or directory by its path
     std::function<bool(const std::string& group, const std::string& host)> netgroup;
-    std::function<int(const access::RunCommand&)> run;                            ///< an exit status, 128 + signal
+    std::function<CommandEnd(const access::RunCommand&)> run;
     std::function<int(const access::Effect&)> apply;                              ///< an errno, or 0
     std::function<std::string(const std::string&)> twist;                         ///< what the command sent to the client
     std::function<std::vector<std::string>(const access::Effect&)> describe_user; ///< events of user and group options

@@ -54,23 +54,23 @@ bool fake_netgroup(const Scene& scene, const std::string& group, const std::stri
     return found != scene.netgroups.end() && std::ranges::find(found->second, host) != found->second.end();
 }
 
-int fake_exit_status(const std::string& command)
+FakeEnd fake_end(const std::string& command)
 {
     std::istringstream stream(command);
     std::vector<std::string> words;
     for (std::string word; stream >> word && !word.starts_with('#');)
         words.push_back(word);
     if (words.empty() || (words.size() == 1 && words[0] == "true"))
-        return 0;
+        return {};
     if (words.size() == 1 && words[0] == "false")
-        return 1;
+        return {1, 0};
     if (words.size() == 2 && words[0] == "exit")
-        return std::atoi(words[1].c_str()) & 0xff;
+        return {std::atoi(words[1].c_str()) & 0xff, 0};
     if (words.size() == 3 && words[0] == "kill" && words[2] == "$$")
-        return 128 + std::clamp(std::atoi(words[1].c_str() + 1), 1, 15);
+        return {0, std::clamp(std::atoi(words[1].c_str() + 1), 1, 15)};
     if (words.size() == 4 && words[0] == "test" && words[2] == "=")
-        return words[1] == words[3] ? 0 : 1;
-    return 127;
+        return {words[1] == words[3] ? 0 : 1, 0};
+    return {127, 0};
 }
 
 } // namespace safetp::conformance

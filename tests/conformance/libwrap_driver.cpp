@@ -12,6 +12,7 @@
 #include "fake_machine.h"
 #include "wire.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csetjmp>
@@ -79,6 +80,7 @@ int find_pages(dl_phdr_info* object, std::size_t, void*)
 
 // ---- writing down ----
 
+/// The number of the kernel's facility is 0, and syslog(3) takes 0 for the program's own.
 std::string severity_text(int priority)
 {
     static const char* const kLevels[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
@@ -104,6 +106,13 @@ void note_log(int priority, const std::string& text)
 }
 
 void note_event(const std::string& text) { answer.events.push_back(text); }
+
+/// The library asks the same again for each rule; whoever remembers the answer need not.
+void note_event_once(const std::string& text)
+{
+    if (std::find(answer.events.begin(), answer.events.end(), text) == answer.events.end())
+        note_event(text);
+}
 
 void note_lookup(const char* what)
 {
@@ -267,10 +276,10 @@ Function* real(const char* name)
 [[noreturn]] void end_child(const std::string& command)
 {
     shared[command.copy(shared, kSharedBytes - 1)] = '\0';
-    const int status = fake_exit_status(command);
-    if (status > 128)
-        ::syscall(SYS_kill, static_cast<int>(::syscall(SYS_getpid)), status - 128);
-    ::syscall(SYS_exit_group, status);
+    const FakeEnd end = fake_end(command);
+    if (end.killed_by != 0)
+        ::syscall(SYS_kill, static_cast<int>(::syscall(SYS_getpid)), end.killed_by);
+    ::syscall(SYS_exit_group, end.exit_status);
     __builtin_unreachable();
 }
 
@@ -366,7 +375,7 @@ pid_t fork() noexcept
     const pid_t child = real<pid_t()>("fork")();
     if (child == 0)
         in_child = true;
-    return child;
+    return child > 0 ? kFakeChild : child;
 }
 
 pid_t wait(int* status)
@@ -374,7 +383,7 @@ pid_t wait(int* status)
     const pid_t child = ::wait4(-1, status, 0, nullptr);
     if (child > 0)
         note_event(std::string("aclexec ") + shared);
-    return child;
+    return child > 0 ? kFakeChild : child;
 }
 
 int execl(const char*, const char*, ...) noexcept;
@@ -391,15 +400,15 @@ int execl(const char*, const char* first, ...) noexcept
     longjmp(way_out, leap_twist);
 }
 
-int setsockopt(int, int, int name, const void* value, socklen_t) noexcept
+int setsockopt(int fd, int, int name, const void* value, socklen_t) noexcept
 {
     if (name == SO_KEEPALIVE)
         note_event("keepalive");
     else
         note_event("linger " + std::to_string(static_cast<const linger*>(value)->l_linger)
             + (static_cast<const linger*>(value)->l_onoff ? "" : " off"));
-    if (question.bad_socket) {
-        errno = ENOTSOCK;
+    if (question.bad_socket || fd < 0) { // hosts_ctl() has no descriptor
+        errno = fd < 0 ? EBADF : ENOTSOCK;
         return -1;
     }
     if (name == SO_KEEPALIVE)
@@ -487,7 +496,7 @@ int initgroups(const char*, gid_t)
 
 int innetgr(const char* group, const char* host, const char*, const char*)
 {
-    note_event(std::string("netgroup ") + group + " " + host);
+    note_event_once(std::string("netgroup ") + group + " " + host);
     return fake_netgroup(scene, group, host) ? 1 : 0;
 }
 

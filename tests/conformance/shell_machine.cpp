@@ -38,8 +38,6 @@ access::FileText read_file(const std::string& path)
     return {State::text, read_text(path), 0};
 }
 
-int exit_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
-
 } // namespace
 
 CaseDirectory::CaseDirectory()
@@ -104,7 +102,7 @@ Answer ShellMachine::as_in_case(Answer answer) const
 }
 
 /// `output` -1: the null device.
-int ShellMachine::run(const std::string& command, int output) const
+CommandEnd ShellMachine::run(const std::string& command, int output) const
 {
     const pid_t child = ::fork();
     if (child == 0) {
@@ -123,7 +121,9 @@ int ShellMachine::run(const std::string& command, int output) const
     int status = 0;
     if (child < 0 || ::waitpid(child, &status, 0) != child)
         throw std::runtime_error("a command could not be run: " + command);
-    return exit_status(status);
+    if (WIFSIGNALED(status))
+        return {0, WTERMSIG(status), child};
+    return {WEXITSTATUS(status), 0, 0};
 }
 
 /// The client keeps nothing in flight: what fits a socket's buffer is enough for a case.

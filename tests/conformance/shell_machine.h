@@ -36,7 +36,7 @@ public:
     Answer as_in_case(Answer answer) const;
 
 private:
-    int run(const std::string& command, int output) const;
+    CommandEnd run(const std::string& command, int output) const;
     std::string twist(const std::string& command) const;
     int apply(const access::Effect& effect);
 
