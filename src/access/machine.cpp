@@ -150,6 +150,8 @@ bool Evaluation::Machine::read_candidate()
     journal_.begin();
     if (kind == RuleReader::Item::rule) {
         journal_.move_to(reader_.rule().line);
+        if (reader_.rule().unfinished) // libwrap denies whoever gets here, or drops the rule: it matters to all of them
+            journal_.warn("missing newline at the end of the table: the line is used");
         return true;
     }
     journal_.move_to(reader_.trouble().line);
@@ -235,8 +237,6 @@ void Evaluation::Machine::warn_of_departures()
         journal_.warn("the byte order mark before this rule is passed over");
     if (rule_.had_comment)
         journal_.warn("what stands behind # is taken for a comment");
-    if (rule_.unfinished)
-        journal_.warn("missing newline at the end of the table: the line is used");
 }
 
 Evaluation::Machine::MaybeStep Evaluation::Machine::end_of_rule()
