@@ -155,6 +155,8 @@ bool Evaluation::Machine::read_candidate()
     journal_.begin();
     if (kind == RuleReader::Item::rule) {
         journal_.move_to(reader_.rule().line);
+        if (reader_.rule().unfinished) // libwrap denies whoever gets here, or drops the rule: it matters to all of them
+            journal_.warn("missing newline at the end of the table: the line is used");
         return true;
     }
     journal_.move_to(reader_.trouble().line);
@@ -239,8 +241,6 @@ void Evaluation::Machine::warn_of_departures()
 {
     if (rule_.had_comment)
         journal_.warn("what stands behind # is taken for a comment");
-    if (rule_.unfinished)
-        journal_.warn("missing newline at the end of the table: the line is used");
 }
 
 /// safe: a rule behind a byte order mark never matches in libwrap, for its first daemon has an odd name. It may refuse, no
