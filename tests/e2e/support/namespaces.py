@@ -89,19 +89,23 @@ class Network:
     def run(self, *words) -> None:
         run(*self.command(*words))
 
-    def add_address(self, address: str) -> None:
-        """With its prefix length. Needs the link of join()."""
-        self.run("ip", "address", "add", address, "dev", "wire", *(["nodad"] if ":" in address else []))
+    def add_address(self, address: str, wire: str = "wire") -> None:
+        """With its prefix length, on an interface of join()'s."""
+        self.run("ip", "address", "add", address, "dev", wire, *(["nodad"] if ":" in address else []))
+
+    def set(self, name: str, value: int) -> None:
+        """A setting of the kernel's, as net/ipv4/ip_forward."""
+        self.run("sh", "-c", f"echo {value} >/proc/sys/{name}")
 
     def close(self) -> None:
         self.holder.close()
 
 
-def join(server: Network, client: Network) -> None:
-    """One wire between the two: the interface `wire` at each end."""
-    run(*server.command("ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", client.holder.pid))
-    for network in (server, client):
-        network.run("ip", "link", "set", "wire", "up")
+def join(one: Network, other: Network, wire: str = "wire") -> None:
+    """A wire between the two: an interface of that name at each end."""
+    run(*one.command("ip", "link", "add", wire, "type", "veth", "peer", "name", wire, "netns", other.holder.pid))
+    for network in (one, other):
+        network.run("ip", "link", "set", wire, "up")
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,7 @@ done
 ln -s '{place}/log' '{place}/dev/log'
 ln -s /proc/self/fd '{place}/dev/fd'
 mount --rbind '{place}/dev' /dev
+mount -t tmpfs none /run
 mount --bind '{sbin}' /usr/sbin
 mount --bind '{etc}' /etc
 """
