@@ -35,9 +35,13 @@ class Site:
         self.ftpd = ftpds.vsftpd(place / "ftpd")
         self.world = World(place / "world")
         self.etc = self.world.etc
-        self.machine = self.world.machine("server", tcpd)
-        self.prepare_wu_ftpd()
-        self.configure_safetpd(certificate)
+        try:
+            self.machine = self.world.machine("server", tcpd)
+            self.prepare_wu_ftpd()
+            self.configure_safetpd(certificate)
+        except BaseException:
+            self.close()
+            raise
 
     def prepare_wu_ftpd(self) -> None:
         """A real ftpd under the old one's name and arguments, which it writes down."""

@@ -64,10 +64,11 @@ class Holder:
 
 
 class Network:
-    """A network namespace. Sockets made inside `with network.entered()` belong to it wherever they are used."""
+    """A network namespace, and a process namespace, so that what runs in it ends with it. Sockets made inside `with
+    network.entered()` belong to it wherever they are used."""
 
     def __init__(self):
-        self.holder = Holder(["--net"], "ip link set lo up")
+        self.holder = Holder(["--net", "--pid"], "ip link set lo up")
         self.path = f"/proc/{self.holder.pid}/ns/net"
 
     @contextlib.contextmanager
@@ -84,7 +85,7 @@ class Network:
             os.close(inside)
 
     def command(self, *words) -> list[str]:
-        return ["nsenter", f"--net={self.path}", "--", *map(str, words)]
+        return ["nsenter", "-t", str(self.holder.pid), "--net", "--pid", "--", *map(str, words)]
 
     def run(self, *words) -> None:
         run(*self.command(*words))
@@ -103,7 +104,9 @@ class Network:
 
 def join(one: Network, other: Network, wire: str = "wire") -> None:
     """A wire between the two: an interface of that name at each end."""
-    run(*one.command("ip", "link", "add", wire, "type", "veth", "peer", "name", wire, "netns", other.holder.pid))
+    # With our process numbers, by which the other network is named.
+    here = ["nsenter", f"--net={one.path}", "--"]
+    run(*here, "ip", "link", "add", wire, "type", "veth", "peer", "name", wire, "netns", other.holder.pid)
     for network in (one, other):
         network.run("ip", "link", "set", wire, "up")
 
@@ -200,7 +203,11 @@ class Machine:
         self.log = SystemLog(place / "log")
         script = MOUNTS.format(place=place, etc=etc, sbin=sbin)
         enter = ["nsenter", f"--net={network.path}", "--"]
-        self.holder = Holder(["--mount", "--pid", "--mount-proc"], script, enter)
+        try:
+            self.holder = Holder(["--mount", "--pid", "--mount-proc"], script, enter)
+        except BaseException:
+            self.log.close()
+            raise
         self.children: list[subprocess.Popen] = []
 
     def command(self, *words) -> list[str]:
