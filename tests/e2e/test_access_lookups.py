@@ -77,6 +77,7 @@ def name_server_stopped(world: World):
         yield
     finally:
         os.kill(server, signal.SIGCONT)
+        started.send_signal(signal.SIGCONT)  # nsenter(1) stops with its child
 
 
 @pytest.fixture
