@@ -49,6 +49,8 @@ MaybeStep Evaluation::Machine::run_options()
         }
         if (MaybeStep step = run_option())
             return step;
+        if (phase_ != Phase::options)
+            return std::nullopt; // the rule was taken back
         ++field_;
         option_parsed_ = false;
     }
