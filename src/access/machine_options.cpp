@@ -49,6 +49,8 @@ MaybeStep Evaluation::Machine::run_options()
         }
         if (MaybeStep step = run_option())
             return step;
+        if (phase_ != Phase::options) // the rule was taken back: its other options do not count, least of all its end
+            return std::nullopt;
         ++field_;
         option_parsed_ = false;
     }
