@@ -1,6 +1,5 @@
 // hosts-access-differential DRIVER [--seed N|fresh] [--comparisons N]: asks src/access (strict) and the real library the same
 // questions about generated tables and prints each difference as a case of README.md's format, made as small as it stays one.
-// hosts-access-differential DRIVER --cases FILE...: asks the library alone, whether the files' answers are its own.
 #include "case_json.h"
 #include "engine.h"
 #include "fake_machine.h"
@@ -12,10 +11,7 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,8 +27,6 @@ struct Options {
     std::string driver;
     std::uint64_t seed = 1;
     unsigned long comparisons = 100000;
-    std::vector<std::string> cases;
-    bool are_cases = false;
 };
 
 access::FileText read_fake(const Scene& scene, const std::string& path)
@@ -156,23 +150,6 @@ public:
         return differences_found;
     }
 
-    /// Whether the library's answers are the cases'; what commands wrote is not compared, since the driver runs none.
-    bool check_cases(const std::string& path)
-    {
-        std::ifstream stream(path);
-        bool all_equal = static_cast<bool>(stream);
-        unsigned count = 0;
-        for (std::string line; std::getline(stream, line); ++count) {
-            const std::expected<Case, std::string> subject = parse_case(line);
-            if (!subject)
-                throw std::runtime_error(path + ": " + subject.error());
-            all_equal = check_case(*subject) && all_equal;
-        }
-        fmt::print(
-            "{}: {} cases, {}\n", path, count, all_equal ? "all as the library answers" : "not all as the library answers");
-        return all_equal;
-    }
-
 private:
     /// True: both sides agree on every question.
     bool compare(const Exam& exam)
@@ -209,34 +186,6 @@ private:
         fmt::print("{}\n", print_case(as_case(exam, theirs->back(), "generated")));
     }
 
-    bool check_case(const Case& subject)
-    {
-        Scene scene = subject.scene;
-        for (std::string* text : {&scene.allow, &scene.deny})
-            *text = replaced(*text, "@DIR@", kFakeDirectory);
-        for (auto& [name, text] : scene.files)
-            text = replaced(text, "@DIR@", kFakeDirectory);
-        auto answers = libwrap_.ask(scene, {subject.question});
-        if (!answers) {
-            fmt::print("{}: {}\n", subject.id, answers.error());
-            return false;
-        }
-        Answer expected = subject.expected;
-        Answer& got = answers->front();
-        got.events.clear();
-        for (std::string& line : got.diag)
-            line = replaced(line, std::string(kFakeDirectory) + "/", "@DIR@/");
-        for (const char* written_by_command : {"out", "sent_to_client"})
-            if (expected.outcome == "twisted" || std::string(written_by_command) == "out") {
-                expected.effects.erase(written_by_command);
-                got.effects.erase(written_by_command);
-            }
-        const std::vector<std::string> found = differences(expected, got);
-        for (const std::string& line : found)
-            fmt::print("{}: {}\n", subject.id, line);
-        return found.empty();
-    }
-
     Libwrap libwrap_;
     std::uint64_t seed_;
 };
@@ -248,10 +197,6 @@ std::string read_options(const std::vector<std::string>& words, Options& options
         return "no DRIVER";
     options.driver = words[0];
     for (std::size_t i = 1; i < words.size(); ++i) {
-        if (words[i] == "--cases") {
-            options.cases.assign(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
-            return options.cases.empty() ? "--cases needs files" : "";
-        }
         if (i + 1 == words.size())
             return words[i] + " needs a value";
         const std::string& value = words[i + 1];
@@ -266,17 +211,6 @@ std::string read_options(const std::vector<std::string>& words, Options& options
     return "";
 }
 
-int run(const Options& options)
-{
-    Differential differential(options);
-    if (options.cases.empty())
-        return differential.compare(options.comparisons) == 0 ? 0 : 1;
-    bool all_equal = true;
-    for (const std::string& path : options.cases)
-        all_equal = differential.check_cases(path) && all_equal;
-    return all_equal ? 0 : 1;
-}
-
 } // namespace
 
 int main(int argc, char** argv)
@@ -285,7 +219,7 @@ int main(int argc, char** argv)
     try {
         const std::string complaint = read_options({argv + 1, argv + argc}, options);
         if (complaint.empty())
-            return run(options);
+            return Differential(options).compare(options.comparisons) == 0 ? 0 : 1;
         fmt::print(stderr, "hosts-access-differential: {}\n", complaint);
     } catch (const std::exception& error) {
         fmt::print(stderr, "hosts-access-differential: {}\n", error.what());
