@@ -157,6 +157,7 @@ bool Evaluation::Machine::read_candidate()
         journal_.move_to(reader_.rule().line);
         if (reader_.rule().unfinished) // libwrap denies whoever gets here, or drops the rule: it matters to all of them
             journal_.warn("missing newline at the end of the table: the line is used");
+        journal_.begin();
         return true;
     }
     journal_.move_to(reader_.trouble().line);
