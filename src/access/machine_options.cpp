@@ -142,6 +142,8 @@ MaybeStep Evaluation::Machine::set_severity(const std::string& value)
     const auto severity = parse_severity(value, safe());
     if (!severity)
         return option_error(fmt::format("bad syslog facility or severity: \"{}\"", severity.error()));
+    if (safe() && !parse_severity(value, false))
+        journal_.warn(fmt::format("severity \"{}\" is an error to libwrap, which refuses the client", value));
     state_->severity = *severity;
     return std::nullopt;
 }
