@@ -242,9 +242,9 @@ void Evaluation::Machine::answer_command(int exit_status, int killed_by, int pro
     if (option_.keyword == Keyword::aclexec) {
         const bool failed = exit_status != 0 || killed_by != 0;
         state_->aclexec_failed = failed;
+        rule_failed_ = failed || (rule_failed_ && !refuses(rule_, table_)); // to be let in, all commands must succeed
         if (safe() && rule_failed_ && !failed)
             journal_.warn("this aclexec succeeded, but an earlier one of the rule failed: libwrap forgets that");
-        rule_failed_ = failed || (rule_failed_ && !refuses(rule_, table_)); // to be let in, all commands must succeed
         if (killed_by != 0)
             journal_.warn(fmt::format("process {} exited with signal {}", process_id, killed_by));
     }
