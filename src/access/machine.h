@@ -56,7 +56,6 @@ private:
     MaybeStep perform(const std::string& value);
     MaybeStep perform_number(Keyword keyword, const std::string& value);
     MaybeStep set_severity(const std::string& value);
-    MaybeStep set_environment(const std::string& value);
     MaybeStep change_identity(const std::string& value);
     MaybeStep ask_ident(const std::string& value);
     MaybeStep twist(const std::string& command);

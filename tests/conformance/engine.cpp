@@ -198,6 +198,8 @@ Answer Engine::ask(const Question& question, access::LibraryState* state)
         recorder.take_reports(evaluation);
         if (const auto* verdict = std::get_if<access::Verdict>(&step)) {
             recorder.conclude(*verdict);
+            if (reading_ == access::Reading::strict) // which keeps it; in the safe reading it ends with the question
+                answer.effects.erase("rfc931_timeout");
             if (used.rfc931_seconds != kDefaultIdentSeconds)
                 answer.effects["rfc931_timeout"] = std::to_string(used.rfc931_seconds);
             return answer;
