@@ -120,8 +120,9 @@ class LogLine:
     text: str
 
     def __str__(self) -> str:
-        """Without the process number, which differs from run to run."""
-        return f"<{self.facility}.{self.severity}> {self.ident}: {self.text}"
+        """Without process numbers, which differ from run to run."""
+        text = re.sub(r"\bprocess \d+", "process N", self.text)
+        return f"<{self.facility}.{self.severity}> {self.ident}: {text}"
 
 
 class SystemLog:
