@@ -199,6 +199,8 @@ void Session::drain()
         farewell_deadline_ = Clock::now(); // no more waiting for the client's own end
         return timer_.cancel(), void();
     }
+    if (access_step_ != nullptr) // the dialogue has not begun
+        return end_before_dialogue();
     dialogue_.on_drain();
     drive();
 }

@@ -68,6 +68,7 @@ private:
     net::Task<> admit();
     net::Task<> watch_for_leaving(net::Event& decided);
     net::Task<> refuse(const Admission& admission);
+    void end_before_dialogue();
     void put_banner_before(std::string& first_reply);
 
     // session_time.cpp

@@ -116,6 +116,12 @@ net::Task<> Session::refuse(const Admission& admission)
         to_client_.bytes.append("421 ").append(kRefusal).append("\r\n");
 }
 
+void Session::end_before_dialogue()
+{
+    to_client_.bytes += "421 This server is shutting down, please try again later.\r\n";
+    end(ftp::EndReason::drained);
+}
+
 // What was said first now begins with the banner, as lines of the same reply.
 void Session::put_banner_before(std::string& first_reply)
 {

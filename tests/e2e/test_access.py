@@ -382,6 +382,16 @@ def test_an_eager_client_that_leaves_is_noticed_too(guarded):
     gateway.wait_for_log("session ended")
 
 
+def test_a_stop_ends_clients_that_are_judged(guarded):
+    gateway = guarded(deny="")
+    with open(gateway.deny_path, "w"):
+        client = gateway.connect()
+        gateway.wait_for_log('"accept"')
+        gateway.process.terminate()
+        assert everything(client).startswith(b"421 This server is shutting down")
+    assert gateway.process.wait(SAFETY_NET) == 0
+
+
 def test_a_crashed_table_reader_lets_nobody_in_and_the_next_one_is_asked(guarded):
     """Not a race: the file is held open, so that the reader waits for its writer."""
     gateway = guarded(deny="")
