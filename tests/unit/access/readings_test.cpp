@@ -216,6 +216,38 @@ TEST(Requests, AskNobodyWithoutBothPorts)
     EXPECT_TRUE(answer.lookups.empty());
 }
 
+TEST(Warnings, NameTheRuleThatAsked)
+{
+    TableFiles files;
+    files.deny = file("\n\nftpd: .example\n");
+    const auto image = compile(files, Reading::strict);
+    Request request;
+    request.daemon = "ftpd";
+    request.client_port = request.server_port = 1;
+    Evaluation evaluation(Tables::open(image).value(), request, {});
+    EXPECT_EQ(evaluation.warning("x").text, "warning: x");
+    ASSERT_TRUE(std::holds_alternative<LookUp>(evaluation.start()));
+    EXPECT_EQ(evaluation.warning("x"), (Report{"err", "warning: /etc/hosts.deny, line 3: x"}));
+    EXPECT_TRUE(std::holds_alternative<Verdict>(evaluation.learn("")));
+    EXPECT_EQ(evaluation.request().client_name, "unknown");
+}
+
+TEST(Warnings, SayWhichCommandWasKilled)
+{
+    TableFiles files;
+    files.allow = file("ftpd: ALL: aclexec x\n");
+    const auto image = compile(files, Reading::strict);
+    Request request;
+    request.daemon = "ftpd";
+    Evaluation evaluation(Tables::open(image).value(), request, {});
+    ASSERT_TRUE(std::holds_alternative<RunCommand>(evaluation.start()));
+    const Step step = evaluation.answer_command(0, 9, 4711);
+    EXPECT_EQ(std::get<Verdict>(step).outcome, Outcome::granted) << "by an empty hosts.deny";
+    const std::vector<Report> expected{
+        {"err", "warning: /etc/hosts.allow, line 1: process 4711 exited with signal 9"}, {"info", "aclexec returned 1"}};
+    EXPECT_EQ(evaluation.take_reports(), expected);
+}
+
 TEST(Warnings, ComeOnceAlthoughTheRuleWaitedForAnswers)
 {
     Question question;
