@@ -52,9 +52,9 @@ Gateway::~Gateway() = default;
 
 void Gateway::play(const std::function<net::Task<>()>& script)
 {
-    tls::ContextOptions options;
-    options.certificates = {identity()};
-    tls_.emplace(tls::ServerContext::make(options).value());
+    if (tls_options_.certificates.empty())
+        tls_options_.certificates = {identity()};
+    tls_.emplace(tls::ServerContext::make(tls_options_).value());
     front_.emplace(Front{listener_, *tls_, make_policy(config_, listener_)});
     environment_.emplace(Environment{loop_.executor(), config_, announced_names_, buffers_, xferlog_, {}});
     const UniqueFd front_door = net::test::listening_socket({kHere, 0});
