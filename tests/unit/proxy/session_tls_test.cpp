@@ -173,6 +173,7 @@ TEST_F(SessionTlsTest, AHandshakeThatFailsEndsTheSessionSilently)
         EXPECT_EQ(got.find("331"), std::string::npos);
         EXPECT_EQ(got.find("421"), std::string::npos);
         co_await server_->expect("<end>");
+        co_await tasks_.all_done(); // and it is not waited for what the client says to that
     });
     EXPECT_NE(log_.find("session ended: TLS failed"), std::string::npos) << log_;
 }
