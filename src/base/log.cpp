@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <cerrno>
+#include <poll.h>
 #include <cstdio>
 #include <ctime>
 #include <fmt/format.h>
@@ -122,7 +123,11 @@ void write_line(Level level, std::string line)
     if (current_options.target == Target::journal)
         line.insert(0, fmt::format("<{}>", syslog_priority(level)));
     line += '\n';
-    // One write a line, so that processes never mix theirs. A log that cannot be written must not stop the service.
+    // One write a line, so that processes never mix theirs. A log that cannot be written must not stop the service: where
+    // nobody reads a full pipe any more, the line is lost.
+    pollfd ready{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, 0) == 0)
+        return;
     while (::write(STDERR_FILENO, line.data(), line.size()) < 0 && errno == EINTR)
         continue;
 }

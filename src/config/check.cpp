@@ -271,14 +271,16 @@ void check_listeners(const std::vector<Listener>& listeners, Report& report)
 
 } // namespace
 
-std::vector<Problem> check_machine(const Config& config, const std::string& file, const KeyLines& lines)
+std::vector<Problem> check_machine(const Config& config, const std::string& file, const KeyLines& lines,
+    NameService name_service)
 {
     Report report(file, lines);
     check_config_file(file, report);
     check_listeners(config.listeners, report);
     check_server(config.server, report);
     check_tls(config.tls, report);
-    check_data(config.data.announce, report);
+    if (name_service == NameService::asked)
+        check_data(config.data.announce, report);
     if (!config.log.xferlog.empty())
         check_parent({config.log.xferlog, "\"xferlog\" in [log]", report.line_of("log.xferlog")}, report);
     check_process(config.process, report);

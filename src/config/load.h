@@ -45,9 +45,13 @@ Loaded parse(std::string_view toml, const std::string& name); ///< the same for 
 /// Every key as "greeting", "listener.port", "tls.certificates.key": what the documentation has to explain.
 std::vector<std::string> known_keys();
 
+/// A dead name server answers late: a daemon does not wait for it here.
+enum class NameService { asked, left_alone };
+
 /// What only this machine can tell of a usable configuration: files and their modes (a configuration that others may write is
 /// an error), users, programs, host names, ports. May ask the name service. Whether a key fits its certificate is the tls
 /// module's to say. With `lines` (Loaded::lines) the problems name their lines.
-std::vector<Problem> check_machine(const Config& config, const std::string& file, const KeyLines& lines = {});
+std::vector<Problem> check_machine(const Config& config, const std::string& file, const KeyLines& lines = {},
+    NameService name_service = NameService::asked);
 
 } // namespace safetp::config

@@ -206,9 +206,7 @@ void ControlChannel::execute(Command command)
 
 void ControlChannel::execute_user(const Command& command)
 {
-    user_ = command.argument;
-    user_is_anonymous_ = equals_ignoring_case(user_, "anonymous") || equals_ignoring_case(user_, "ftp");
-    login_ = Login::none;
+    asked_user_ = command.argument;
     forward(command, Pending::user);
 }
 
@@ -338,7 +336,7 @@ void ControlChannel::on_final(int code)
         return end(EndReason::server_closed);
     }
     switch (answered) {
-    case Pending::user:
+    case Pending::user: return on_user_final(code);
     case Pending::pass: return on_login_final(code);
     case Pending::quit: return end(EndReason::quit);
     case Pending::type:
@@ -370,6 +368,16 @@ void ControlChannel::on_greeting_final(int code)
         reply("220 " + policy_.greeting);
 }
 
+// A USER that is refused changes nothing: whoever was logged in still is, and goes by his name in the logs.
+void ControlChannel::on_user_final(int code)
+{
+    if (code >= 400)
+        return note_login_failure(asked_user_);
+    user_ = asked_user_;
+    user_is_anonymous_ = equals_ignoring_case(user_, "anonymous") || equals_ignoring_case(user_, "ftp");
+    on_login_final(code);
+}
+
 void ControlChannel::on_login_final(int code)
 {
     if (is_positive(code)) {
@@ -381,7 +389,12 @@ void ControlChannel::on_login_final(int code)
         return;
     }
     login_ = Login::none;
-    act(LoginFailed{user_});
+    note_login_failure(user_);
+}
+
+void ControlChannel::note_login_failure(std::string user)
+{
+    act(LoginFailed{std::move(user)});
     if (++login_failures_ >= policy_.login_failures)
         end(EndReason::too_many_login_failures, "421 Too many login failures, closing.");
 }

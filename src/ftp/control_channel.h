@@ -99,7 +99,9 @@ private:
     void on_reply_line(const ReplyLine& line);
     void on_final(int code);
     void on_greeting_final(int code);
+    void on_user_final(int code);
     void on_login_final(int code);
+    void note_login_failure(std::string user);
     void on_unexpected(const ReplyLine& line);
     void reply(std::string_view line);
     void send(std::string_view text);
@@ -158,6 +160,7 @@ private:
 
     Login login_ = Login::none;
     std::string user_;
+    std::string asked_user_; ///< of a USER that the raw ftpd has not accepted yet
     bool user_is_anonymous_ = false;
     bool is_ascii_ = true; ///< TYPE A is where FTP begins (RFC 959 section 5.1)
     bool asked_for_ascii_ = true;

@@ -27,7 +27,6 @@ bool is_harmless_before_tls(Verb verb)
     case Verb::adat:
     case Verb::protected_command:
     case Verb::feat:
-    case Verb::host:
     case Verb::noop:
     case Verb::quit:
     case Verb::rein:

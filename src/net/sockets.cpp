@@ -128,6 +128,13 @@ void disable_nagle(int fd) { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
 void keep_urgent_data_inline(int fd) { set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); }
 
+bool is_connection_over(int fd)
+{
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 || info.tcpi_state == TCP_CLOSE;
+}
+
 std::size_t unacknowledged_bytes(int fd)
 {
     int bytes = 0;

@@ -36,5 +36,7 @@ void disable_nagle(int fd);
 void keep_urgent_data_inline(int fd);
 /// Bytes written that the peer's kernel has not acknowledged, FIN included (SIOCOUTQ).
 std::size_t unacknowledged_bytes(int fd);
+/// The connection is over, by RST or after both FINs. SO_ERROR says it only once, SIOCOUTQ never (tcp(7), TCP_INFO).
+bool is_connection_over(int fd);
 
 } // namespace safetp::net

@@ -2,10 +2,13 @@
 
 #include "base/log.h"
 
+#include <asio/post.hpp>
 #include <exception>
 #include <string>
 
 namespace safetp::net {
+
+Task<> yield(Executor executor) { co_await asio::post(executor, kAsTuple); }
 
 Task<> Event::wait()
 {

@@ -7,6 +7,9 @@
 
 namespace safetp::net {
 
+/// Lets every other task that is ready go first: for loops whose peer may never let them wait.
+Task<> yield(Executor executor);
+
 /// Something that one coroutine waits for and others announce. An announcement is kept until somebody has waited for it.
 class Event {
 public:

@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 
-#include <asio/post.hpp>
 #include <cstring>
 #include <span>
 
@@ -10,6 +9,9 @@ namespace safetp::proxy {
 
 using ftp::DataFailure;
 using Kind = tls::IoStep::Kind;
+
+/// Delivered connections of one session that may wait for the client's own end, so that one client cannot use up descriptors.
+constexpr std::size_t kMaxLingering = 4;
 
 /// One pair of data connections from preparation to end.
 struct DataChannel::Attempt {
@@ -36,7 +38,9 @@ struct DataChannel::Attempt {
 
     ftp::Direction direction = ftp::Direction::download;
     bool is_protected = false;
+    bool is_dialling_server = false;
     bool is_started = false;
+    bool is_on_trial = false; ///< whoever came may be a stranger: his handshake will tell
     bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
     net::Event started;
     net::Event finish;
@@ -120,7 +124,8 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;
-    current_->expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
+    const auto missing = current_->is_dialling_server ? DataFailure::server_unreachable : DataFailure::client_not_connected;
+    current_->expect_within(environment_.config.timeouts.data_connection, missing);
     current_->started.notify();
 }
 
@@ -182,7 +187,11 @@ void DataChannel::on_expiry(net::Clock::time_point now)
         if (*attempt->deadline <= now)
             attempt->client->close();
     }
-    if (current_ && current_->is_started && current_->deadline && *current_->deadline <= now)
+    if (!current_ || !current_->is_started || !current_->deadline || *current_->deadline > now)
+        return;
+    if (current_->is_on_trial)
+        current_->client->close(); // one stranger less; the door is still open
+    else
         handlers_.failed(current_->expiry);
 }
 
@@ -201,6 +210,8 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
     }
     current_ = nullptr;
     lingering_.push_back(attempt.get());
+    if (lingering_.size() > kMaxLingering)
+        lingering_[lingering_.size() - 1 - kMaxLingering]->client->close(); // those before it are closed already
     attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
     handlers_.delivered();
     co_await linger(*attempt);
@@ -210,7 +221,10 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
 net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
 {
     if (attempt.server_target) {
+        attempt.is_dialling_server = true;
         const auto connected = co_await net::connect(attempt.server, attempt.executor, *attempt.server_target, std::nullopt);
+        attempt.is_dialling_server = false;
+        attempt.expiry = DataFailure::client_not_connected;
         if (!connected)
             co_return DataFailure::server_unreachable;
     }
@@ -249,13 +263,15 @@ net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
                 co_return DataFailure::client_unreachable;
         }
         Outcome failure;
+        attempt.is_on_trial = environment_.config.data.peer == config::DataPeer::any && attempt.client_listener;
         if (attempt.is_protected)
             failure = co_await secure_client(attempt);
+        const bool may_be_stranger = std::exchange(attempt.is_on_trial, false);
         if (attempt.is_abandoned)
             co_return std::nullopt;
-        const bool may_be_stranger = environment_.config.data.peer == config::DataPeer::any && attempt.client_listener;
         if (failure && may_be_stranger) {
             attempt.client.reset();
+            attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
             continue;
         }
         attempt.client_listener.reset();
@@ -291,6 +307,9 @@ net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
         }
         log::Event(log::Level::warning, session_, "data-stranger", "data connection from a stranger refused")
             .with("stranger", accepted->peer.address);
+        co_await net::yield(attempt.executor);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
     }
 }
 
@@ -310,9 +329,11 @@ net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
             log::Event(log::Level::notice, session_, "data-tls-failed", "data connection: " + describe(step.error));
             co_return DataFailure::handshake_failed;
         }
-        co_await attempt.client->wait(step.kind);
+        const bool is_ready = co_await attempt.client->wait(step.kind);
         if (attempt.is_abandoned)
             co_return std::nullopt;
+        if (!is_ready)
+            co_return DataFailure::handshake_failed;
     }
     has_resumed_ = has_resumed_ || stream.handshake_info().is_bound;
     co_return judge_handshake(stream.handshake_info());
@@ -394,7 +415,7 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
         share += read.bytes;
         if (share >= kFairShare) {
             share = 0;
-            co_await asio::post(attempt.executor, net::kAsTuple);
+            co_await net::yield(attempt.executor);
             if (attempt.is_abandoned)
                 co_return std::nullopt;
         }
@@ -448,6 +469,8 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
         const std::size_t left = net::unacknowledged_bytes(attempt.client->fd());
         if (left == 0)
             break;
+        if (net::is_connection_over(attempt.client->fd()))
+            co_return DataFailure::client_broken; // reset: what is left will never be acknowledged
         if (left != before)
             attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
         before = left;
@@ -473,7 +496,9 @@ net::Task<> DataChannel::linger(Attempt& attempt)
         const auto step = attempt.client->stream().try_read(unread);
         if (step.kind == Kind::eof || step.kind == Kind::failed)
             break;
-        if (step.kind != Kind::done)
+        if (step.kind == Kind::done)
+            co_await net::yield(attempt.executor);
+        else
             co_await attempt.client->wait(step.kind);
     }
 }

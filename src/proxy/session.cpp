@@ -159,7 +159,9 @@ net::Task<> Session::say_farewell()
         const auto step = client_.stream().try_read(unread);
         if (step.kind == Kind::eof || step.kind == Kind::failed)
             break;
-        if (step.kind != Kind::done)
+        if (step.kind == Kind::done)
+            co_await net::yield(environment_.executor);
+        else
             co_await client_.wait(step.kind);
     }
     client_.close();
@@ -332,6 +334,7 @@ net::Task<> Session::read_client()
         if (step.kind == Kind::done) {
             client_lines_.commit(step.bytes);
             drive();
+            co_await net::yield(environment_.executor);
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
@@ -353,10 +356,13 @@ bool Session::take_client_line()
     const bool is_between_tls_and_clear = tls_is_to_start_ || tls_is_to_end_ || is_handshaking_;
     if (is_ending_ || is_between_tls_and_clear || !dialogue_.wants_client_lines())
         return false;
+    if (to_client_.unsent() > kMaxUnsentReplies)
+        return false; // our own replies are bounded too: write() goes on here when the client has read them
     const auto line = client_lines_.next();
     if (line.kind == LineKind::none)
         return false;
-    waiting_since_ = Clock::now();
+    if (waiting_ == Waiting::client)
+        waiting_since_ = Clock::now(); // what the client says is no sign of life of the raw ftpd
     if (line.kind == LineKind::too_long) {
         dialogue_.on_client_line_too_long();
     } else {
@@ -380,13 +386,14 @@ net::Task<> Session::read_server()
             drive();
             continue;
         }
-        if (to_client_.bytes.size() - to_client_.sent > kMaxUnsentReplies && !is_handshaking_) {
+        if (to_client_.unsent() > kMaxUnsentReplies && !is_handshaking_) {
             co_await flush_client();
             continue;
         }
         const auto step = server_->stream().try_read(server_lines_.free_space());
         if (step.kind == Kind::done) {
             server_lines_.commit(step.bytes);
+            co_await net::yield(environment_.executor);
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
@@ -428,19 +435,22 @@ net::Task<> Session::write(net::Channel& channel, Outbox& outbox)
             if (!is_ending_)
                 try_flush(channel, outbox);
         }
+        if (!is_ending_)
+            drive(); // lines may have waited for it
     }
 }
 
-// False: the client's connection was closed or broke before all was written.
+// False: the client's connection was closed or broke, or the session began to end, before all was written.
 net::Task<bool> Session::flush_client()
 {
     while (client_.is_open()) {
         try_flush(client_, to_client_);
         if (to_client_.is_empty())
             co_return true;
-        const bool is_ready = co_await client_.wait(to_client_.blocked_on);
-        if (!is_ready && !client_.is_open())
-            break;
+        const bool was_ending = is_ending_;
+        co_await client_.wait(to_client_.blocked_on);
+        if (is_ending_ && !was_ending)
+            break; // the farewell goes on with it, under its own time limit
     }
     co_return false;
 }

@@ -38,7 +38,8 @@ private:
         std::size_t sent = 0;
         tls::IoStep::Kind blocked_on = tls::IoStep::Kind::want_write;
         net::Event filled; ///< the socket would not take all of it: write() goes on
-        bool is_empty() const { return sent == bytes.size(); }
+        std::size_t unsent() const { return bytes.size() - sent; }
+        bool is_empty() const { return unsent() == 0; }
     };
 
     // session.cpp
@@ -105,11 +106,11 @@ private:
     std::optional<ftp::EndReason> end_reason_;
 
     net::Timer timer_;
+    Clock::time_point login_since_ = began_; ///< since when nobody is logged in
+    bool was_logged_in_ = false;
     std::optional<Clock::time_point> handshake_deadline_;
     std::optional<Clock::time_point> farewell_deadline_;
     std::optional<Clock::time_point> connect_deadline_;
-    Clock::time_point login_since_ = began_;
-    bool was_logged_in_ = false;
     Waiting waiting_ = Waiting::nothing;
     Clock::time_point waiting_since_ = Clock::now();
 

@@ -81,7 +81,7 @@ void Session::note_waiting()
 {
     const bool is_logged_in = dialogue_.is_logged_in();
     if (std::exchange(was_logged_in_, is_logged_in) && !is_logged_in)
-        login_since_ = Clock::now(); // another USER: its time begins anew
+        login_since_ = Clock::now(); // another USER was accepted: a new login begins
     if (const Waiting now = dialogue_.waiting(); now != waiting_) {
         waiting_ = now;
         waiting_since_ = Clock::now();

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <chrono>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <sched.h>
 #include <set>
 #include <sys/socket.h>
@@ -54,31 +53,6 @@ std::vector<std::string> announced_hosts(const config::Config& config)
     return {hosts.begin(), hosts.end()};
 }
 
-/// Empty when the name has no address now: workers then announce the address that the client reached.
-std::vector<IpAddress> resolve(const std::string& host)
-{
-    addrinfo hints{};
-    hints.ai_family = AF_INET; // 227 replies have room for nothing else
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-    if (error != 0) {
-        log::Event(log::Level::warning, 0, "announced-name", "the announced name has no IPv4 address now")
-            .with("name", host).with("reason", std::string_view(::gai_strerror(error)));
-        return {};
-    }
-    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> guard(found, ::freeaddrinfo);
-    std::vector<IpAddress> addresses;
-    for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-        SocketAddress address;
-        std::copy_n(
-            reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen, reinterpret_cast<char*>(&address.storage));
-        if (const auto endpoint = from_socket_address(address))
-            addresses.push_back(endpoint->address);
-    }
-    return addresses;
-}
-
 /// The names that a self-made certificate bears: clients may check them when they have pinned nothing.
 std::vector<std::string> own_names(const config::Config& config)
 {
@@ -122,7 +96,7 @@ Result<std::vector<tls::ServerContext>> make_contexts(const config::Config& conf
 
 } // namespace
 
-config::Loaded load_and_check(const ConfigSource& source)
+config::Loaded load_and_check(const ConfigSource& source, config::NameService name_service)
 {
     const bool is_missing = ::access(source.path.c_str(), F_OK) != 0 && errno == ENOENT;
     const bool has_file = !source.prepared && !(source.may_be_missing && is_missing);
@@ -135,11 +109,12 @@ config::Loaded load_and_check(const ConfigSource& source)
     loaded = has_file ? config::load(source.path) : config::parse("", "built-in defaults");
     if (source.prepared)
         loaded.config = *source.prepared;
-    if (!loaded.is_usable())
-        return loaded;
+    if (loaded.config.listeners.empty())
+        return loaded; // no TOML: nothing more can be said of it
     apply(source.overrides, loaded.config);
     // "/" stands for no file: it exists, and whoever may change it needs no configuration to take this machine over.
-    for (config::Problem& problem : config::check_machine(loaded.config, has_file ? source.path : "/", loaded.lines)) {
+    const std::string file = has_file ? source.path : "/";
+    for (config::Problem& problem : config::check_machine(loaded.config, file, loaded.lines, name_service)) {
         if (!has_file)
             problem.file = "command line";
         loaded.problems.push_back(std::move(problem));
@@ -147,15 +122,15 @@ config::Loaded load_and_check(const ConfigSource& source)
     return loaded;
 }
 
-Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
+Result<std::unique_ptr<const Generation>> make_generation(config::Config config, const Generation* previous)
 {
     auto contexts = make_contexts(config);
     if (!contexts)
         return std::unexpected(contexts.error());
     auto generation = std::make_unique<Generation>();
     generation->contexts = std::move(*contexts);
-    for (const std::string& host : announced_hosts(config))
-        generation->announced_names.emplace_back(host, resolve(host));
+    generation->announced_names
+        = resolve_announced(announced_hosts(config), previous ? previous->announced_names : AnnouncedNames());
     generation->config = std::move(config);
     return generation;
 }

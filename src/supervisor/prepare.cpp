@@ -51,7 +51,7 @@ Result<UniqueFd> open_xferlog(const std::string& path)
     return fd;
 }
 
-std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const ListenerSet& previous,
+std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const Prepared* previous,
     std::vector<UniqueFd> inherited)
 {
     Prepared prepared;
@@ -67,7 +67,7 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
         prepared.server_program = std::move(*program);
     }
 
-    auto generation = make_generation(std::move(config));
+    auto generation = make_generation(std::move(config), previous ? previous->generation.get() : nullptr);
     if (!generation)
         return std::unexpected(other_failure(generation.error()));
     prepared.generation = std::move(*generation);
@@ -79,8 +79,9 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
 
     if (listening == Listening::no)
         return prepared;
-    auto listeners
-        = ListenerSet::open(prepared.config().listeners, worker_count(prepared.config()), previous, std::move(inherited));
+    const ListenerSet none;
+    auto listeners = ListenerSet::open(prepared.config().listeners, worker_count(prepared.config()),
+        previous ? previous->listeners : none, std::move(inherited));
     if (!listeners)
         return std::unexpected(listen_failure(listeners.error()));
     prepared.listeners = std::move(*listeners);

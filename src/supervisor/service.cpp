@@ -188,6 +188,8 @@ void Service::act_on(const signalfd_siginfo& signal)
 {
     switch (signal.ssi_signo) {
     case SIGHUP:
+        if (source_.prepared)
+            return finish(); // serve: there is no file to load again; its terminal is gone, and so is who would end it
         if (state_ == State::running && !is_inetd())
             reload();
         return;
@@ -236,11 +238,11 @@ void Service::on_worker_end(const Worker& dead, int status)
 void Service::reload()
 {
     ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", static_cast<unsigned long long>(monotonic_usec()));
-    config::Loaded loaded = load_and_check(source_);
+    config::Loaded loaded = load_and_check(source_, config::NameService::left_alone);
     log_problems(loaded.problems);
     if (!loaded.is_usable())
         return say_reload_failed("the new one has errors");
-    auto next = prepare(std::move(loaded.config), Listening::yes, prepared_.listeners, {});
+    auto next = prepare(std::move(loaded.config), Listening::yes, &prepared_, {});
     if (!next)
         return say_reload_failed(next.error().text);
     log::open(next->config().log.options);
@@ -249,7 +251,7 @@ void Service::reload()
 
 void Service::reload_certificates()
 {
-    auto next = prepare(config(), Listening::yes, prepared_.listeners, {});
+    auto next = prepare(config(), Listening::yes, &prepared_, {});
     if (!next) {
         log::Event(log::Level::error, 0, "certificate-problem",
             "the changed certificate files cannot be used, the old ones stay: " + next.error().text);

@@ -71,12 +71,12 @@ int supervise(const Options& options)
     if (options.is_inetd) {
         auto taken = take_inetd_client();
         if (!taken)
-            return report_failure({kExitUsage, describe(taken.error())});
+            return report_failure({kExitUsage, taken.error().context});
         inetd = std::move(*taken);
     }
 
     // Load and check everything before anything is opened.
-    config::Loaded loaded = load_and_check(options.source);
+    config::Loaded loaded = load_and_check(options.source, config::NameService::left_alone);
     report_problems(loaded.problems);
     if (!loaded.is_usable())
         return report_failure({kExitConfig, "not started: the configuration has errors"});
@@ -93,7 +93,7 @@ int supervise(const Options& options)
             return report_failure({kExitUsage, describe(sockets.error())});
         inherited = std::move(*sockets);
     }
-    auto prepared = prepare(std::move(loaded.config), inetd ? Listening::no : Listening::yes, {}, std::move(inherited));
+    auto prepared = prepare(std::move(loaded.config), inetd ? Listening::no : Listening::yes, nullptr, std::move(inherited));
     if (!prepared)
         return report_failure(prepared.error());
 
@@ -116,7 +116,7 @@ int supervise(const Options& options)
 
 int check(const ConfigSource& source, bool is_strict)
 {
-    const config::Loaded loaded = load_and_check(source);
+    const config::Loaded loaded = load_and_check(source, config::NameService::asked);
     std::vector<config::Problem> problems = loaded.problems;
     if (loaded.is_usable()) {
         for (config::Problem& problem : check_contexts(loaded.config, source.path))

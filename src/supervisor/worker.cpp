@@ -6,6 +6,7 @@
 #include "proxy/session.h"
 #include "supervisor/messages.h"
 
+#include <exception>
 #include <map>
 #include <unistd.h>
 
@@ -109,6 +110,7 @@ net::Task<> Worker::accept_clients(ListeningSocket listening)
             continue;
         }
         receive(listening.listener, std::move(*accepted));
+        co_await net::yield(environment_.executor);
     }
     std::erase(listeners_, &listener);
 }
@@ -135,11 +137,15 @@ void Worker::receive(std::size_t listener, net::Accepted accepted)
 net::Task<> Worker::serve(std::size_t listener, UniqueFd client, Endpoint peer)
 {
     const std::uint64_t number = start_.counters.next_session_number();
-    {
+    try {
         proxy::Session session(environment_, fronts_[listener], number, std::move(client), peer);
         sessions_.emplace(number, &session);
         co_await session.run();
         sessions_.erase(number);
+    } catch (const std::exception& error) {
+        // Out of memory, or a mistake of ours: the session's tasks still refer to what is gone, so the process ends with it.
+        log::Event(Level::error, number, "internal-error", std::string("worker ends: ") + error.what());
+        ::_exit(1);
     }
     if (!start_.listeners.empty())
         start_.counters.leave(start_.slot, peer.address);

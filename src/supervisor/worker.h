@@ -3,6 +3,7 @@
 
 #include "base/unique_fd.h"
 #include "config/config.h"
+#include "supervisor/announced_names.h"
 #include "supervisor/shared_counters.h"
 #include "tls/context.h"
 
@@ -15,7 +16,7 @@ namespace safetp::supervisor {
 struct Generation {
     config::Config config;
     std::vector<tls::ServerContext> contexts; ///< one per config listener, same order
-    std::vector<std::pair<std::string, std::vector<IpAddress>>> announced_names; ///< host names of [data], resolved
+    AnnouncedNames announced_names;           ///< host names of [data], resolved
 };
 
 struct ListeningSocket {

@@ -183,12 +183,14 @@ def test_check_of_a_good_configuration(start_server, start_gateway):
 
 
 def test_check_names_all_problems_at_once(directory):
-    """With file and line, and the nearest known key."""
+    """With file and line, and the nearest known key; what is wrong on this machine as well."""
     path = directory / "bad.toml"
-    path.write_text('[server]\nadress = "127.0.0.1"\nport = 99999\n[tls]\nminimum_version = "1.0"\n')
+    path.write_text(
+        '[server]\nadress = "127.0.0.1"\nport = 99999\n[tls]\nminimum_version = "1.0"\n[log]\nxferlog = "/nonexistent/dir/log"\n'
+    )
     result = run("check", "-c", path)
     assert result.returncode == 78
-    for wanted in (f"{path}:2", f"{path}:3", f"{path}:5", "address"):
+    for wanted in (f"{path}:2", f"{path}:3", f"{path}:5", "address", f"{path}:7", "/nonexistent/dir"):
         assert wanted in result.stderr + result.stdout
 
 

@@ -1,7 +1,7 @@
 """What is stored is what was sent, byte for byte, whatever its size, direction, TLS version and protection."""
 
+import functools
 import hashlib
-import os
 import random
 
 import pytest
@@ -116,48 +116,70 @@ def test_late_client_hello(front, each_tls):
 
 
 FIVE_GIB = (5 << 30) + 1
+MEBIBYTE = 1 << 20
+
+
+def long_content():
+    """Five gibibytes, a mebibyte at a time: mostly holes, so that a file of it takes no room, but no two mebibytes are alike."""
+    for number in range(FIVE_GIB // MEBIBYTE):
+        yield number.to_bytes(8, "big") + bytes(MEBIBYTE - 8)
+    yield b"x"
+
+
+@functools.cache
+def sha256_of_long_content() -> str:
+    digest = hashlib.sha256()
+    for block in long_content():
+        digest.update(block)
+    return digest.hexdigest()
 
 
 @pytest.mark.big
-def test_five_gibibytes_down(front):
-    """Guards against 32-bit counts. The file has holes only, so it takes no room."""
+@pytest.mark.parametrize("level", ["C", "P"])
+def test_five_gibibytes_down(front, each_tls, level):
+    """Guards against 32-bit counts."""
     path = front.server.put("big", b"")
-    os.truncate(path, FIVE_GIB)
-    client = front.login()
+    with open(path, "r+b") as file:
+        for number, block in enumerate(long_content()):
+            file.seek(number * MEBIBYTE)
+            file.write(block[:8])
+    client = front.login(tls=each_tls, level=level)
     data = client.open_data("RETR big")
-    received = 0
-    while part := data.receive(1 << 20):
+    received, digest = 0, hashlib.sha256()
+    while part := data.receive(MEBIBYTE):
         received += len(part)
-    assert received == FIVE_GIB
+        digest.update(part)
     data.end_leniently()
     client.expect_reply(226)
     path.unlink()
+    assert (received, digest.hexdigest()) == (FIVE_GIB, sha256_of_long_content())
 
 
 @pytest.mark.big
-def test_five_gibibytes_up(play, start_gateway, tls):
-    """Guards against 32-bit counts. The raw ftpd throws the bytes away and counts them, so they take no room."""
-    counted = []
+@pytest.mark.parametrize("level", ["C", "P"])
+def test_five_gibibytes_up(play, start_gateway, each_tls, level):
+    """Guards against 32-bit counts. The raw ftpd throws the bytes away, so they take no room."""
+    arrived = []
 
     def script(session):
         session.login()
         session.serve_until("STOR")
         session.say("150 go")
         with session.data() as data:
-            buffer = bytearray(1 << 20)
-            total = 0
+            buffer, total, digest = bytearray(MEBIBYTE), 0, hashlib.sha256()
             while size := data.recv_into(buffer):
                 total += size
-        counted.append(total)
+                digest.update(memoryview(buffer)[:size])
+        arrived.append((total, digest.hexdigest()))
         session.say("226 done")
         session.serve_rest()
 
-    client = start_gateway(play(script)).secure(tls).login("u", "p").protect()
+    client = start_gateway(play(script), listener={"data_security": "optional"}).secure(each_tls).login("u", "p")
+    if level == "P":
+        client.protect()
     data = client.open_data("STOR big")
-    block = bytes(1 << 20)
-    for _ in range(FIVE_GIB >> 20):
+    for block in long_content():
         data.send(block)
-    data.send(b"x")
     data.end()
     client.expect_reply(226)
-    assert counted == [FIVE_GIB]
+    assert arrived == [(FIVE_GIB, sha256_of_long_content())]

@@ -153,6 +153,12 @@ private:
         if (const auto reply = server_reader_.read(line)) {
             if (reply->is_first)
                 reply_is_owed_ = server_owes_;
+            if (reply->is_last && is_preliminary(reply->code) && transfer_) {
+                // Pure-FTPd ends a transfer that was reset with a second preliminary reply and nothing more.
+                if (transfer_->final_code && transfer_->preliminary_seen)
+                    server_owes_ = false;
+                transfer_->preliminary_seen = true;
+            }
             if (reply->is_last && !is_preliminary(reply->code) && reply_is_owed_) {
                 server_owes_ = false;
                 server_final_ = reply->code;
@@ -338,7 +344,7 @@ private:
             require(is_next || early_final_, "a transfer begins in its turn");
             transfer_.emplace(TransferModel{});
             transfer_->direction = direction_of(verb);
-            if (!is_next)
+            if (early_final_ == 426)
                 transfer_->final_code = early_final_; // an ABOR behind it ended it at once
         }
     }
@@ -462,6 +468,7 @@ private:
         bool has_failed = false;
         bool was_aborted = false;
         std::optional<int> final_code; ///< what the client was told
+        bool preliminary_seen = false;
     };
 
     Bytes& bytes_;
