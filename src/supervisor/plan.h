@@ -28,8 +28,8 @@ private:
 };
 
 /// For each listener the index of the inherited socket it takes: by address and port, else the next one left, in order.
-/// An inherited [::] or 0.0.0.0 fits a listener without address. Empty: bind it ourselves. exact: no "else", since the old program's
-/// configuration may have had other listeners.
+/// An inherited [::] or 0.0.0.0 fits a listener without address. Empty: bind it ourselves. exact: no "else", since the old
+/// program's configuration may have had other listeners.
 enum class InheritedFit { exact, any };
 std::vector<std::optional<std::size_t>> match_inherited(const std::vector<config::Listener>& listeners,
     const std::vector<Endpoint>& inherited, InheritedFit fit = InheritedFit::any);

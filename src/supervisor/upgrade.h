@@ -18,8 +18,8 @@ std::string program_file();
 /// The new process, from its start until it serves or has failed.
 class Successor {
 public:
-    /// Starts `program` with this process's own arguments and environment; `sockets` (borrowed) become its inherited sockets as in
-    /// sd_listen_fds(3). Errors: system_call.
+    /// Starts `program` with this process's own arguments and environment; `sockets` (borrowed) become its inherited sockets as
+    /// in sd_listen_fds(3). Errors: system_call.
     static Result<Successor> start(const std::string& program, const std::vector<int>& sockets);
 
     enum class State { starting, serves, failed };
