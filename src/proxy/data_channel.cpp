@@ -377,6 +377,23 @@ net::Task<DataChannel::Outcome> DataChannel::accept_server(Attempt& attempt)
 
 // ---- moving the bytes
 
+namespace {
+
+/// TLS gives one record at a time: what has come already is gathered, so that it goes on with one system call.
+tls::IoStep read_chunk(tls::Stream& from, std::span<std::byte> buffer)
+{
+    tls::IoStep chunk = from.try_read(buffer);
+    while (from.is_tls() && chunk.kind == Kind::done && chunk.bytes < buffer.size()) {
+        const auto more = from.try_read(buffer.subspan(chunk.bytes));
+        if (more.kind != Kind::done)
+            break; // the next call says it again
+        chunk.bytes += more.bytes;
+    }
+    return chunk;
+}
+
+} // namespace
+
 net::Task<DataChannel::Outcome> DataChannel::pump(
     Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure)
 {
@@ -386,9 +403,9 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
     std::uint64_t share = 0;
     for (;;) {
         attempt.expect_within(stall, DataFailure::stalled);
-        const auto read = from.stream().try_read(*buffer);
+        const auto read = read_chunk(from.stream(), *buffer);
         if (read.kind == Kind::eof)
-            co_return std::nullopt;
+            co_return co_await flush(attempt, to, write_failure);
         if (read.kind == Kind::failed)
             co_return read_failure;
         if (read.kind != Kind::done) {
@@ -402,10 +419,11 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
             const auto written = to.stream().try_write(rest);
             if (written.kind == Kind::failed || written.kind == Kind::eof)
                 co_return write_failure;
+            if (written.bytes != 0)
+                attempt.expect_within(stall, DataFailure::stalled);
             if (written.kind == Kind::done) {
                 rest = rest.subspan(written.bytes);
                 bytes_ += written.bytes;
-                attempt.expect_within(stall, DataFailure::stalled);
                 continue;
             }
             co_await to.wait(written.kind);
@@ -419,6 +437,22 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
             if (attempt.is_abandoned)
                 co_return std::nullopt;
         }
+    }
+}
+
+net::Task<DataChannel::Outcome> DataChannel::flush(Attempt& attempt, net::Channel& to, Outcome write_failure)
+{
+    for (;;) {
+        const auto step = to.stream().try_flush();
+        if (step.kind == Kind::done)
+            co_return std::nullopt;
+        if (step.kind == Kind::failed)
+            co_return write_failure;
+        if (step.bytes != 0)
+            attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
+        co_await to.wait(step.kind);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
     }
 }
 

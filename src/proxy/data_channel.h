@@ -82,6 +82,7 @@ private:
     net::Task<Outcome> upload(Attempt& attempt);
     net::Task<Outcome> pump(
         Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure);
+    net::Task<Outcome> flush(Attempt& attempt, net::Channel& to, Outcome write_failure);
     net::Task<> send_close_notify(Attempt& attempt);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
     net::Task<> linger(Attempt& attempt);
