@@ -1,4 +1,4 @@
-// Records that OpenSSL has sealed and the socket has not taken yet. OpenSSL on a socket makes one system call a record (16 KiB);
+// Records that OpenSSL has sealed and the socket has not taken yet. On a socket OpenSSL makes one system call a record, of 16 KiB;
 // from here a whole chunk of records goes out with one, which wakes the receiver once. Internal to tls/.
 #pragma once
 
