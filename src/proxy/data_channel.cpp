@@ -10,6 +10,8 @@ namespace safetp::proxy {
 using ftp::DataFailure;
 using Kind = tls::IoStep::Kind;
 
+constexpr std::uint64_t kFairShare = 1u << 20; ///< bytes of one transfer before the other sessions get their turn
+
 /// Delivered connections of one session that may wait for the client's own end, so that one client cannot use up descriptors.
 constexpr std::size_t kMaxLingering = 4;
 
@@ -397,7 +399,10 @@ tls::IoStep read_chunk(tls::Stream& from, std::span<std::byte> buffer)
 net::Task<DataChannel::Outcome> DataChannel::pump(
     Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure)
 {
-    constexpr std::uint64_t kFairShare = 1u << 20; // bytes before the other sessions get their turn
+    if (!from.stream().is_tls() && !to.stream().is_tls()) {
+        if (auto pipe = net::SplicePipe::make())
+            co_return co_await splice(attempt, *pipe, from, to, read_failure, write_failure);
+    }
     BufferPool::Lease buffer = environment_.buffers.take();
     const auto stall = environment_.config.timeouts.data_stall;
     std::uint64_t share = 0;
@@ -437,6 +442,36 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
             if (attempt.is_abandoned)
                 co_return std::nullopt;
         }
+    }
+}
+
+// The same between two plain connections, without the bytes ever coming to us.
+net::Task<DataChannel::Outcome> DataChannel::splice(Attempt& attempt, net::SplicePipe& pipe, net::Channel& from,
+    net::Channel& to, Outcome read_failure, Outcome write_failure)
+{
+    const auto stall = environment_.config.timeouts.data_stall;
+    std::uint64_t share = 0;
+    for (;;) {
+        attempt.expect_within(stall, DataFailure::stalled);
+        const bool is_reading = pipe.is_empty();
+        const auto step = is_reading ? pipe.try_fill(from.fd()) : pipe.try_drain(to.fd());
+        if (step.kind == Kind::eof)
+            co_return is_reading ? Outcome() : write_failure;
+        if (step.kind == Kind::failed)
+            co_return is_reading ? read_failure : write_failure;
+        if (step.kind == Kind::done && !is_reading) {
+            bytes_ += step.bytes;
+            share += step.bytes;
+        }
+        net::Channel& moved = is_reading ? from : to;
+        if (step.kind != Kind::done)
+            co_await moved.wait(step.kind);
+        else if (share >= kFairShare)
+            co_await net::yield(attempt.executor);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
+        if (share >= kFairShare)
+            share = 0;
     }
 }
 

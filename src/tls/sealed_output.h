@@ -1,5 +1,5 @@
-// Records that OpenSSL has sealed and the socket has not taken yet. On a socket OpenSSL makes one system call a record, of 16 KiB;
-// from here a whole chunk of records goes out with one, which wakes the receiver once. Internal to tls/.
+// Records that OpenSSL has sealed and the socket has not taken yet. On a socket OpenSSL makes a system call for each record of
+// 16 KiB; from here a whole chunk of records goes out with one, which wakes the receiver once. Internal to tls/.
 #pragma once
 
 #include "tls/openssl_types.h"
