@@ -159,10 +159,26 @@ void Matcher::answer_netgroup(bool member)
     journal_.note(Trace{Trace::Kind::netgroup, {table_, journal_.line()}, "@" + question.group, member, question.host});
 }
 
+/// safe: each file is gone through once for a word of the table. Files that name each other, or one another often, would cost
+/// the power of their words; libwrap pays it.
 Match Matcher::match_file(std::string_view path, Side side, int depth)
 {
-    if (depth == 0)
+    if (!safe())
+        return match_named_file(path, side, depth);
+    if (depth == 0) {
+        files_.clear();
         broken_ = false;
+    }
+    const auto [place, is_new] = files_.try_emplace(path, true);
+    if (!is_new)
+        return place->second ? broken(fmt::format("{}: this pattern file names itself", path)) : Match::no;
+    const Match match = match_named_file(path, side, depth);
+    files_[path] = false;
+    return match;
+}
+
+Match Matcher::match_named_file(std::string_view path, Side side, int depth)
+{
     if (depth >= (safe() ? kDeepestSafeFile : kDeepestFile))
         return safe() ? broken(fmt::format("{}: pattern files are nested too deep", path)) : Match::crash;
     const auto file = image_.file(path);

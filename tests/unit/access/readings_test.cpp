@@ -260,5 +260,42 @@ TEST(Warnings, ComeOnceAlthoughTheRuleWaitedForAnswers)
             "err: warning: /hosts.allow, line 2: missing \":\" separator"}));
 }
 
+/// Twenty times each other: libwrap would go through 20^8 words at a depth of eight.
+Question question_with_loops(std::string allow, std::string deny)
+{
+    std::string names;
+    for (int i = 0; i < 20; ++i)
+        names += "/one /two ";
+    Question question;
+    question.reading = Reading::safe;
+    question.allow = std::move(allow);
+    question.deny = std::move(deny);
+    question.files = {{"/one", file(names)}, {"/two", file(names)}, {"/good", file("/twice /twice 10.1.2.3")},
+        {"/twice", file("10.9.9.9 ")}};
+    return question;
+}
+
+TEST(PatternFilesThatNameEachOther, AreGoneThroughOnce)
+{
+    const Answer answer = decide(question_with_loops("ALL: /one\n", kAll));
+    EXPECT_EQ(answer.matched, "deny:1");
+    EXPECT_FALSE(answer.reports.empty());
+    EXPECT_LE(answer.reports.size(), 100u);
+}
+
+TEST(PatternFilesThatNameEachOther, RefuseWhereTheyRefuse)
+{
+    const Answer answer = decide(question_with_loops("", "ALL: /one\n"));
+    EXPECT_EQ(answer.matched, "deny:1");
+    EXPECT_EQ(answer.reports, (Lines{"err: warning: /hosts.deny, line 1: /one: this pattern file names itself"}));
+}
+
+TEST(PatternFilesThatNameEachOther, AreNoFilesThatAreNamedTwice)
+{
+    const Answer answer = decide(question_with_loops("ALL: /twice /good\n", kAll));
+    EXPECT_EQ(answer.matched, "allow:1");
+    EXPECT_TRUE(answer.reports.empty());
+}
+
 } // namespace
 } // namespace safetp::access
