@@ -17,8 +17,7 @@
 #include <string>
 #include <vector>
 
-using namespace safetp;
-using namespace safetp::conformance;
+namespace safetp::conformance {
 
 namespace {
 
@@ -263,13 +262,11 @@ std::string read_options(const std::vector<std::string>& words, Options& options
     return "";
 }
 
-} // namespace
-
-int main(int argc, char** argv)
+int run(const std::vector<std::string>& words)
 {
     Options options;
     try {
-        const std::string complaint = read_options({argv + 1, argv + argc}, options);
+        const std::string complaint = read_options(words, options);
         if (complaint.empty())
             return Differential(options).compare(options.comparisons) == 0 ? 0 : 1;
         fmt::print(stderr, "hosts-access-differential: {}\n", complaint);
@@ -278,3 +275,9 @@ int main(int argc, char** argv)
     }
     return 2;
 }
+
+} // namespace
+
+} // namespace safetp::conformance
+
+int main(int argc, char** argv) { return safetp::conformance::run(std::vector<std::string>(argv + 1, argv + argc)); }

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-using namespace safetp::conformance;
+namespace safetp::conformance {
 
 namespace {
 
@@ -83,11 +83,8 @@ int run(const std::string& driver, bool fill, const std::vector<std::string>& fi
     return count.failed == 0 && count.passed > 0 ? 0 : 1;
 }
 
-} // namespace
-
-int main(int argc, char** argv)
+int run(const std::vector<std::string>& words)
 {
-    const std::vector<std::string> words(argv + 1, argv + argc);
     const bool fill = words.size() > 1 && words[1] == "--fill";
     const std::size_t first_file = fill ? 2 : 1;
     if (words.size() <= first_file) {
@@ -101,3 +98,9 @@ int main(int argc, char** argv)
         return 2;
     }
 }
+
+} // namespace
+
+} // namespace safetp::conformance
+
+int main(int argc, char** argv) { return safetp::conformance::run(std::vector<std::string>(argv + 1, argv + argc)); }

@@ -15,8 +15,7 @@
 #include <string>
 #include <vector>
 
-using namespace safetp;
-using namespace safetp::conformance;
+namespace safetp::conformance {
 
 namespace {
 
@@ -210,12 +209,10 @@ int run(const Options& options)
     return total.failed == 0 ? 0 : 1;
 }
 
-} // namespace
-
-int main(int argc, char** argv)
+int run(const std::vector<std::string>& words)
 {
     Options options;
-    const std::string complaint = read_options({argv + 1, argv + argc}, options);
+    const std::string complaint = read_options(words, options);
     if (!complaint.empty())
         return usage(complaint);
     try {
@@ -225,3 +222,9 @@ int main(int argc, char** argv)
         return 2;
     }
 }
+
+} // namespace
+
+} // namespace safetp::conformance
+
+int main(int argc, char** argv) { return safetp::conformance::run(std::vector<std::string>(argv + 1, argv + argc)); }

@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
-using namespace safetp::conformance;
+namespace safetp::conformance {
 
 namespace {
 
@@ -568,9 +568,7 @@ void write_answer(MessageWriter& writer)
     }
 }
 
-} // namespace
-
-int main()
+int serve()
 {
     void* page = ::mmap(nullptr, kSharedBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared = static_cast<char*>(page);
@@ -591,3 +589,9 @@ int main()
     }
     return 0;
 }
+
+} // namespace
+
+} // namespace safetp::conformance
+
+int main() { return safetp::conformance::serve(); }

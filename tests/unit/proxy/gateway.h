@@ -47,6 +47,7 @@ protected:
     config::Listener listener_; ///< TLS is optional, unless the test says otherwise
     AnnouncedNames announced_names_;
     AccessHelper* access_ = nullptr; ///< null: everybody may come in
+    tls::ContextOptions tls_options_; ///< with a certificate of its own unless the test has named one
 
     Loop loop_;
     net::TaskGroup tasks_{loop_.executor()};
