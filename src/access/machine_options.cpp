@@ -187,16 +187,18 @@ MaybeStep Evaluation::Machine::send_banner(const std::string& directory)
 {
     if (!expander_) {
         const auto file = image_.file(directory + "/" + request_.daemon);
-        if (!file || file->state != FileText::State::text) {
+        if (!file || image::View::state_of(*file) != FileText::State::text) {
             const auto folder = image_.file(directory);
-            if (!folder || folder->state == FileText::State::missing || folder->state == FileText::State::unreadable)
+            const auto state = folder ? image::View::state_of(*folder) : FileText::State::missing;
+            if (state == FileText::State::missing || state == FileText::State::unreadable)
                 journal_.warn(
                     fmt::format("{}: {}", directory, system_text(folder && folder->os_error != 0 ? folder->os_error : ENOENT)));
             return std::nullopt;
         }
-        const std::size_t nuls = std::min(file->text.find_first_not_of('\0'), file->text.size());
-        banner_ = file->text.substr(0, nuls);
-        banner_rest_ = file->text.substr(nuls);
+        const std::string_view text = image_.text(file->text);
+        const std::size_t nuls = std::min(text.find_first_not_of('\0'), text.size());
+        banner_ = text.substr(0, nuls);
+        banner_rest_ = text.substr(nuls);
     }
     while (expander_ || !banner_rest_.empty()) {
         if (!expander_)
