@@ -17,6 +17,8 @@ namespace {
 /// strtoul(3) and the cut to 32 bits that sscanf(3) makes for %u; nothing where it finds no number or something follows it.
 std::optional<std::uint32_t> scan_unsigned(std::string_view text)
 {
+    if (text.find_first_not_of("0123456789+- \t\n\v\f\r") != std::string_view::npos) // most daemons' names end here
+        return std::nullopt;
     const std::string terminated(text);
     char* end = nullptr;
     const unsigned long value = std::strtoul(terminated.c_str(), &end, 10);
@@ -124,6 +126,8 @@ std::optional<std::uint16_t> port_number(std::string_view token)
 
 std::optional<Ipv6Text> parse_ipv6(std::string_view text)
 {
+    if (text.find(':') == std::string_view::npos) // most names end here
+        return std::nullopt;
     Ipv6Text result;
     const std::size_t percent = text.find('%');
     in6_addr address;
