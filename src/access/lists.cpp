@@ -163,12 +163,12 @@ void Matcher::answer_netgroup(bool member)
 /// the power of their words; libwrap pays it.
 Match Matcher::match_file(std::string_view path, Side side, int depth)
 {
-    if (depth == 0) {
-        broken_ = false;
-        files_.clear();
-    }
     if (!safe())
         return match_named_file(path, side, depth);
+    if (depth == 0) {
+        files_.clear();
+        broken_ = false;
+    }
     const auto [place, is_new] = files_.try_emplace(path, true);
     if (!is_new)
         return place->second ? broken(fmt::format("{}: this pattern file names itself", path)) : Match::no;

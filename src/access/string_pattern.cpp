@@ -17,7 +17,8 @@ namespace {
 /// strtoul(3) and the cut to 32 bits that sscanf(3) makes for %u; nothing where it finds no number or something follows it.
 std::optional<std::uint32_t> scan_unsigned(std::string_view text)
 {
-    if (text.find_first_not_of("0123456789+- \t\n\v\f\r") != std::string_view::npos) // most daemons' names end here
+    const auto may_be_number = [](char c) { return is_digit(c) || c == '+' || c == '-' || is_space(c); };
+    if (!std::ranges::all_of(text, may_be_number)) // most daemons' names end here
         return std::nullopt;
     const std::string terminated(text);
     char* end = nullptr;
@@ -51,9 +52,15 @@ bool matches_ipv6(std::string_view pattern, std::string_view subject)
 
 } // namespace
 
-bool has_wildcards(std::string_view pattern) { return pattern.find_first_of("*?") != std::string_view::npos; }
+bool has_wildcards(std::string_view pattern)
+{
+    return std::ranges::any_of(pattern, [](char c) { return c == '*' || c == '?'; });
+}
 
-bool is_numeric(std::string_view pattern) { return pattern.find_first_not_of("0123456789./") == std::string_view::npos; }
+bool is_numeric(std::string_view pattern)
+{
+    return std::ranges::all_of(pattern, [](char c) { return is_digit(c) || c == '.' || c == '/'; });
+}
 
 bool is_address_with_wildcards(std::string_view pattern)
 {
