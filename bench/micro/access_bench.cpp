@@ -116,6 +116,19 @@ void random_decision(benchmark::State& state)
         benchmark::DoNotOptimize(decide(*tables, addresses[next++ % addresses.size()]));
 }
 
+/// What the index cannot hold: each rule is tried.
+void rules_of_names(benchmark::State& state)
+{
+    TableFiles files;
+    files.deny.state = FileText::State::text;
+    for (long i = 0; i < state.range(0); ++i)
+        files.deny.text += "ALL: .host" + std::to_string(i) + ".example.org\n";
+    const std::vector<std::byte> image = compile(files, Reading::safe);
+    const auto tables = Tables::open(image);
+    for (auto unused : state)
+        benchmark::DoNotOptimize(decide(*tables, "10.1.2.3"));
+}
+
 void compilation(benchmark::State& state)
 {
     const TableFiles files = block_list(state.range(0));
@@ -139,6 +152,7 @@ BENCHMARK_CAPTURE(decision, denied_by_the_last_rule, "10.9.9.9", Outcome::denied
 BENCHMARK_CAPTURE(decision, no_rule_matches, "10.200.1.1", Outcome::granted)->Arg(1000)->Arg(kManyRules);
 BENCHMARK_CAPTURE(decision, no_rule_matches_ipv6, "fd00::1", Outcome::granted)->Arg(1000)->Arg(kManyRules);
 BENCHMARK(random_decision)->Arg(1000)->Arg(kManyRules);
+BENCHMARK(rules_of_names)->Arg(1000);
 BENCHMARK(compilation)->Arg(kManyRules)->Unit(benchmark::kMillisecond)->Iterations(3);
 BENCHMARK(opening)->Arg(kManyRules)->Unit(benchmark::kMillisecond);
 

@@ -125,9 +125,9 @@ std::string Generator::host_pattern()
     case 6:
         return "[" + (dice_.percent(80) ? address() : dice_.one_of({"2001:0DB8:0:0::1", "::1]", "", "::1 ", "client"})) + "]";
     case 7:
-        return dice_.percent(50)
-            ? dice_.one_of({"@lab", "@LAB", "@empty", "@", "@nowhere", "@lab*"})
-            : dice_.one_of({"/d/hosts", "/d/nested", "/d/none", "/d", "/d/hosts/", "/d/hosts/x", "/", "/d/*"});
+        return dice_.percent(50) ? dice_.one_of({"@lab", "@LAB", "@empty", "@", "@nowhere", "@lab*"})
+                                 : dice_.one_of({"/d/hosts", "/d/nested", "/d/big", "/d/big", "/d/none", "/d", "/d/hosts/",
+                                     "/d/hosts/x", "/", "/d/*"});
     case 8: {
         const std::string text = address();
         const std::size_t dot = text.find('.', dice_.below(static_cast<unsigned>(text.size())));
@@ -338,6 +338,11 @@ void Generator::add_files(Scene& scene)
         scene.files["hosts"] = dice_.one_of({"10.1.2.3\n", "192.0.2.1 10.1.2.4", "# not 10.1.2.3\n", ".example.org\n@lab\n",
             "ann@10.1.2.3", "KNOWN", "10.1.2.3,10.1.2.4\n", "ALL EXCEPT 10.1.2.3\n", "", "2001:db8::1\n",
             "\n\n10.1.2.0/24:x\n10.1.2.0/24\n", "host\v10.1.2.3"});
+        for (unsigned left = dice_.below(60); left > 0; --left) { // as many as an index is for
+            const std::string pattern = dice_.percent(70) ? net_pattern() : host_pattern();
+            if (!pattern.starts_with('/')) // libwrap crashes where files name each other
+                scene.files["big"] += pattern + dice_.one_of({"\n", " ", "\r\n", "\t", "\v"});
+        }
         scene.files["nested"] = dice_.one_of({"/d/hosts", "/d/none /d/hosts", "10.9.9.9\n/d/hosts\n", "@lab"});
         for (const char* daemon : {"in.ftpd", "ftpd", "safetpd"})
             scene.files[std::string("msg/") + daemon] = dice_.one_of({"421 go away\n", "hello %a\nuser %u\n", "no newline %d",
