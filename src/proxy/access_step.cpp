@@ -70,7 +70,7 @@ net::Task<Admission> AccessStep::run()
 // Before any rule is looked at, as tcpd does where it was built with PARANOID.
 net::Task<bool> AccessStep::is_paranoid()
 {
-    record_.request.client_name = co_await find_name(connection_.peer.address);
+    record_.request.client_name = co_await find_name(connection_.peer.address, nullptr);
     co_return record_.request.client_name == access::kParanoid && !wait_.is_stopped();
 }
 
@@ -93,7 +93,7 @@ net::Task<std::optional<access::Verdict>> AccessStep::evaluate(const TableImage&
 net::Task<access::Step> AccessStep::answer(access::Evaluation& evaluation, access::Step step)
 {
     if (const auto* wanted = std::get_if<access::LookUp>(&step)) {
-        const std::string value = co_await find_out(*wanted);
+        const std::string value = co_await find_out(*wanted, evaluation);
         co_return evaluation.learn(value);
     }
     if (const auto* question = std::get_if<access::AskNetgroup>(&step)) {
@@ -109,17 +109,17 @@ net::Task<access::Step> AccessStep::answer(access::Evaluation& evaluation, acces
     co_return evaluation.answer_effect(apply(std::get<access::Effect>(step)));
 }
 
-net::Task<std::string> AccessStep::find_out(access::LookUp wanted)
+net::Task<std::string> AccessStep::find_out(access::LookUp wanted, const access::Evaluation& evaluation)
 {
     std::string value = access::kUnknown;
     switch (wanted.fact) {
     case access::Fact::client_name: {
-        value = co_await find_name(connection_.peer.address);
+        value = co_await find_name(connection_.peer.address, &evaluation);
         record_.client_name = value;
         break;
     }
     case access::Fact::server_name: {
-        value = co_await find_name(connection_.local.address);
+        value = co_await find_name(connection_.local.address, &evaluation);
         record_.server_name = value;
         break;
     }
@@ -134,13 +134,13 @@ net::Task<std::string> AccessStep::find_out(access::LookUp wanted)
     co_return value;
 }
 
-net::Task<std::string> AccessStep::find_name(const IpAddress& address)
+net::Task<std::string> AccessStep::find_name(const IpAddress& address, const access::Evaluation* evaluation)
 {
     if (wait_.is_late())
         co_return access::kUnknown;
     wrapper::NameFinding found = co_await helper_.find_name(address, wait_);
     if (!found.warning.empty())
-        log::Event(Level::error, connection_.session, "access", "warning: " + found.warning).with("client", connection_.peer.address);
+        report({evaluation != nullptr ? evaluation->warning(found.warning) : access::Report{"err", "warning: " + found.warning}});
     if (config_.reading == config::AccessReading::strict && found.value.size() > wrapper::kLibraryNameBytes)
         found.value.resize(wrapper::kLibraryNameBytes);
     co_return std::move(found.value);
@@ -210,14 +210,10 @@ net::Task<> AccessStep::settle(const access::Verdict& verdict, const access::Req
             event.with("rule", place_of(*verdict.matched));
         co_return;
     }
-    if (verdict.outcome == access::Outcome::twisted && !must_refuse_) {
-        log::Event(level_of(verdict.severity, Level::warning), connection_.session, "twist",
-            fmt::format("twist {} to {}", access::client_text(request), verdict.twist))
-            .with("client", connection_.peer.address);
-        if (co_await helper_.twist(record_, connection_.client, wait_)) {
-            admission_.kind = Admission::Kind::twisted;
-            co_return;
-        }
+    if (verdict.outcome == access::Outcome::twisted && !must_refuse_ && config_.commands
+        && co_await helper_.twist(record_, connection_.client, wait_)) {
+        admission_.kind = Admission::Kind::twisted; // the evaluation has logged it, and no refusal, as tcpd does
+        co_return;
     }
     log_refusal(request, verdict);
 }

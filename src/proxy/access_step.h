@@ -47,8 +47,8 @@ private:
     net::Task<std::optional<access::Verdict>> evaluate(const TableImage& image);
     net::Task<bool> is_paranoid();
     net::Task<access::Step> answer(access::Evaluation& evaluation, access::Step step);
-    net::Task<std::string> find_out(access::LookUp wanted);
-    net::Task<std::string> find_name(const IpAddress& address);
+    net::Task<std::string> find_out(access::LookUp wanted, const access::Evaluation& evaluation);
+    net::Task<std::string> find_name(const IpAddress& address, const access::Evaluation* evaluation);
     net::Task<int> run_command(access::RunCommand command);
     int apply(const access::Effect& effect);
     void cannot_apply(std::string option, std::string instead);
