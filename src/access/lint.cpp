@@ -1,4 +1,5 @@
 #include "access/lint_parts.h"
+#include "access/options.h"
 
 #include <algorithm>
 #include <cstring>
@@ -27,7 +28,7 @@ void check_state(Linter& linter, const Table& table)
             table.name == TableName::deny ? "everybody is denied whom the allow table does not let in" : "none of its rules holds"));
 }
 
-std::string_view first_line(std::string_view text, std::size_t offset)
+std::string_view line_at(std::string_view text, std::size_t offset)
 {
     const std::string_view rest = text.substr(offset);
     return rest.substr(0, rest.find('\n'));
@@ -71,13 +72,6 @@ struct Count {
     unsigned denying = 0;
 };
 
-bool denies(TableName table, const Rule& rule)
-{
-    const std::vector<std::string> fields = rule.has_options ? option_fields(rule.options) : std::vector<std::string>{};
-    const std::string last = fields.empty() ? "" : option_of(fields.back()).name;
-    return table == TableName::deny ? last != "allow" : last == "deny" || last == "twist";
-}
-
 void check_table(Linter& linter, const Table& table, OrderCheck& order, Count& count)
 {
     check_state(linter, table);
@@ -92,14 +86,14 @@ void check_table(Linter& linter, const Table& table, OrderCheck& order, Count& c
         if (item == RuleReader::Item::trouble) {
             const Place place{table.path, reader.trouble().line, table.name};
             if (reader.trouble().kind == RuleTrouble::Kind::missing_colon)
-                check_missing_colon(linter, place, first_line(text, reader.trouble().offset));
+                check_missing_colon(linter, place, line_at(text, reader.item_offset()));
             continue;
         }
         const Place place{table.path, reader.rule().line, table.name};
         check_rule(linter, place, reader.rule());
         order.add(place, reader.rule());
         ++count.rules;
-        count.denying += denies(table.name, reader.rule()) ? 1 : 0;
+        count.denying += refuses(reader.rule(), table.name) ? 1 : 0;
     }
 }
 

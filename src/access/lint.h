@@ -37,6 +37,7 @@ struct LintSettings {
     std::vector<std::string> daemons{};   ///< names that can ask: of inetd.conf, of services known to be wrapped; tcpdchk's check
     std::vector<std::string> residents{}; ///< servers among them that live on after a connection, so that they cannot twist: safetpd
     bool residents_run_commands = false; ///< `commands` of [access]: the residents spawn, twist and aclexec by their own means
+    bool residents_start_server = false; ///< the raw ftpd is started per session: setenv, umask and nice act on it
     bool wants_explicit_allow = false;  ///< tcpdchk -a: rules of the allow table must end in `allow` or `deny`
     std::set<std::string> exposed{};      ///< files that others than root (or the caller) may write
     std::function<std::optional<HostAnswer>(const std::string&)> find_host{}; ///< none: the name service could not be asked

@@ -70,7 +70,7 @@ void check_glob(Linter& linter, const Place& place, std::string_view pattern)
         const std::string_view fixed = pattern.substr(0, pattern.find_first_of("*?"));
         const std::size_t end = fixed.rfind('.');
         const std::string example = end == std::string_view::npos ? "10." : std::string(fixed.substr(0, end + 1));
-        linter.error(place, fmt::format("{} also matches host names, as in {}evil.example, and asks the name service about each client: "
+        linter.error_in_strict(place.file, place.line, fmt::format("{} also matches host names, as in {}evil.example, and asks the name service about each client: "
                                         "write {} or a network with its mask",
             shown(pattern), example, example));
     } else if (stars >= kManyStars) {
@@ -118,8 +118,13 @@ void check_dots(Linter& linter, const Place& place, std::string_view pattern)
 
 void tell(Linter& linter, const Place& place, const AddressPattern& pattern)
 {
-    if (!pattern.error.empty())
+    const bool is_safe = linter.settings.reading == Reading::safe;
+    if (!pattern.error.empty() && pattern.works_in_safe)
+        linter.error_in_strict(place.file, place.line, pattern.error);
+    else if (!pattern.error.empty())
         linter.error(place, pattern.error);
+    else if (!pattern.warning.empty() && pattern.fails_in_safe && is_safe)
+        linter.error(place, pattern.warning + " (the safe reading does not guess: it matches only where that refuses)");
     else if (!pattern.warning.empty())
         linter.warning(place, pattern.warning);
 }

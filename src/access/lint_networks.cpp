@@ -90,12 +90,14 @@ std::string filled_up(std::string_view net)
     return result;
 }
 
-AddressPattern wrong(std::string text) { return {.network = {}, .error = std::move(text), .warning = {}}; }
+AddressPattern wrong(std::string text) { return {.error = std::move(text)}; }
 
 struct Mask {
     std::uint32_t value = 0;
     std::string error{};
     std::string warning{};
+    bool works_in_safe = false;
+    bool fails_in_safe = false;
 };
 
 std::string zero_mask_text(std::string_view net)
@@ -109,7 +111,8 @@ Mask read_mask(std::string_view net, std::string_view text)
 {
     if (const Quad quad = read_quad(text); quad.is_valid) {
         if (quad.value == kAllOnes)
-            return {.error = fmt::format("the mask 255.255.255.255 is not understood and never matches: write {} alone", net)};
+            return {.error = fmt::format("the mask 255.255.255.255 is not understood and never matches: write {} alone", net),
+                .works_in_safe = true};
         Mask mask{.value = quad.value};
         if (std::countl_one(quad.value) + std::countr_zero(quad.value) < 32)
             mask.warning = fmt::format("the mask {} has gaps; if a network is meant, write its length, as in /24", text);
@@ -123,11 +126,12 @@ Mask read_mask(std::string_view net, std::string_view text)
     unsigned bits = 99; // stays where the number is too large for it
     std::from_chars(text.data(), text.data() + digits, bits);
     if (bits == 0)
-        return {.error = zero_mask_text(net)};
+        return {.error = zero_mask_text(net), .works_in_safe = true};
     if (bits > 32)
         return {.error = fmt::format("the length {} is over 32, so the pattern never matches", text.substr(0, digits))};
     Mask mask{.value = mask_of_bits(bits)};
-    if (digits < text.size())
+    mask.fails_in_safe = digits < text.size();
+    if (mask.fails_in_safe)
         mask.warning = fmt::format("of the mask {} only {} is read: write /{}", shown(text), bits, bits);
     return mask;
 }
@@ -160,7 +164,7 @@ AddressPattern read_net_and_mask(std::string_view pattern)
         return wrong("255.255.255.255 is not understood as an address and never matches");
     const Mask mask = read_mask(net, mask_text);
     if (!mask.error.empty())
-        return wrong(mask.error);
+        return {.error = mask.error, .works_in_safe = mask.works_in_safe};
     if ((quad.value & ~mask.value) != 0) {
         const bool has_length = std::countl_one(mask.value) == std::popcount(mask.value) && mask.value != 0;
         const std::string net_of_it = ipv4_text(quad.value & mask.value);
@@ -169,9 +173,10 @@ AddressPattern read_net_and_mask(std::string_view pattern)
             shown(pattern), net_of_it, has_length ? std::to_string(std::countl_one(mask.value)) : std::string(mask_text),
             ipv4_text(quad.value)));
     }
-    AddressPattern result{.network = {}, .error = {}, .warning = mask.warning};
+    AddressPattern result{.warning = mask.warning, .fails_in_safe = mask.fails_in_safe};
     if (std::countl_one(mask.value) + std::countr_zero(mask.value) >= 32)
         result.network = Network{ipv4_address(quad.value), static_cast<unsigned>(std::countl_one(mask.value))};
+    result.fails_in_safe = result.fails_in_safe || quad.has_other_base;
     if (quad.has_other_base)
         result.warning = fmt::format("numbers that begin with 0 are octal, and with 0x hexadecimal: {} is read as {}", shown(net),
             ipv4_text(quad.value));
@@ -190,7 +195,7 @@ AddressPattern read_literal(std::string_view literal, std::string_view pattern)
         if (address.is_ipv4())
             return wrong(fmt::format("{} never matches, since such a client is compared as IPv4: write {}", shown(pattern),
                 address.to_string()));
-        AddressPattern result{.network = Network{address, 128}, .error = {}, .warning = {}};
+        AddressPattern result{.network = Network{address, 128}};
         if (percent != std::string_view::npos)
             result.warning = fmt::format("the interface {} is not compared: the address is meant on every interface",
                 shown(literal.substr(percent + 1)));
@@ -237,7 +242,8 @@ AddressPattern read_bracketed(std::string_view pattern)
         return wrong(fmt::format("the length {} is over 128, so the pattern never matches", shown(text)));
     const Network given{result.network->base, bits};
     result.network = network_without_host_bits(given);
-    if (end != text.data() + text.size())
+    result.fails_in_safe = end != text.data() + text.size();
+    if (result.fails_in_safe)
         result.warning = fmt::format("of the length {} only {} is read: write /{}", shown(text), bits, bits);
     else if (result.network->base != given.base)
         result.warning = fmt::format("the bits after the first {} are ignored: write [{}]/{}, or [{}] for the one address", bits,
@@ -264,8 +270,7 @@ AddressPattern read_digits_and_dots(std::string_view pattern)
             shown(pattern), plain, filled_up(plain), 8 * (dots + 1)));
     const std::string base = is_prefix ? filled_up(plain) : plain;
     const Quad quad = read_quad(base);
-    AddressPattern result{.network = Network{ipv4_address(quad.value), is_prefix ? static_cast<unsigned>(8 * (dots + 1)) : 32},
-        .error = {}, .warning = {}};
+    AddressPattern result{.network = Network{ipv4_address(quad.value), is_prefix ? static_cast<unsigned>(8 * (dots + 1)) : 32}};
     if (!is_prefix && (quad.value & 255) == 0 && quad.value != 0)
         result.warning = fmt::format("{} is one address; if its network is meant, write {}", shown(pattern),
             plain.substr(0, plain.rfind('.') + 1));

@@ -1,5 +1,6 @@
 // The third field of a rule: hosts_options(5). libwrap reads it only when the rule matches, so that mistakes wait for a client.
 #include "access/lint_parts.h"
+#include "access/options.h"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -104,14 +105,15 @@ public:
     void check();
 
 private:
-    void check_one(const Option& option, bool is_last);
-    void say_unknown(const std::string& field, const Option& option);
-    void check_value(const Option& option);
-    void check_number(const Option& option);
+    void check_one(const OptionWords& option, bool is_last);
+    void say_unknown(const std::string& field, const OptionWords& option);
+    void check_value(const OptionWords& option);
+    void check_number(const OptionWords& option);
     void check_severity(std::string_view value);
     void check_setenv(std::string_view value);
-    void check_account(const Option& option);
-    void check_command(const Option& option);
+    void check_for_process(std::string_view name);
+    void check_account(const OptionWords& option);
+    void check_command(const OptionWords& option);
     void check_percent(const KnownOption& known, std::string_view value);
     void check_together();
     bool has(std::string_view name) const;
@@ -133,7 +135,7 @@ const KnownOption* find_option(std::string_view name)
 
 bool OptionCheck::has(std::string_view name) const
 {
-    return std::ranges::any_of(fields_, [&](const std::string& field) { return option_of(field).name == name; });
+    return std::ranges::any_of(fields_, [&](const std::string& field) { return option_words(field).name == name; });
 }
 
 bool OptionCheck::is_for_residents_only() const
@@ -152,7 +154,7 @@ void OptionCheck::check()
             linter_.error(place_, "a colon without an option: whoever matches the rule is denied; take the colon out");
             return;
         }
-        const Option option = option_of(fields_[at]);
+        const OptionWords option = option_words(fields_[at]);
         if (!find_option(option.name))
             say_unknown(fields_[at], option);
         else
@@ -163,12 +165,12 @@ void OptionCheck::check()
 }
 
 /// One message a rule: what follows an unknown option is often a part of the same mistake.
-void OptionCheck::say_unknown(const std::string& field, const Option& option)
+void OptionCheck::say_unknown(const std::string& field, const OptionWords& option)
 {
     has_unknown_ = true;
     const bool is_first = &field == &fields_.front();
     const bool follows_command = !is_first && [&] {
-        const KnownOption* before = find_option(option_of(*(&field - 1)).name);
+        const KnownOption* before = find_option(option_words(*(&field - 1)).name);
         return before && before->value != Value::none;
     }();
     if (field.front() == '#')
@@ -189,7 +191,7 @@ void OptionCheck::say_unknown(const std::string& field, const Option& option)
     linter_.error(place_, fmt::format("there is no option {}, and whoever matches the rule is denied{}", shown(option.name), nearest));
 }
 
-void OptionCheck::check_one(const Option& option, bool is_last)
+void OptionCheck::check_one(const OptionWords& option, bool is_last)
 {
     const KnownOption& known = *find_option(option.name);
     if (known.value == Value::none && !option.value.empty())
@@ -204,7 +206,7 @@ void OptionCheck::check_one(const Option& option, bool is_last)
     check_value(option);
 }
 
-void OptionCheck::check_value(const Option& option)
+void OptionCheck::check_value(const OptionWords& option)
 {
     if (is_word(option.name, {"linger", "umask", "nice", "rfc931"}))
         check_number(option);
@@ -221,7 +223,7 @@ void OptionCheck::check_value(const Option& option)
             shown(option.value)));
 }
 
-void OptionCheck::check_number(const Option& option)
+void OptionCheck::check_number(const OptionWords& option)
 {
     const auto number = whole_number(option.value, option.name == "umask" ? 8 : 10);
     const auto refuse = [&](std::string_view what) {
@@ -235,6 +237,8 @@ void OptionCheck::check_number(const Option& option)
         return refuse("write a number");
     if (option.name == "rfc931" && !option.value.empty() && (!number || *number <= 0))
         return refuse("write a number of seconds, 1 or more");
+    if (is_word(option.name, {"umask", "nice"}))
+        check_for_process(option.name);
 }
 
 void OptionCheck::check_severity(std::string_view value)
@@ -246,6 +250,10 @@ void OptionCheck::check_severity(std::string_view value)
     if (has_facility && std::ranges::find(kLevels, level) != std::end(kLevels))
         return;
     const std::string& wrong = has_facility ? level : facility;
+    if (parse_severity(value, true))
+        return linter_.error_in_strict(place_.file, place_.line,
+            fmt::format("severity does not know {} in libwrap, where whoever matches the rule is denied: {}", shown(wrong),
+                better_level(wrong)));
     linter_.error(place_, fmt::format("severity does not know {}, and whoever matches the rule is denied: {}", shown(wrong),
         better_level(wrong)));
 }
@@ -257,27 +265,38 @@ void OptionCheck::check_setenv(std::string_view value)
     const std::string_view rest = trimmed(value.substr(end));
     if (rest.starts_with('='))
         linter_.error(place_, fmt::format("setenv takes NAME VALUE: this sets {} to {}; leave the = out", name, shown(rest)));
-    if (name == "VSFTPD_LOAD_CONF")
-        linter_.warning(place_, fmt::format("setenv VSFTPD_LOAD_CONF works only in a vsftpd that reads these tables itself, and behind "
-                                            "safetpd all its clients have this machine's address: give such clients a [[listener]] port of "
-                                            "their own, or start a second vsftpd with {} behind a second safetpd",
-            rest.empty() ? "that configuration" : shown(rest)));
-    else if (is_for_residents_only())
-        linter_.warning(place_, "setenv does nothing for safetpd, which starts no program for its clients: take it out");
+    if (name == "VSFTPD_LOAD_CONF" && (!concerns_resident_ || !linter_.settings.residents_start_server))
+        linter_.warning(place_, "setenv VSFTPD_LOAD_CONF reaches a vsftpd that reads these tables itself, which behind safetpd sees this "
+                                "machine as every client: write the rule for the daemon safetpd, and have safetpd start vsftpd "
+                                "(\"command\" in [server]), which then gets the variable");
+    else
+        check_for_process("setenv");
 }
 
-void OptionCheck::check_account(const Option& option)
+/// setenv, umask, nice: for safetpd they are the raw ftpd's, where safetpd starts it.
+void OptionCheck::check_for_process(std::string_view name)
+{
+    if (is_for_residents_only() && !linter_.settings.residents_start_server)
+        linter_.warning(place_, fmt::format("{} has no effect: safetpd starts no raw ftpd here that it could act on (\"command\" in "
+                                            "[server])",
+            name));
+}
+
+void OptionCheck::check_account(const OptionWords& option)
 {
     const std::string_view first = std::string_view(option.value).substr(0, option.value.find('.'));
     if (!first.empty() && first.find_first_not_of("0123456789") == std::string_view::npos)
         return linter_.error(place_, fmt::format("{} {}: numbers are not taken, and whoever matches the rule is denied; write the name",
+            option.name, shown(option.value)));
+    if (concerns_resident_ && linter_.settings.reading == Reading::safe)
+        return linter_.error(place_, fmt::format("safetpd cannot do {} {} and denies whoever matches the rule: write \"user\" in [server]",
             option.name, shown(option.value)));
     linter_.warning(place_, fmt::format("Debian's tcpd ignores {} {}: the daemon keeps the rights it has (its dry-run test is the wrong "
                                         "way round); say the user in inetd.conf instead",
         option.name, shown(option.value)));
 }
 
-void OptionCheck::check_command(const Option& option)
+void OptionCheck::check_command(const OptionWords& option)
 {
     if (concerns_resident_ && !linter_.settings.residents_run_commands) {
         if (option.name == "spawn")
@@ -346,22 +365,13 @@ std::string ipv6_across(std::string_view before, std::string_view after)
 
 std::vector<std::string> option_fields(std::string_view options)
 {
-    std::vector<std::string> fields(1);
-    for (std::size_t at = 0; at < options.size(); ++at) {
-        if (options[at] == ':') {
-            fields.emplace_back();
-            continue;
-        }
-        if (options[at] == '\\' && at + 1 < options.size() && options[at + 1] == ':')
-            ++at;
-        fields.back() += options[at];
-    }
+    std::vector<std::string> fields = split_options(options);
     for (std::string& field : fields)
         field = std::string(trimmed(field));
     return fields;
 }
 
-Option option_of(std::string_view field)
+OptionWords option_words(std::string_view field)
 {
     const std::size_t end = std::min(field.find_first_of(" \t\r\n="), field.size());
     std::string_view value = trimmed(field.substr(end));
@@ -384,7 +394,7 @@ void check_options(Linter& linter, const Place& place, const Rule& rule)
     if (rule.has_options)
         OptionCheck(linter, place, rule).check();
     const std::vector<std::string> fields = rule.has_options ? option_fields(rule.options) : std::vector<std::string>{};
-    const std::string last = fields.empty() ? "" : option_of(fields.back()).name;
+    const std::string last = fields.empty() ? "" : option_words(fields.back()).name;
     if (linter.settings.wants_explicit_allow && place.table == TableName::allow && !is_word(last, {"allow", "deny", "twist"}))
         linter.warning(place, "the rule grants without saying so: write : allow at its end");
 }

@@ -2,6 +2,7 @@
 // order is the allow table's, then the deny table's. Each pair of a daemon and a client pattern is looked up among those of earlier
 // rules, so that a table of a million addresses takes seconds and not days.
 #include "access/lint_parts.h"
+#include "access/options.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -200,9 +201,9 @@ void OrderCheck::add(const Place& place, const Rule& rule)
         return;
     std::vector<std::string> options;
     for (const std::string& field : rule.has_options ? option_fields(rule.options) : std::vector<std::string>{})
-        options.push_back(option_of(field).name);
+        options.push_back(option_words(field).name);
     const std::string last = options.empty() ? "" : options.back();
-    const Cover here{&place.file, place.line, last == "allow" || (place.table == TableName::allow && last != "deny" && last != "twist")};
+    const Cover here{&place.file, place.line, !refuses(rule, place.table)};
     const bool does_more = options.size() > (last == "allow" || last == "deny" ? 1u : 0u);
 
     const std::string lists = joined_words(rule.daemons) + ": " + joined_words(rule.clients);

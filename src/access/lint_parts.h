@@ -49,6 +49,8 @@ struct Linter {
 
     void error(const Place& place, std::string text) { findings.error(place.file, place.line, std::move(text)); }
     void warning(const Place& place, std::string text) { findings.warning(place.file, place.line, std::move(text)); }
+    /// What libwrap does wrong and the safe reading does as it was meant: other daemons read the tables too.
+    void error_in_strict(const std::string& file, unsigned line, const std::string& text);
     bool is_resident(std::string_view daemon) const;
 };
 
@@ -80,9 +82,11 @@ void check_pattern_file(Linter& linter, const Place& named_at, const std::string
 
 /// A pattern that stands for addresses: net/mask, [v6], [v6]/n, 10.1., 10.1.2.3.
 struct AddressPattern {
-    std::optional<Network> network; ///< what it matches, where that is one block
-    std::string error;              ///< why it never matches, or matches far too much; empty: it does what it says
-    std::string warning;
+    std::optional<Network> network{}; ///< what it matches, where that is one block
+    std::string error{};            ///< why it never matches, or matches far too much; empty: it does what it says
+    std::string warning{};
+    bool works_in_safe = false;     ///< the error is libwrap's alone
+    bool fails_in_safe = false;     ///< the warning is an error in the safe reading, which does not guess
 };
 AddressPattern read_net_and_mask(std::string_view pattern);
 AddressPattern read_bracketed(std::string_view pattern);
@@ -92,11 +96,11 @@ std::optional<Network> network_of(std::string_view pattern); ///< any of them, o
 // ---- options (lint_options.cpp) ----
 
 std::vector<std::string> option_fields(std::string_view options); ///< split at ":" but not at "\:", trimmed
-struct Option {
+struct OptionWords {
     std::string name; ///< lower case
     std::string value;
 };
-Option option_of(std::string_view field);
+OptionWords option_words(std::string_view field);
 void check_options(Linter& linter, const Place& place, const Rule& rule);
 /// The IPv6 address without brackets whose colons were taken for those between the fields; empty: none.
 std::string bare_ipv6(const Rule& rule);

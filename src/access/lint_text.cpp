@@ -83,7 +83,7 @@ void TextCheck::check_line(std::string_view line)
         error("the line before ends in a backslash, so this # begins no comment: its words belong to the rule; take one of them out");
     }
     if (number_ == 1 && line.starts_with("\xef\xbb\xbf"))
-        error("the file begins with a byte order mark, which becomes a part of the first word: write it without");
+        linter_.error_in_strict(path_, number_, "the file begins with a byte order mark, which becomes a part of the first word: write it without");
     else if (number_ == 1 && (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff")))
         error("the file is UTF-16, of which no rule is understood: write it as ASCII");
     check_controls(line);
@@ -117,7 +117,8 @@ void TextCheck::check_controls(std::string_view line)
 void TextCheck::check_end(std::string_view line)
 {
     if (!is_ended_)
-        return error(fmt::format("the last line has no newline at its end: {}; add one", dead_from_here(table_)));
+        return linter_.error_in_strict(path_, number_,
+            fmt::format("the last line has no newline at its end: {}; add one", dead_from_here(table_)));
     const std::size_t last = line.find_last_not_of(" \t\r");
     if (!is_comment_ && last != std::string_view::npos && line[last] == '\\' && last + 1 < line.size())
         error("blanks or a CR follow the backslash, so it does not continue the line and is a part of it: take them out");

@@ -73,4 +73,12 @@ bool Linter::is_resident(std::string_view daemon) const
     return std::ranges::any_of(settings.residents, [&](const std::string& name) { return equal_ignoring_case(name, daemon); });
 }
 
+void Linter::error_in_strict(const std::string& file, unsigned line, const std::string& text)
+{
+    if (settings.reading == Reading::strict)
+        findings.error(file, line, text);
+    else
+        findings.warning(file, line, text + " (the safe reading takes it as it is meant, other daemons do not)");
+}
+
 } // namespace safetp::access

@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(Options, Traps, testing::Values(
     Trap{"ftpd: ALL : severity panic\n", "ftpd: ALL : severity emerg\n", kError, "write emerg"},
     Trap{"ftpd: ALL : setenv A = b\n", "ftpd: ALL : setenv A b\n", kError, "leave the = out"},
     Trap{"ftpd: ALL : setenv VSFTPD_LOAD_CONF /etc/slow.conf\n", "ftpd: ALL : setenv OTHER_CONF /etc/slow.conf\n", kWarning,
-        "VSFTPD_LOAD_CONF works only"},
+        "VSFTPD_LOAD_CONF reaches"},
     Trap{"ftpd: ALL : user nobody\n", "ftpd: ALL\n", kWarning, "tcpd ignores user"},
     Trap{"ftpd: ALL : group 100\n", "ftpd: ALL\n", kError, "numbers are not taken"},
     Trap{"ftpd: ALL : banners etc/banners\n", "ftpd: ALL : banners /etc/banners\n", kError, "the whole path"},
@@ -365,7 +365,12 @@ TEST(Lint, KnowsWhatAServerThatStaysCannotDo)
     EXPECT_TRUE(has(lint_allow("safetpd: 10. : twist echo no\n", settings), kError, "safetpd denies"));
     EXPECT_TRUE(has(lint_allow("ALL: 10. : aclexec test 1\n", settings), kError, "safetpd denies"));
     EXPECT_TRUE(has(lint_allow("*: 10. : spawn true\n", settings), kWarning, "does not run spawn"));
-    EXPECT_TRUE(has(lint_allow("safetpd: 10. : setenv A b\n", settings), kWarning, "setenv does nothing"));
+    EXPECT_TRUE(has(lint_allow("safetpd: 10. : setenv A b\n", settings), kWarning, "setenv has no effect"));
+    EXPECT_TRUE(has(lint_allow("safetpd: 10. : umask 027\n", settings), kWarning, "umask has no effect"));
+    EXPECT_TRUE(has(lint_allow("safetpd: 10. : user ftp\n", settings), kError, "\"user\" in [server]"));
+    EXPECT_TRUE(has(lint_allow("safetpd: 10. : setenv VSFTPD_LOAD_CONF /etc/slow\n", settings), kWarning, "have safetpd start vsftpd"));
+    EXPECT_TRUE(lint_allow("safetpd: 10. : setenv VSFTPD_LOAD_CONF /s : nice : umask 27\n", {.residents = {"safetpd"},
+        .residents_start_server = true}).empty());
     EXPECT_TRUE(lint_allow("in.ftpd: 10. : setenv A b : twist echo no\n", settings).empty());
     settings.residents_run_commands = true;
     EXPECT_TRUE(lint_allow("safetpd: 10. : twist echo no\n", settings).empty());
@@ -377,6 +382,20 @@ TEST(Lint, WantsExplicitAllowOnlyWhenTold)
 {
     EXPECT_TRUE(has(lint_allow("ftpd: 10.\n", {.wants_explicit_allow = true}), kWarning, "grants without saying so"));
     EXPECT_TRUE(lint_allow("ftpd: 10. : allow\nsshd: 10. : deny\n", {.wants_explicit_allow = true}).empty());
+}
+
+TEST(Lint, KnowsWhereTheSafeReadingDiffers)
+{
+    for (const char* table : {"\xef\xbb\xbf" "ftpd: 10.\n", "ftpd: 10.", "ftpd: 10.*\n", "ftpd: 10.1.2.3/255.255.255.255\n",
+             "ftpd: 0.0.0.0/0\n", "ftpd: 10. : severity authpriv.warn\n", "ftpd: 10. # office\n"}) {
+        EXPECT_TRUE(has(lint_allow(table), kError, "")) << table;
+        const std::vector<Finding> safe = lint_allow(table, {.reading = Reading::safe});
+        EXPECT_TRUE(safe.size() == 1 && safe[0].severity == kWarning) << table << all_of(safe);
+    }
+    for (const char* table : {"ftpd: 10.1.2.0/24abc\n", "ftpd: 010.1.0.0/16\n", "ftpd: [2001:db8::]/32x\n"}) {
+        EXPECT_TRUE(has(lint_allow(table), kWarning, "")) << table;
+        EXPECT_TRUE(has(lint_allow(table, {.reading = Reading::safe}), kError, "does not guess")) << table;
+    }
 }
 
 TEST(Lint, ShowsNothingThatCouldSteerATerminal)
