@@ -24,7 +24,7 @@ Match Matcher::match(const Rule& rule, TableName table)
 {
     rule_ = &rule;
     table_ = table;
-    const Match daemons = match_list(rule.daemons, &Matcher::match_daemon);
+    const Match daemons = match_daemons(rule.daemons);
     return daemons == Match::yes ? match_list(rule.clients, &Matcher::match_client) : daemons;
 }
 

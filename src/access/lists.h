@@ -26,6 +26,7 @@ public:
     }
 
     Match match(const Rule& rule, TableName table);
+    Match match_daemons(std::string_view daemons) { return match_list(daemons, &Matcher::match_daemon); }
 
     const std::variant<LookUp, AskNetgroup>& pending() const { return pending_; }
     void answer_netgroup(bool member);

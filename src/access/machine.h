@@ -22,7 +22,7 @@ public:
     Step run();
     void learn(const std::string& value);
     void answer_netgroup(bool member);
-    void answer_command(int exit_status);
+    void answer_command(int exit_status, int killed_by, int process_id);
     void answer_effect(int os_error);
 
     const Request& request() const { return request_; }
@@ -35,6 +35,10 @@ private:
     // machine.cpp: the search
     MaybeStep open_table();
     MaybeStep search();
+    MaybeStep wait_for_answer();
+    void choose_candidates();
+    std::optional<std::size_t> next_candidate();
+    bool read_candidate();
     MaybeStep handle_trouble();
     MaybeStep handle_match();
     MaybeStep end_of_rule();
@@ -42,6 +46,7 @@ private:
     MaybeStep rule_taken_back();
     Verdict finish(Outcome outcome, bool jumps);
     void warn_of_departures();
+    void trace_rule(const Rule& rule, bool matched);
 
     // machine_options.cpp: the matched rule's options
     MaybeStep run_options();
@@ -59,7 +64,6 @@ private:
     MaybeStep option_error(std::string_view text);
     MaybeStep expand(std::string& value);
     MaybeStep overflowed();
-    void after_aclexec(int exit_status);
 
     bool safe() const { return image_.reading() == Reading::safe; }
     Position position() const { return {table_, journal_.line()}; }
@@ -75,8 +79,11 @@ private:
     Phase phase_ = Phase::open;
     TableName table_ = TableName::allow;
     RuleReader reader_;
-    std::size_t next_item_ = 0;
-    bool item_read_ = false; ///< reader_ holds the rule of next_item_, which waits for an answer
+    std::size_t next_item_ = 0; ///< the first item that has not been dealt with
+    bool item_read_ = false;    ///< reader_ holds the rule of next_item_, which waits for an answer
+    bool every_item_ = true;    ///< no use of the index
+    std::size_t next_ordinary_ = 0;
+    std::optional<std::size_t> hit_; ///< the index's candidate
     std::optional<Position> matched_;
 
     Rule rule_; ///< that matched

@@ -12,23 +12,7 @@ namespace {
 
 constexpr std::uint32_t kAllOnes = 0xffffffff;
 
-std::uint32_t mask_of_length(int length) { return length == 0 ? 0 : kAllOnes << (32 - length); }
-
 int leading_integer(std::string_view text) { return std::atoi(std::string(text).c_str()); }
-
-bool is_ipv4_mapped(const Ipv6Text& address)
-{
-    constexpr std::array<std::uint8_t, 12> kPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::equal(kPrefix.begin(), kPrefix.end(), address.bytes.begin());
-}
-
-std::uint32_t ipv4_part(const Ipv6Text& address)
-{
-    std::uint32_t result = 0;
-    for (std::size_t i = 12; i < 16; ++i)
-        result = result << 8 | address.bytes[i];
-    return result;
-}
 
 std::optional<std::uint32_t> mask_loosely(std::string_view text)
 {
@@ -50,22 +34,6 @@ bool same_start(const Ipv6Text& a, const Ipv6Text& b, int bits)
     return mask == 0 || (a.bytes[whole] & mask) == (b.bytes[whole] & mask);
 }
 
-std::optional<Ipv6Text> bracketed_ipv6(std::string_view net)
-{
-    if (net.size() < 2 || !net.starts_with('[') || !net.ends_with(']'))
-        return std::nullopt;
-    return parse_ipv6(net.substr(1, net.size() - 2));
-}
-
-/// A decimal number without sign or anything else, at most `most`.
-std::optional<int> plain_length(std::string_view text, int most)
-{
-    if (text.empty() || text.size() > 3 || !std::ranges::all_of(text, is_digit))
-        return std::nullopt;
-    const int length = leading_integer(text);
-    return length <= most ? std::optional(length) : std::nullopt;
-}
-
 NetMatch ipv4_safely(std::uint32_t net, std::uint32_t mask, std::uint32_t address, bool strict, bool refusing)
 {
     const bool inside = (address & mask) == (net & mask);
@@ -82,22 +50,34 @@ NetMatch unreadable(bool refusing, bool same_family)
 
 } // namespace
 
+std::uint32_t mask_of_length(int length) { return length == 0 ? 0 : kAllOnes << (32 - length); }
+
+std::optional<int> plain_length(std::string_view text, int most)
+{
+    if (text.empty() || text.size() > 3 || !std::ranges::all_of(text, is_digit))
+        return std::nullopt;
+    const int length = leading_integer(text);
+    return length <= most ? std::optional(length) : std::nullopt;
+}
+
+std::optional<Ipv6Text> bracketed_ipv6(std::string_view net)
+{
+    if (net.size() < 2 || !net.starts_with('[') || !net.ends_with(']'))
+        return std::nullopt;
+    return parse_ipv6(net.substr(1, net.size() - 2));
+}
+
 bool matches_net(std::string_view net, std::string_view mask, std::string_view address)
 {
+    address = without_mapped_prefix(address);
     if (const auto client = parse_ipv4_loosely(address)) {
         const auto base = parse_ipv4_loosely(net);
         const auto bits = mask_loosely(mask);
-        if (base && bits && (*client & *bits) == *base)
-            return true;
+        return base && bits && (*client & *bits) == *base;
     }
     const auto client = parse_ipv6(address);
     if (!client)
         return false;
-    if (is_ipv4_mapped(*client)) {
-        const auto base = parse_ipv4_loosely(net);
-        const auto bits = mask_loosely(mask);
-        return base && bits && (ipv4_part(*client) & *bits) == *base;
-    }
     const auto base = bracketed_ipv6(net);
     const int length = leading_integer(mask);
     return base && length >= 0 && length <= 128 && same_start(*base, *client, length);

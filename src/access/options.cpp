@@ -40,7 +40,7 @@ constexpr std::array kKeywords{
     KeywordEntry{"user", Keyword::user, Value::needed},
 };
 
-constexpr std::array<std::string_view, 18> kFacilities{"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron",
+constexpr std::array<std::string_view, 17> kFacilities{"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron",
     "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
 constexpr std::array<std::string_view, 3> kNewerFacilities{"authpriv", "ftp", "syslog"};
 constexpr std::array<std::string_view, 8> kLevels{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
@@ -162,7 +162,8 @@ std::expected<std::string, std::string> parse_severity(std::string_view value, b
     const std::string_view level = find_level(level_name, lenient);
     if (level.empty())
         return std::unexpected(std::string(level_name));
-    return facility.empty() ? std::string(level) : fmt::format("{}.{}", facility, level);
+    // syslog(3)'s number of kern is 0, and 0 means the program's own facility.
+    return facility.empty() || facility == "kern" ? std::string(level) : fmt::format("{}.{}", facility, level);
 }
 
 bool refuses(const Rule& rule, TableName table)

@@ -52,6 +52,7 @@ public:
 
     /// As if made anew for this place.
     void go_to(std::size_t offset, unsigned lines_before);
+    bool is_dead() const { return dead_; }                   ///< after unfinished_line and nul_byte
     std::size_t item_offset() const { return item_offset_; } ///< where the logical line of the rule or trouble begins
     unsigned item_lines_before() const { return item_lines_before_; } ///< and how many lines ended before it
 
