@@ -147,7 +147,8 @@ int read_and_compile(const TableOrder& order, int image, int notes, pid_t superv
         if (!write_all(image, access::compile(snapshot.files, order.reading)))
             return 3;
     }
-    return write_all(notes, std::as_bytes(std::span(write_notes(reading)))) ? 0 : 3;
+    const std::string text = write_notes(reading);
+    return write_all(notes, std::as_bytes(std::span(text))) ? 0 : 3;
 }
 
 [[noreturn]] void become_reader(const TableOrder& order, int image, int notes, pid_t supervisor)
