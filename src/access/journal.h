@@ -56,6 +56,12 @@ public:
         if (trace_ != nullptr && traced_++ >= known_traced_)
             trace_->push_back(std::move(entry));
     }
+    /// An answer comes once: it is no part of what is gone through again.
+    void trace_answer(Trace entry)
+    {
+        if (trace_ != nullptr)
+            trace_->push_back(std::move(entry));
+    }
 
     std::vector<Report> take() { return std::exchange(reports_, {}); }
 

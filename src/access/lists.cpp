@@ -142,7 +142,7 @@ void Matcher::answer_netgroup(bool member)
 {
     const auto& question = std::get<AskNetgroup>(pending_);
     netgroups_[{question.group, question.host}] = member;
-    journal_.trace({Trace::Kind::netgroup, {table_, journal_.line()}, "@" + question.group, member, question.host});
+    journal_.trace_answer({Trace::Kind::netgroup, {table_, journal_.line()}, "@" + question.group, member, question.host});
 }
 
 Match Matcher::match_file(std::string_view path, Side side, int depth)

@@ -77,7 +77,7 @@ void Evaluation::Machine::learn(const std::string& value)
     set_fact(request_, *asked_, kept);
     if (journal_.tracing()) {
         constexpr const char* kNames[] = {"client_name", "client_user", "server_name"};
-        journal_.trace({Trace::Kind::lookup, position(), kNames[static_cast<int>(*asked_)], is_good_name(kept), kept});
+        journal_.trace_answer({Trace::Kind::lookup, position(), kNames[static_cast<int>(*asked_)], is_good_name(kept), kept});
     }
     asked_.reset();
     if (phase_ == Phase::search)
