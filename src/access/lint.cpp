@@ -18,14 +18,18 @@ struct Table {
 void check_state(Linter& linter, const Table& table)
 {
     if (linter.settings.exposed.contains(table.path))
-        linter.findings.error(table.path, 0, "may be written by others than root, who can then open the door and run commands: chown root, "
-                                             "chmod go-w");
+        linter.findings.error(table.path, 0,
+            "may be written by others than root, who can then open the door and run commands: chown root, "
+            "chmod go-w");
     if (table.file.state == FileText::State::directory)
-        linter.findings.error(table.path, 0, fmt::format("is a directory: libwrap takes it for an empty table{}; make it a file",
-            table.name == TableName::deny ? " and lets everybody in" : ""));
+        linter.findings.error(table.path, 0,
+            fmt::format("is a directory: libwrap takes it for an empty table{}; make it a file",
+                table.name == TableName::deny ? " and lets everybody in" : ""));
     if (table.file.state == FileText::State::unreadable)
-        linter.findings.error(table.path, 0, fmt::format("cannot be read: {}; {}", std::strerror(table.file.os_error),
-            table.name == TableName::deny ? "everybody is denied whom the allow table does not let in" : "none of its rules holds"));
+        linter.findings.error(table.path, 0,
+            fmt::format("cannot be read: {}; {}", std::strerror(table.file.os_error),
+                table.name == TableName::deny ? "everybody is denied whom the allow table does not let in"
+                                              : "none of its rules holds"));
 }
 
 std::string_view line_at(std::string_view text, std::size_t offset)
@@ -38,30 +42,36 @@ void check_missing_colon(Linter& linter, const Place& place, std::string_view li
 {
     const std::string_view words = trimmed(line);
     if (words.starts_with('#'))
-        linter.error(place, "blanks before the # make this no comment but a rule without a colon, which is skipped: begin the line with #");
+        linter.error(place,
+            "blanks before the # make this no comment but a rule without a colon, which is skipped: begin the line with #");
     else if (words.find('[') != std::string_view::npos && words.find(':') != std::string_view::npos)
         linter.error(place, "a bracket that is not closed hides every colon after it, so the rule is skipped: write [ADDRESS]");
     else if (words.find(']') != std::string_view::npos && words.find(':') != std::string_view::npos)
-        linter.error(place, "a bracket that was not opened hides every colon after it, so the rule is skipped: write [ADDRESS]");
+        linter.error(
+            place, "a bracket that was not opened hides every colon after it, so the rule is skipped: write [ADDRESS]");
     else
-        linter.error(place, fmt::format("no colon, so the line is skipped: write DAEMONS : CLIENTS, or # in front of {}", shown(words)));
+        linter.error(
+            place, fmt::format("no colon, so the line is skipped: write DAEMONS : CLIENTS, or # in front of {}", shown(words)));
 }
 
 void check_rule(Linter& linter, const Place& place, const Rule& rule)
 {
     if (const std::string address = bare_ipv6(rule); !address.empty()) {
         const std::size_t slash = std::min(address.find('/'), address.size());
-        return linter.error(place, fmt::format("the colons of {} end its list, so it never matches: write [{}]{}", address,
-            address.substr(0, slash), address.substr(slash)));
+        return linter.error(place,
+            fmt::format("the colons of {} end its list, so it never matches: write [{}]{}", address, address.substr(0, slash),
+                address.substr(slash)));
     }
     const auto opened = std::ranges::count(rule.clients, '[');
     const auto closed = std::ranges::count(rule.clients, ']');
     if (opened != closed && rule.clients.find(':', rule.clients.find_first_of("[]")) != std::string::npos)
-        linter.error(place, fmt::format("a bracket that is not {} hides every colon after it, options too: write [ADDRESS]",
-            opened > closed ? "closed" : "opened"));
+        linter.error(place,
+            fmt::format("a bracket that is not {} hides every colon after it, options too: write [ADDRESS]",
+                opened > closed ? "closed" : "opened"));
     if (rule.had_comment)
-        linter.warning(place, "libwrap knows comments only at the beginning of a line and takes the words after this # for patterns; the "
-                              "safe reading leaves them out: write them into a line of their own");
+        linter.warning(place,
+            "libwrap knows comments only at the beginning of a line and takes the words after this # for patterns; the "
+            "safe reading leaves them out: write them into a line of their own");
     check_daemons(linter, place, rule.daemons);
     check_clients(linter, place, rule.clients);
     check_options(linter, place, rule);
@@ -145,16 +155,19 @@ std::vector<Finding> lint(const TableFiles& files, const LintSettings& settings)
     Count allow;
     Count deny;
     if (files.allow_path == files.deny_path)
-        linter.findings.error(files.allow_path, 0, "is both the allow and the deny table, so its rules grant and nothing is denied: name two "
-                                                   "files");
+        linter.findings.error(files.allow_path, 0,
+            "is both the allow and the deny table, so its rules grant and nothing is denied: name two "
+            "files");
     check_table(linter, {TableName::allow, files.allow_path, files.allow}, order, allow);
     check_table(linter, {TableName::deny, files.deny_path, files.deny}, order, deny);
     order.finish();
-    const bool is_open = allow.rules > 0 && allow.denying + deny.denying == 0 && files.deny.state != FileText::State::unreadable;
+    const bool is_open
+        = allow.rules > 0 && allow.denying + deny.denying == 0 && files.deny.state != FileText::State::unreadable;
     if (is_open)
-        linter.findings.warning(files.allow_path, 0, fmt::format("no rule denies anybody, so everybody is let in, listed here or not: write "
-                                                                 "\"DAEMON : ALL\" into {}",
-            files.deny_path));
+        linter.findings.warning(files.allow_path, 0,
+            fmt::format("no rule denies anybody, so everybody is let in, listed here or not: write "
+                        "\"DAEMON : ALL\" into {}",
+                files.deny_path));
     return linter.findings.take({files.allow_path, files.deny_path});
 }
 

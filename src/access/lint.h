@@ -1,5 +1,6 @@
-// What is wrong with the access tables: everything that tcpdchk(8) finds, and the traps of the language where a rule says one thing
-// to people and another to libwrap. hosts_access(5), hosts_options(5); docs/hosts-access.md, "Traps". Pure: the caller reads the files.
+// What is wrong with the access tables: everything that tcpdchk(8) finds, and the traps of the language where a rule says one
+// thing to people and another to libwrap. hosts_access(5), hosts_options(5); docs/hosts-access.md, "Traps". Pure: the caller
+// reads the files.
 #pragma once
 
 #include "access/tables.h"
@@ -34,12 +35,13 @@ struct HostAnswer {
 /// What the caller knows of this machine. What is left empty is not judged by.
 struct LintSettings {
     Reading reading = Reading::safe;
-    std::vector<std::string> daemons{};   ///< names that can ask: of inetd.conf, of services known to be wrapped; tcpdchk's check
-    std::vector<std::string> residents{}; ///< servers among them that live on after a connection, so that they cannot twist: safetpd
+    std::vector<std::string> daemons{}; ///< names that can ask: of inetd.conf, of services known to be wrapped; tcpdchk's check
+    std::vector<std::string>
+        residents{}; ///< servers among them that live on after a connection, so that they cannot twist: safetpd
     bool residents_run_commands = false; ///< `commands` of [access]: the residents spawn, twist and aclexec by their own means
     bool residents_start_server = false; ///< the raw ftpd is started per session: setenv, umask and nice act on it
-    bool wants_explicit_allow = false;  ///< tcpdchk -a: rules of the allow table must end in `allow` or `deny`
-    std::set<std::string> exposed{};      ///< files that others than root (or the caller) may write
+    bool wants_explicit_allow = false;   ///< tcpdchk -a: rules of the allow table must end in `allow` or `deny`
+    std::set<std::string> exposed{};     ///< files that others than root (or the caller) may write
     std::function<std::optional<HostAnswer>(const std::string&)> find_host{}; ///< none: the name service could not be asked
 };
 

@@ -24,24 +24,29 @@ bool check_ipv6_text(Linter& linter, const Place& place, std::string_view word)
     char canonical[INET6_ADDRSTRLEN];
     ::inet_ntop(AF_INET6, bytes.data(), canonical, sizeof canonical);
     if (text != canonical)
-        linter.error(place, fmt::format("an IPv6 address without brackets is compared as text, so {} never matches: write [{}]",
-            shown(word), canonical));
+        linter.error(place,
+            fmt::format("an IPv6 address without brackets is compared as text, so {} never matches: write [{}]", shown(word),
+                canonical));
     return true;
 }
 
 void check_file_word(Linter& linter, const Place& place, std::string_view word)
 {
     if (word.size() > kLongestWord)
-        linter.error(place, fmt::format("a word of {} bytes, at most {}: libwrap ends the daemon here", word.size(), kLongestWord));
+        linter.error(
+            place, fmt::format("a word of {} bytes, at most {}: libwrap ends the daemon here", word.size(), kLongestWord));
     else if (equal_ignoring_case(word, "EXCEPT"))
-        linter.error(place, "EXCEPT does not work in a pattern file: its word counts as a host name, and those after it match; write "
-                            "the exception into the rule");
+        linter.error(place,
+            "EXCEPT does not work in a pattern file: its word counts as a host name, and those after it match; write "
+            "the exception into the rule");
     else if (word.find(',') != std::string_view::npos)
-        linter.error(place, fmt::format("a comma separates nothing in a pattern file, so {} never matches: write blanks or new lines",
-            shown(word)));
+        linter.error(place,
+            fmt::format(
+                "a comma separates nothing in a pattern file, so {} never matches: write blanks or new lines", shown(word)));
     else if (word.find('@') != std::string_view::npos && !word.starts_with('@'))
-        linter.error(place, fmt::format("users cannot be named in a pattern file, so {} never matches: write USER@/FILE in the rule",
-            shown(word)));
+        linter.error(place,
+            fmt::format(
+                "users cannot be named in a pattern file, so {} never matches: write USER@/FILE in the rule", shown(word)));
     else if (!check_ipv6_text(linter, place, word))
         check_host(linter, place, word, HostSide::client);
 }
@@ -55,8 +60,9 @@ void check_words(Linter& linter, const std::string& path, TableName table, std::
         const Place place{path, line, table, true};
         while (!(rest = trimmed(rest)).empty()) {
             if (rest.front() == '#') {
-                linter.error(place, fmt::format("there are no comments in a pattern file: each word of {} is a pattern; take the line out",
-                    shown(rest)));
+                linter.error(place,
+                    fmt::format("there are no comments in a pattern file: each word of {} is a pattern; take the line out",
+                        shown(rest)));
                 break;
             }
             const std::size_t length = std::min(rest.find_first_of(kBlanks), rest.size());
@@ -87,22 +93,26 @@ void check_pattern_file(Linter& linter, const Place& named_at, const std::string
     const auto found = linter.files.others.find(path);
     const FileText::State state = found == linter.files.others.end() ? FileText::State::missing : found->second.state;
     if (state == FileText::State::missing)
-        return linter.warning(named_at, fmt::format("there is no file {}, so nobody is matched by it, and no word is said of that: make "
-                                                    "it, if need be empty",
-            shown(path)));
+        return linter.warning(named_at,
+            fmt::format("there is no file {}, so nobody is matched by it, and no word is said of that: make "
+                        "it, if need be empty",
+                shown(path)));
     if (state == FileText::State::directory)
         return linter.error(named_at, fmt::format("{} is a directory: name the file in it", shown(path)));
     if (state == FileText::State::unreadable)
-        return linter.error(named_at, fmt::format("{} cannot be read, so nobody is matched by it: {}", shown(path),
-            std::strerror(found->second.os_error)));
+        return linter.error(named_at,
+            fmt::format(
+                "{} cannot be read, so nobody is matched by it: {}", shown(path), std::strerror(found->second.os_error)));
     std::set<std::string> passed;
     if (leads_to(linter.files, path, path, passed))
-        linter.error(named_at, fmt::format("{} names itself, if by way of others: libwrap reads it until it fails; take that word out",
-            shown(path)));
+        linter.error(named_at,
+            fmt::format(
+                "{} names itself, if by way of others: libwrap reads it until it fails; take that word out", shown(path)));
     if (!linter.seen_pattern_files.insert(path).second)
         return;
     if (linter.settings.exposed.contains(path))
-        linter.findings.error(path, 0, "may be written by others than root, who can then let in whom they like: chown root, chmod go-w");
+        linter.findings.error(
+            path, 0, "may be written by others than root, who can then let in whom they like: chown root, chmod go-w");
     if (found->second.text.find('\0') != std::string::npos)
         linter.findings.error(path, 0, "has a NUL byte, which hides what follows it: write it as plain text");
     check_words(linter, path, named_at.table, found->second.text);

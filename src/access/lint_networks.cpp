@@ -46,7 +46,9 @@ Quad read_quad(std::string_view text)
 {
     const std::vector<std::string_view> parts = parts_of(text);
     const auto value = text == "255.255.255.255" ? std::optional(kAllOnes) : parse_ipv4_loosely(text);
-    return {.value = value.value_or(0), .parts = static_cast<unsigned>(parts.size()), .is_valid = value.has_value(),
+    return {.value = value.value_or(0),
+        .parts = static_cast<unsigned>(parts.size()),
+        .is_valid = value.has_value(),
         .has_other_base = std::ranges::any_of(parts, [](auto part) { return part.size() > 1 && part.front() == '0'; })};
 }
 
@@ -102,8 +104,9 @@ struct Mask {
 
 std::string zero_mask_text(std::string_view net)
 {
-    return fmt::format("a mask of 0 bits never matches: write 0.0.0.0/0.0.0.0 for every IPv4 client, ALL for every client, or the "
-                       "mask of {} that is meant",
+    return fmt::format(
+        "a mask of 0 bits never matches: write 0.0.0.0/0.0.0.0 for every IPv4 client, ALL for every client, or the "
+        "mask of {} that is meant",
         shown(net));
 }
 
@@ -120,9 +123,10 @@ Mask read_mask(std::string_view net, std::string_view text)
     }
     const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
     if (digits == 0)
-        return {.error = fmt::format("{} is no mask, so the pattern never matches: write a length from 1 to 32 or four numbers, as "
-                                     "in {}/24 or {}/255.255.255.0",
-                    shown(text), net, net)};
+        return {
+            .error = fmt::format("{} is no mask, so the pattern never matches: write a length from 1 to 32 or four numbers, as "
+                                 "in {}/24 or {}/255.255.255.0",
+                shown(text), net, net)};
     unsigned bits = 99; // stays where the number is too large for it
     std::from_chars(text.data(), text.data() + digits, bits);
     if (bits == 0)
@@ -141,8 +145,8 @@ AddressPattern wrong_net(std::string_view net, std::string_view mask, const Quad
     if (net.find(':') != std::string_view::npos)
         return wrong(fmt::format("an IPv6 network needs brackets, else it never matches: write [{}]/{}", net, mask));
     if (net.find_first_not_of("0123456789.xXabcdefABCDEF") != std::string_view::npos)
-        return wrong(fmt::format("{} is no IPv4 address: only addresses can have a mask, names cannot; the pattern never matches",
-            shown(net)));
+        return wrong(fmt::format(
+            "{} is no IPv4 address: only addresses can have a mask, names cannot; the pattern never matches", shown(net)));
     if (const std::string whole = filled_up(net); quad.parts < 5 && !whole.empty())
         return wrong(fmt::format("a network needs all four numbers, else it never matches: write {}/{}", whole, mask));
     return wrong(fmt::format("{} is no IPv4 address, so the pattern never matches", shown(net)));
@@ -168,18 +172,19 @@ AddressPattern read_net_and_mask(std::string_view pattern)
     if ((quad.value & ~mask.value) != 0) {
         const bool has_length = std::countl_one(mask.value) == std::popcount(mask.value) && mask.value != 0;
         const std::string net_of_it = ipv4_text(quad.value & mask.value);
-        return wrong(fmt::format("{} has bits outside its mask, so the pattern never matches: write {}/{} for the network, {} for "
-                                 "the address",
-            shown(pattern), net_of_it, has_length ? std::to_string(std::countl_one(mask.value)) : std::string(mask_text),
-            ipv4_text(quad.value)));
+        return wrong(
+            fmt::format("{} has bits outside its mask, so the pattern never matches: write {}/{} for the network, {} for "
+                        "the address",
+                shown(pattern), net_of_it, has_length ? std::to_string(std::countl_one(mask.value)) : std::string(mask_text),
+                ipv4_text(quad.value)));
     }
     AddressPattern result{.warning = mask.warning, .fails_in_safe = mask.fails_in_safe};
     if (std::countl_one(mask.value) + std::countr_zero(mask.value) >= 32)
         result.network = Network{ipv4_address(quad.value), static_cast<unsigned>(std::countl_one(mask.value))};
     result.fails_in_safe = result.fails_in_safe || quad.has_other_base;
     if (quad.has_other_base)
-        result.warning = fmt::format("numbers that begin with 0 are octal, and with 0x hexadecimal: {} is read as {}", shown(net),
-            ipv4_text(quad.value));
+        result.warning = fmt::format("numbers that begin with 0 are octal, and with 0x hexadecimal: {} is read as {}",
+            shown(net), ipv4_text(quad.value));
     return result;
 }
 
@@ -193,8 +198,8 @@ AddressPattern read_literal(std::string_view literal, std::string_view pattern)
     if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) {
         const IpAddress address = IpAddress::from_ipv6(bytes);
         if (address.is_ipv4())
-            return wrong(fmt::format("{} never matches, since such a client is compared as IPv4: write {}", shown(pattern),
-                address.to_string()));
+            return wrong(fmt::format(
+                "{} never matches, since such a client is compared as IPv4: write {}", shown(pattern), address.to_string()));
         AddressPattern result{.network = Network{address, 128}};
         if (percent != std::string_view::npos)
             result.warning = fmt::format("the interface {} is not compared: the address is meant on every interface",
@@ -203,8 +208,8 @@ AddressPattern read_literal(std::string_view literal, std::string_view pattern)
     }
     if (::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1)
         return wrong(fmt::format("IPv4 addresses have no brackets, {} never matches: write {}", shown(pattern), text));
-    return wrong(fmt::format("{} is no IPv6 address, so the pattern never matches; a network is written as in [2001:db8::]/32",
-        shown(literal)));
+    return wrong(fmt::format(
+        "{} is no IPv6 address, so the pattern never matches; a network is written as in [2001:db8::]/32", shown(literal)));
 }
 
 Network network_without_host_bits(const Network& network)
@@ -229,15 +234,16 @@ AddressPattern read_bracketed(std::string_view pattern)
     if (!result.error.empty() || rest.empty())
         return result;
     if (rest.front() != '/')
-        return wrong(fmt::format("{} after the bracket: only a length may follow, as in [2001:db8::]/32; the pattern never matches",
-            shown(rest)));
+        return wrong(fmt::format(
+            "{} after the bracket: only a length may follow, as in [2001:db8::]/32; the pattern never matches", shown(rest)));
     const std::string_view text = rest.substr(1);
     unsigned bits = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits);
     if (text.empty() || end == text.data())
-        return wrong(fmt::format("{} is no length and counts as 0, which is every IPv6 client: write a length from 1 to 128, or "
-                                 "[::]/0 if that is meant",
-            shown(text)));
+        return wrong(
+            fmt::format("{} is no length and counts as 0, which is every IPv6 client: write a length from 1 to 128, or "
+                        "[::]/0 if that is meant",
+                shown(text)));
     if (error != std::errc{} || bits > 128)
         return wrong(fmt::format("the length {} is over 128, so the pattern never matches", shown(text)));
     const Network given{result.network->base, bits};
@@ -246,8 +252,8 @@ AddressPattern read_bracketed(std::string_view pattern)
     if (result.fails_in_safe)
         result.warning = fmt::format("of the length {} only {} is read: write /{}", shown(text), bits, bits);
     else if (result.network->base != given.base)
-        result.warning = fmt::format("the bits after the first {} are ignored: write [{}]/{}, or [{}] for the one address", bits,
-            result.network->base.to_string(), bits, given.base.to_string());
+        result.warning = fmt::format("the bits after the first {} are ignored: write [{}]/{}, or [{}] for the one address",
+            bits, result.network->base.to_string(), bits, given.base.to_string());
     return result;
 }
 
@@ -263,17 +269,18 @@ AddressPattern read_digits_and_dots(std::string_view pattern)
         return wrong(fmt::format("addresses are compared as text, and {} has zeros that no client's address has: write {}{}",
             shown(pattern), plain, is_prefix ? "." : ""));
     if (is_prefix && dots == 3)
-        return wrong(fmt::format("nothing follows the fourth number of an address, so {} never matches: write {}", shown(pattern),
-            plain));
+        return wrong(fmt::format(
+            "nothing follows the fourth number of an address, so {} never matches: write {}", shown(pattern), plain));
     if (!is_prefix && dots < 3)
-        return wrong(fmt::format("{} is no whole address, so it never matches: write {}. with the dot, or {}/{}, for the network",
-            shown(pattern), plain, filled_up(plain), 8 * (dots + 1)));
+        return wrong(
+            fmt::format("{} is no whole address, so it never matches: write {}. with the dot, or {}/{}, for the network",
+                shown(pattern), plain, filled_up(plain), 8 * (dots + 1)));
     const std::string base = is_prefix ? filled_up(plain) : plain;
     const Quad quad = read_quad(base);
     AddressPattern result{.network = Network{ipv4_address(quad.value), is_prefix ? static_cast<unsigned>(8 * (dots + 1)) : 32}};
     if (!is_prefix && (quad.value & 255) == 0 && quad.value != 0)
-        result.warning = fmt::format("{} is one address; if its network is meant, write {}", shown(pattern),
-            plain.substr(0, plain.rfind('.') + 1));
+        result.warning = fmt::format(
+            "{} is one address; if its network is meant, write {}", shown(pattern), plain.substr(0, plain.rfind('.') + 1));
     return result;
 }
 

@@ -12,8 +12,8 @@ namespace safetp::access {
 
 namespace {
 
-constexpr std::string_view kFacilities[] = {"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron", "local0", "local1",
-    "local2", "local3", "local4", "local5", "local6", "local7"};
+constexpr std::string_view kFacilities[] = {"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron", "local0",
+    "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
 constexpr std::string_view kLevels[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
 
 enum class Value { none, wanted, optional };
@@ -25,10 +25,21 @@ struct KnownOption {
     bool is_command = false;
 };
 constexpr KnownOption kOptions[] = {
-    {"allow", Value::none}, {"deny", Value::none}, {"severity", Value::wanted}, {"keepalive", Value::none}, {"linger", Value::wanted},
-    {"umask", Value::wanted}, {"nice", Value::optional}, {"rfc931", Value::optional}, {"setenv", Value::wanted, true},
-    {"user", Value::wanted}, {"group", Value::wanted}, {"spawn", Value::wanted, true, true}, {"twist", Value::wanted, true, true},
-    {"banners", Value::wanted}, {"aclexec", Value::wanted, true, true},
+    {"allow", Value::none},
+    {"deny", Value::none},
+    {"severity", Value::wanted},
+    {"keepalive", Value::none},
+    {"linger", Value::wanted},
+    {"umask", Value::wanted},
+    {"nice", Value::optional},
+    {"rfc931", Value::optional},
+    {"setenv", Value::wanted, true},
+    {"user", Value::wanted},
+    {"group", Value::wanted},
+    {"spawn", Value::wanted, true, true},
+    {"twist", Value::wanted, true, true},
+    {"banners", Value::wanted},
+    {"aclexec", Value::wanted, true, true},
 };
 
 struct OtherName {
@@ -36,9 +47,9 @@ struct OtherName {
     std::string_view ours;
 };
 constexpr OtherName kOtherNames[] = {{"accept", "allow"}, {"permit", "allow"}, {"permitted", "allow"}, {"granted", "allow"},
-    {"yes", "allow"}, {"refuse", "deny"}, {"reject", "deny"}, {"drop", "deny"}, {"block", "deny"}, {"denied", "deny"}, {"no", "deny"},
-    {"banner", "banners"}, {"env", "setenv"}, {"exec", "spawn"}, {"run", "spawn"}, {"shell", "spawn"}, {"ident", "rfc931"},
-    {"log", "severity"}, {"priority", "severity"}, {"loglevel", "severity"}};
+    {"yes", "allow"}, {"refuse", "deny"}, {"reject", "deny"}, {"drop", "deny"}, {"block", "deny"}, {"denied", "deny"},
+    {"no", "deny"}, {"banner", "banners"}, {"env", "setenv"}, {"exec", "spawn"}, {"run", "spawn"}, {"shell", "spawn"},
+    {"ident", "rfc931"}, {"log", "severity"}, {"priority", "severity"}, {"loglevel", "severity"}};
 
 std::size_t distance(std::string_view one, std::string_view other)
 {
@@ -81,12 +92,14 @@ std::optional<long> whole_number(std::string_view text, int base = 10)
 
 std::string better_level(std::string_view level)
 {
-    constexpr OtherName kBetter[] = {{"warn", "warning"}, {"error", "err"}, {"panic", "emerg"}, {"none", "debug"}, {"authpriv", "auth"},
-        {"ftp", "daemon"}, {"syslog", "daemon"}, {"critical", "crit"}, {"verbose", "debug"}, {"information", "info"}};
+    constexpr OtherName kBetter[]
+        = {{"warn", "warning"}, {"error", "err"}, {"panic", "emerg"}, {"none", "debug"}, {"authpriv", "auth"},
+            {"ftp", "daemon"}, {"syslog", "daemon"}, {"critical", "crit"}, {"verbose", "debug"}, {"information", "info"}};
     for (const OtherName& other : kBetter)
         if (other.name == level)
             return fmt::format("write {}", other.ours);
-    return "facilities are kern user mail daemon auth lpr news uucp cron local0-7, levels emerg alert crit err warning notice info debug";
+    return "facilities are kern user mail daemon auth lpr news uucp cron local0-7, levels emerg alert crit err warning notice "
+           "info debug";
 }
 
 /// One rule's options.
@@ -97,8 +110,8 @@ public:
         , place_(place)
         , rule_(rule)
         , fields_(option_fields(rule.options))
-        , concerns_resident_(std::ranges::any_of(linter.settings.residents,
-              [&](const std::string& daemon) { return may_concern(rule.daemons, daemon); }))
+        , concerns_resident_(std::ranges::any_of(
+              linter.settings.residents, [&](const std::string& daemon) { return may_concern(rule.daemons, daemon); }))
     {
     }
 
@@ -174,34 +187,42 @@ void OptionCheck::say_unknown(const std::string& field, const OptionWords& optio
         return before && before->value != Value::none;
     }();
     if (field.front() == '#')
-        return linter_.error(place_, fmt::format("there are no comments behind a rule: {} counts as an option, and whoever matches is "
-                                                 "denied; write it into a line of its own",
-            shown(field)));
+        return linter_.error(place_,
+            fmt::format("there are no comments behind a rule: {} counts as an option, and whoever matches is "
+                        "denied; write it into a line of its own",
+                shown(field)));
     if (is_word(field, {"ALL", "KNOWN", "UNKNOWN", "PARANOID", "LOCAL"}) || network_of(field))
-        return linter_.error(place_, fmt::format("{} counts as an option, and whoever matches is denied: a rule is DAEMONS : CLIENTS, "
-                                                 "then options such as allow and deny",
-            shown(field)));
+        return linter_.error(place_,
+            fmt::format("{} counts as an option, and whoever matches is denied: a rule is DAEMONS : CLIENTS, "
+                        "then options such as allow and deny",
+                shown(field)));
     const std::string nearest = nearest_option(option.name);
     if (nearest.empty() && follows_command)
-        return linter_.error(place_, fmt::format("there is no option {}, and whoever matches is denied: if the colon before it belongs "
-                                                 "to the option in front, write \\:",
-            shown(field)));
+        return linter_.error(place_,
+            fmt::format("there is no option {}, and whoever matches is denied: if the colon before it belongs "
+                        "to the option in front, write \\:",
+                shown(field)));
     if (nearest.empty() && is_first && field.find_first_of("/(|>&") != std::string::npos)
-        return linter_.error(place_, fmt::format("a command needs its option, else whoever matches is denied: write spawn {}", field));
-    linter_.error(place_, fmt::format("there is no option {}, and whoever matches the rule is denied{}", shown(option.name), nearest));
+        return linter_.error(
+            place_, fmt::format("a command needs its option, else whoever matches is denied: write spawn {}", field));
+    linter_.error(
+        place_, fmt::format("there is no option {}, and whoever matches the rule is denied{}", shown(option.name), nearest));
 }
 
 void OptionCheck::check_one(const OptionWords& option, bool is_last)
 {
     const KnownOption& known = *find_option(option.name);
     if (known.value == Value::none && !option.value.empty())
-        return linter_.error(place_, fmt::format("{} takes no value, and whoever matches the rule is denied: write a colon before {}",
-            option.name, shown(option.value)));
+        return linter_.error(place_,
+            fmt::format("{} takes no value, and whoever matches the rule is denied: write a colon before {}", option.name,
+                shown(option.value)));
     if (known.value == Value::wanted && option.value.empty())
-        return linter_.error(place_, fmt::format("{} needs a value; without one whoever matches the rule is denied", option.name));
+        return linter_.error(
+            place_, fmt::format("{} needs a value; without one whoever matches the rule is denied", option.name));
     if (!is_last && is_word(option.name, {"allow", "deny", "twist"}))
-        linter_.error(place_, fmt::format("{} must be the last option, else whoever matches the rule is denied: move it to the end",
-            option.name));
+        linter_.error(place_,
+            fmt::format(
+                "{} must be the last option, else whoever matches the rule is denied: move it to the end", option.name));
     check_percent(known, option.value);
     check_value(option);
 }
@@ -219,15 +240,17 @@ void OptionCheck::check_value(const OptionWords& option)
     else if (find_option(option.name)->is_command)
         check_command(option);
     else if (option.name == "banners" && !option.value.starts_with('/'))
-        linter_.error(place_, fmt::format("banners {} is sought in whatever directory the daemon happens to be: write the whole path",
-            shown(option.value)));
+        linter_.error(place_,
+            fmt::format("banners {} is sought in whatever directory the daemon happens to be: write the whole path",
+                shown(option.value)));
 }
 
 void OptionCheck::check_number(const OptionWords& option)
 {
     const auto number = whole_number(option.value, option.name == "umask" ? 8 : 10);
     const auto refuse = [&](std::string_view what) {
-        linter_.error(place_, fmt::format("{} {}: {}; whoever matches the rule is denied", option.name, shown(option.value), what));
+        linter_.error(
+            place_, fmt::format("{} {}: {}; whoever matches the rule is denied", option.name, shown(option.value), what));
     };
     if (option.name == "umask" && (!number || *number < 0 || *number > 0777))
         return refuse("write an octal number up to 777");
@@ -254,8 +277,9 @@ void OptionCheck::check_severity(std::string_view value)
         return linter_.error_in_strict(place_.file, place_.line,
             fmt::format("severity does not know {} in libwrap, where whoever matches the rule is denied: {}", shown(wrong),
                 better_level(wrong)));
-    linter_.error(place_, fmt::format("severity does not know {}, and whoever matches the rule is denied: {}", shown(wrong),
-        better_level(wrong)));
+    linter_.error(place_,
+        fmt::format(
+            "severity does not know {}, and whoever matches the rule is denied: {}", shown(wrong), better_level(wrong)));
 }
 
 void OptionCheck::check_setenv(std::string_view value)
@@ -266,9 +290,10 @@ void OptionCheck::check_setenv(std::string_view value)
     if (rest.starts_with('='))
         linter_.error(place_, fmt::format("setenv takes NAME VALUE: this sets {} to {}; leave the = out", name, shown(rest)));
     if (name == "VSFTPD_LOAD_CONF" && (!concerns_resident_ || !linter_.settings.residents_start_server))
-        linter_.warning(place_, "setenv VSFTPD_LOAD_CONF reaches a vsftpd that reads these tables itself, which behind safetpd sees this "
-                                "machine as every client: write the rule for the daemon safetpd, and have safetpd start vsftpd "
-                                "(\"command\" in [server]), which then gets the variable");
+        linter_.warning(place_,
+            "setenv VSFTPD_LOAD_CONF reaches a vsftpd that reads these tables itself, which behind safetpd sees this "
+            "machine as every client: write the rule for the daemon safetpd, and have safetpd start vsftpd "
+            "(\"command\" in [server]), which then gets the variable");
     else
         check_for_process("setenv");
 }
@@ -277,58 +302,69 @@ void OptionCheck::check_setenv(std::string_view value)
 void OptionCheck::check_for_process(std::string_view name)
 {
     if (is_for_residents_only() && !linter_.settings.residents_start_server)
-        linter_.warning(place_, fmt::format("{} has no effect: safetpd starts no raw ftpd here that it could act on (\"command\" in "
-                                            "[server])",
-            name));
+        linter_.warning(place_,
+            fmt::format("{} has no effect: safetpd starts no raw ftpd here that it could act on (\"command\" in "
+                        "[server])",
+                name));
 }
 
 void OptionCheck::check_account(const OptionWords& option)
 {
     const std::string_view first = std::string_view(option.value).substr(0, option.value.find('.'));
     if (!first.empty() && first.find_first_not_of("0123456789") == std::string_view::npos)
-        return linter_.error(place_, fmt::format("{} {}: numbers are not taken, and whoever matches the rule is denied; write the name",
-            option.name, shown(option.value)));
+        return linter_.error(place_,
+            fmt::format("{} {}: numbers are not taken, and whoever matches the rule is denied; write the name", option.name,
+                shown(option.value)));
     if (concerns_resident_ && linter_.settings.reading == Reading::safe)
-        return linter_.error(place_, fmt::format("safetpd cannot do {} {} and denies whoever matches the rule: write \"user\" in [server]",
+        return linter_.error(place_,
+            fmt::format("safetpd cannot do {} {} and denies whoever matches the rule: write \"user\" in [server]", option.name,
+                shown(option.value)));
+    linter_.warning(place_,
+        fmt::format("Debian's tcpd ignores {} {}: the daemon keeps the rights it has (its dry-run test is the wrong "
+                    "way round); say the user in inetd.conf instead",
             option.name, shown(option.value)));
-    linter_.warning(place_, fmt::format("Debian's tcpd ignores {} {}: the daemon keeps the rights it has (its dry-run test is the wrong "
-                                        "way round); say the user in inetd.conf instead",
-        option.name, shown(option.value)));
 }
 
 void OptionCheck::check_command(const OptionWords& option)
 {
     if (concerns_resident_ && !linter_.settings.residents_run_commands) {
         if (option.name == "spawn")
-            linter_.warning(place_, "safetpd does not run spawn unless \"commands\" in [access] is true: the rule works without it");
+            linter_.warning(
+                place_, "safetpd does not run spawn unless \"commands\" in [access] is true: the rule works without it");
         else
-            linter_.error(place_, fmt::format("safetpd denies whoever matches a rule with {} unless \"commands\" in [access] is true",
-                option.name));
+            linter_.error(place_,
+                fmt::format(
+                    "safetpd denies whoever matches a rule with {} unless \"commands\" in [access] is true", option.name));
     } else if (concerns_resident_ && option.name == "twist" && linter_.settings.reading == Reading::strict) {
-        linter_.error(place_, "under the strict reading a server that stays, such as safetpd, cannot twist and denies: write banners "
-                              "DIR : deny, or use reading = \"safe\"");
+        linter_.error(place_,
+            "under the strict reading a server that stays, such as safetpd, cannot twist and denies: write banners "
+            "DIR : deny, or use reading = \"safe\"");
     }
     if (option.name != "aclexec")
         return;
     if (linter_.settings.reading == Reading::strict)
-        linter_.warning(place_, "aclexec: after one command that fails libwrap takes back later rules that have options, in the same "
-                                "process also for other clients, deny rules among them: put it last, or use reading = \"safe\"");
+        linter_.warning(place_,
+            "aclexec: after one command that fails libwrap takes back later rules that have options, in the same "
+            "process also for other clients, deny rules among them: put it last, or use reading = \"safe\"");
     if (place_.table == TableName::deny)
-        linter_.warning(place_, "aclexec in the deny table: when its command fails, the client is let in and the rest of the table is not "
-                                "read");
+        linter_.warning(place_,
+            "aclexec in the deny table: when its command fails, the client is let in and the rest of the table is not "
+            "read");
 }
 
 void OptionCheck::check_percent(const KnownOption& known, std::string_view value)
 {
     if (!known.is_expanded && value.find('%') != std::string_view::npos)
-        return linter_.error(place_, fmt::format("% is not expanded in {}: {} is taken as it stands", known.name, shown(value)));
+        return linter_.error(
+            place_, fmt::format("% is not expanded in {}: {} is taken as it stands", known.name, shown(value)));
     for (std::size_t at = 0; known.is_expanded && (at = value.find('%', at)) != std::string_view::npos; at += 2) {
         if (at + 1 == value.size())
             return linter_.warning(place_, fmt::format("{} ends in a single %: write %% for the character", known.name));
         if (std::string_view("aAnNhHucsdprR%").find(value[at + 1]) == std::string_view::npos)
-            linter_.error(place_, fmt::format("%{} in {} means nothing and is left out: write %% for the character, or one of %a %A %c "
-                                              "%d %h %H %n %N %p %r %R %s %u",
-                shown(value.substr(at + 1, 1)), known.name));
+            linter_.error(place_,
+                fmt::format("%{} in {} means nothing and is left out: write %% for the character, or one of %a %A %c "
+                            "%d %h %H %n %N %p %r %R %s %u",
+                    shown(value.substr(at + 1, 1)), known.name));
     }
 }
 
@@ -342,8 +378,9 @@ void OptionCheck::check_together()
         return field.find("%u") != std::string::npos || field.find("%c") != std::string::npos;
     });
     if (!uses_user && !has("banners"))
-        linter_.warning(place_, "rfc931 asks the ident server of each client that matches, which waits up to 10 seconds where a firewall "
-                                "drops it, and the answer goes into the log only: take it out, or write user@host patterns");
+        linter_.warning(place_,
+            "rfc931 asks the ident server of each client that matches, which waits up to 10 seconds where a firewall "
+            "drops it, and the answer goes into the log only: take it out, or write user@host patterns");
 }
 
 std::string ipv6_across(std::string_view before, std::string_view after)
@@ -383,7 +420,8 @@ OptionWords option_words(std::string_view field)
 std::string bare_ipv6(const Rule& rule)
 {
     if (rule.daemons.find('@') != std::string::npos) {
-        if (std::string word = ipv6_across(rule.daemons, rule.clients + (rule.has_options ? ":" + rule.options : "")); !word.empty())
+        if (std::string word = ipv6_across(rule.daemons, rule.clients + (rule.has_options ? ":" + rule.options : ""));
+            !word.empty())
             return word;
     }
     return rule.has_options ? ipv6_across(rule.clients, rule.options) : "";

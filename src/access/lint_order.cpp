@@ -1,6 +1,6 @@
-// Rules that are never reached, because rules before them decide about all their clients. The first match ends the search, so the
-// order is the allow table's, then the deny table's. Each pair of a daemon and a client pattern is looked up among those of earlier
-// rules, so that a table of a million addresses takes seconds and not days.
+// Rules that are never reached, because rules before them decide about all their clients. The first match ends the search, so
+// the order is the allow table's, then the deny table's. Each pair of a daemon and a client pattern is looked up among those of
+// earlier rules, so that a table of a million addresses takes seconds and not days.
 #include "access/lint_parts.h"
 #include "access/options.h"
 
@@ -121,8 +121,8 @@ private:
 } // namespace
 
 struct OrderCheck::State {
-    std::unordered_map<std::string, Clients> daemons; ///< "all" for ALL and *
-    std::vector<std::string> globs;                   ///< keys of `daemons` that are wildcards
+    std::unordered_map<std::string, Clients> daemons;   ///< "all" for ALL and *
+    std::vector<std::string> globs;                     ///< keys of `daemons` that are wildcards
     std::unordered_map<std::string, Cover> whole_rules; ///< with their options, for the same rule again
     std::unordered_map<std::string, Cover> lists;       ///< without; for those with EXCEPT
     std::map<std::pair<const std::string*, unsigned>, std::vector<Hidden>> hidden;
@@ -156,8 +156,8 @@ const Cover* OrderCheck::State::find(std::string_view daemon, std::string_view c
     return found;
 }
 
-bool OrderCheck::State::covers_all(const std::vector<std::string_view>& names, const std::vector<std::string_view>& clients, bool grants,
-    std::optional<Cover>& first, bool& differs) const
+bool OrderCheck::State::covers_all(const std::vector<std::string_view>& names, const std::vector<std::string_view>& clients,
+    bool grants, std::optional<Cover>& first, bool& differs) const
 {
     for (const std::string_view name : names) {
         for (const std::string_view client : clients) {
@@ -172,7 +172,8 @@ bool OrderCheck::State::covers_all(const std::vector<std::string_view>& names, c
     return first.has_value();
 }
 
-void OrderCheck::State::keep(const std::vector<std::string_view>& names, const std::vector<std::string_view>& clients, const Cover& cover)
+void OrderCheck::State::keep(
+    const std::vector<std::string_view>& names, const std::vector<std::string_view>& clients, const Cover& cover)
 {
     for (const std::string_view name : names) {
         const std::string key = key_of(name);
@@ -183,11 +184,7 @@ void OrderCheck::State::keep(const std::vector<std::string_view>& names, const s
     }
 }
 
-OrderCheck::OrderCheck(Linter& linter)
-    : linter_(linter)
-    , state_(std::make_unique<State>())
-{
-}
+OrderCheck::OrderCheck(Linter& linter) : linter_(linter), state_(std::make_unique<State>()) { }
 
 OrderCheck::~OrderCheck() = default;
 
@@ -238,20 +235,23 @@ void OrderCheck::finish()
         if (rules.size() > kToldOneByOne) {
             const bool matters = std::ranges::any_of(rules, &Hidden::matters);
             linter_.findings.add(matters ? Finding::Severity::error : Finding::Severity::warning, *file, line,
-                fmt::format("{} rules after this one are never reached, since it matches all their clients first; the first of them is "
-                            "{}:{}: move it behind them, or take them out",
+                fmt::format(
+                    "{} rules after this one are never reached, since it matches all their clients first; the first of them is "
+                    "{}:{}: move it behind them, or take them out",
                     rules.size(), *rules.front().file, rules.front().line));
             continue;
         }
         for (const Hidden& rule : rules) {
             const std::string where = rule.file == file ? fmt::format("line {}", line) : fmt::format("{}:{}", *file, line);
             if (rule.matters)
-                linter_.findings.error(*rule.file, rule.line, fmt::format("never reached: {} matches all these clients first and does "
-                                                                          "something else with them; move this rule before it, or take "
-                                                                          "it out",
-                    where));
+                linter_.findings.error(*rule.file, rule.line,
+                    fmt::format("never reached: {} matches all these clients first and does "
+                                "something else with them; move this rule before it, or take "
+                                "it out",
+                        where));
             else
-                linter_.findings.warning(*rule.file, rule.line, fmt::format("not needed: {} matches all these clients already", where));
+                linter_.findings.warning(
+                    *rule.file, rule.line, fmt::format("not needed: {} matches all these clients already", where));
         }
     }
 }

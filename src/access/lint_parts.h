@@ -18,8 +18,14 @@ class Findings {
 public:
     static constexpr std::size_t kMaxPerFile = 500;
 
-    void error(const std::string& file, unsigned line, std::string text) { add(Finding::Severity::error, file, line, std::move(text)); }
-    void warning(const std::string& file, unsigned line, std::string text) { add(Finding::Severity::warning, file, line, std::move(text)); }
+    void error(const std::string& file, unsigned line, std::string text)
+    {
+        add(Finding::Severity::error, file, line, std::move(text));
+    }
+    void warning(const std::string& file, unsigned line, std::string text)
+    {
+        add(Finding::Severity::warning, file, line, std::move(text));
+    }
     void add(Finding::Severity severity, const std::string& file, unsigned line, std::string text);
     std::vector<Finding> take(const std::vector<std::string>& files_in_order);
 
@@ -65,7 +71,8 @@ bool is_word(std::string_view word, std::initializer_list<std::string_view> amon
 std::string lower(std::string_view text);
 std::vector<std::string_view> words_of(std::string_view list); ///< as libwrap separates a list: blanks and commas
 std::vector<std::string_view> positive_words(const std::vector<std::string_view>& words); ///< those before EXCEPT
-std::pair<std::string_view, std::string_view> split_at_sign(std::string_view word); ///< {before, host}; no @: {"", word} for clients
+std::pair<std::string_view, std::string_view> split_at_sign(
+    std::string_view word); ///< {before, host}; no @: {"", word} for clients
 bool has_at_sign(std::string_view word);
 /// Whether a daemon list can match this name at all: its patterns before EXCEPT.
 bool may_concern(std::string_view daemons, std::string_view daemon);
@@ -83,10 +90,10 @@ void check_pattern_file(Linter& linter, const Place& named_at, const std::string
 /// A pattern that stands for addresses: net/mask, [v6], [v6]/n, 10.1., 10.1.2.3.
 struct AddressPattern {
     std::optional<Network> network{}; ///< what it matches, where that is one block
-    std::string error{};            ///< why it never matches, or matches far too much; empty: it does what it says
+    std::string error{};              ///< why it never matches, or matches far too much; empty: it does what it says
     std::string warning{};
-    bool works_in_safe = false;     ///< the error is libwrap's alone
-    bool fails_in_safe = false;     ///< the warning is an error in the safe reading, which does not guess
+    bool works_in_safe = false; ///< the error is libwrap's alone
+    bool fails_in_safe = false; ///< the warning is an error in the safe reading, which does not guess
 };
 AddressPattern read_net_and_mask(std::string_view pattern);
 AddressPattern read_bracketed(std::string_view pattern);

@@ -45,7 +45,7 @@ private:
     std::string_view text_;
     std::size_t position_ = 0; ///< behind the line at hand
     unsigned number_ = 0;
-    bool is_ended_ = true;     ///< the line at hand has its newline
+    bool is_ended_ = true; ///< the line at hand has its newline
     bool is_continuation_ = false;
     bool is_comment_ = false;
     bool was_too_long_ = false;
@@ -70,8 +70,9 @@ void TextCheck::check()
         check_line(line);
     }
     if (first_with_cr_ != 0)
-        linter_.findings.warning(path_, first_with_cr_, "lines end in CR LF here: a backslash then continues nothing, and the CR becomes a "
-                                                        "part of commands; write the file with LF alone");
+        linter_.findings.warning(path_, first_with_cr_,
+            "lines end in CR LF here: a backslash then continues nothing, and the CR becomes a "
+            "part of commands; write the file with LF alone");
 }
 
 void TextCheck::check_line(std::string_view line)
@@ -80,10 +81,12 @@ void TextCheck::check_line(std::string_view line)
         is_comment_ = line.starts_with('#');
         joined_bytes_ = 0;
     } else if (line.starts_with('#') && !is_comment_) {
-        error("the line before ends in a backslash, so this # begins no comment: its words belong to the rule; take one of them out");
+        error("the line before ends in a backslash, so this # begins no comment: its words belong to the rule; take one of "
+              "them out");
     }
     if (number_ == 1 && line.starts_with("\xef\xbb\xbf"))
-        linter_.error_in_strict(path_, number_, "the file begins with a byte order mark, which becomes a part of the first word: write it without");
+        linter_.error_in_strict(
+            path_, number_, "the file begins with a byte order mark, which becomes a part of the first word: write it without");
     else if (number_ == 1 && (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff")))
         error("the file is UTF-16, of which no rule is understood: write it as ASCII");
     check_controls(line);
@@ -94,8 +97,9 @@ void TextCheck::check_line(std::string_view line)
     joined_bytes_ += line.size() - (is_joined ? 1 : 0);
     if (joined_bytes_ > kLongestLine && !was_too_long_) {
         was_too_long_ = true;
-        error(fmt::format("the line has more than {} bytes, continued ones counted together: {}; make several rules of it, or put the "
-                          "patterns into a file and name that",
+        error(fmt::format(
+            "the line has more than {} bytes, continued ones counted together: {}; make several rules of it, or put the "
+            "patterns into a file and name that",
             kLongestLine, dead_from_here(table_)));
     }
     if (is_joined)
@@ -117,8 +121,8 @@ void TextCheck::check_controls(std::string_view line)
 void TextCheck::check_end(std::string_view line)
 {
     if (!is_ended_)
-        return linter_.error_in_strict(path_, number_,
-            fmt::format("the last line has no newline at its end: {}; add one", dead_from_here(table_)));
+        return linter_.error_in_strict(
+            path_, number_, fmt::format("the last line has no newline at its end: {}; add one", dead_from_here(table_)));
     const std::size_t last = line.find_last_not_of(" \t\r");
     if (!is_comment_ && last != std::string_view::npos && line[last] == '\\' && last + 1 < line.size())
         error("blanks or a CR follow the backslash, so it does not continue the line and is a part of it: take them out");
@@ -127,12 +131,14 @@ void TextCheck::check_end(std::string_view line)
 void TextCheck::check_continued(std::string_view line)
 {
     if (!has_next_line())
-        return error(fmt::format("a backslash continues the last line, and nothing follows: {}; take it out", dead_from_here(table_)));
+        return error(
+            fmt::format("a backslash continues the last line, and nothing follows: {}; take it out", dead_from_here(table_)));
     const std::string_view next = next_line();
     if (is_comment_) {
         const std::string_view words = trimmed(next);
-        const std::string text = fmt::format("the comment ends in a backslash, so the next line belongs to it{}; take the backslash out",
-            words.empty() || words.starts_with('#') ? "" : " and is no rule");
+        const std::string text
+            = fmt::format("the comment ends in a backslash, so the next line belongs to it{}; take the backslash out",
+                words.empty() || words.starts_with('#') ? "" : " and is no rule");
         return words.empty() || words.starts_with('#') ? warning(text) : error(text);
     }
     if (line.ends_with("\\\\"))
@@ -141,7 +147,8 @@ void TextCheck::check_continued(std::string_view line)
     const bool is_glued = line.size() > 1 && kBetween.find(line[line.size() - 2]) == std::string_view::npos && !next.empty()
         && kBetween.find(next.front()) == std::string_view::npos;
     if (is_glued)
-        warning("continued lines are joined without a blank, so the last word here and the first of the next line become one: write a blank "
+        warning("continued lines are joined without a blank, so the last word here and the first of the next line become one: "
+                "write a blank "
                 "or comma before the backslash");
 }
 

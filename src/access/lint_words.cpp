@@ -64,7 +64,8 @@ bool may_concern(std::string_view daemons, std::string_view daemon)
     const std::vector<std::string_view> words = words_of(daemons);
     return std::ranges::any_of(positive_words(words), [&](std::string_view word) {
         const std::string_view name = split_at_sign(word).first;
-        return is_word(name, {"ALL", "KNOWN"}) || equal_ignoring_case(name, daemon) || (has_wildcards(name) && matches_wildcards(name, daemon));
+        return is_word(name, {"ALL", "KNOWN"}) || equal_ignoring_case(name, daemon)
+            || (has_wildcards(name) && matches_wildcards(name, daemon));
     });
 }
 

@@ -40,7 +40,8 @@ int check_tables_only(const CommandLine& line)
         return supervisor::kExitConfig;
     const wrapper::TablePaths paths{line.tables.front(), line.tables.back()};
     const auto problems = explain::check_tables(*config, explain::HostNames::asked, &paths);
-    return supervisor::report_check(problems, line.is_strict, fmt::format("{}, {}: the tables are good", paths.allow, paths.deny));
+    return supervisor::report_check(
+        problems, line.is_strict, fmt::format("{}, {}: the tables are good", paths.allow, paths.deny));
 }
 
 } // namespace safetp::bin

@@ -5,7 +5,8 @@
 
 namespace safetp::bin {
 
-/// Both return the exit code. Where there is no configuration, and none was named, the defaults hold: the tables are also others'.
+/// Both return the exit code. Where there is no configuration, and none was named, the defaults hold: the tables are also
+/// others'.
 int explain_client(const CommandLine& line);
 int check_tables_only(const CommandLine& line);
 

@@ -16,12 +16,12 @@ namespace {
 
 constexpr const char* kInetdConf = "/etc/inetd.conf";
 /// Daemons that ask the tables by themselves, where inetd.conf does not name them.
-constexpr const char* kLinkedDaemons[] = {"sshd", "vsftpd", "proftpd", "stunnel", "stunnel4", "rpcbind", "slapd", "mountd", "statd",
-    "rquotad", "xinetd", "sendmail", "dovecot", "portmap", "nfsd"};
+constexpr const char* kLinkedDaemons[] = {"sshd", "vsftpd", "proftpd", "stunnel", "stunnel4", "rpcbind", "slapd", "mountd",
+    "statd", "rquotad", "xinetd", "sendmail", "dovecot", "portmap", "nfsd"};
 
 bool is_exposed(const std::string& path)
 {
-    struct stat status {};
+    struct stat status { };
     if (::stat(path.c_str(), &status) != 0)
         return false;
     return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 || (status.st_uid != 0 && status.st_uid != ::geteuid());
@@ -75,12 +75,15 @@ config::Problem as_problem(access::Finding finding)
 {
     const bool is_error = finding.severity == access::Finding::Severity::error;
     return {.severity = is_error ? config::Problem::Severity::error : config::Problem::Severity::warning,
-        .file = std::move(finding.file), .line = finding.line, .text = std::move(finding.text)};
+        .file = std::move(finding.file),
+        .line = finding.line,
+        .text = std::move(finding.text)};
 }
 
 } // namespace
 
-std::vector<config::Problem> check_tables(const config::Config& config, HostNames host_names, const wrapper::TablePaths* instead)
+std::vector<config::Problem> check_tables(
+    const config::Config& config, HostNames host_names, const wrapper::TablePaths* instead)
 {
     if (!config.access.enabled && !instead)
         return {};

@@ -60,7 +60,8 @@ std::string seen_from_gateway(const Case& asked, const Answer& answer)
     const bool is_strict = asked.reading == access::Reading::strict;
     if (answer.is_granted)
         return answer.banner.empty() ? "the greeting" : banner_text(answer.banner, is_strict ? "" : "220-") + ", the greeting";
-    const std::string wait = asked.refusal == config::Refusal::delay ? fmt::format("after {} s ", asked.refusal_delay.count()) : "";
+    const std::string wait
+        = asked.refusal == config::Refusal::delay ? fmt::format("after {} s ", asked.refusal_delay.count()) : "";
     const bool has_reply = asked.refusal == config::Refusal::reply || (!is_strict && !answer.banner.empty());
     std::string text = banner_text(answer.banner, is_strict ? "" : "421-");
     if (has_reply)
@@ -80,7 +81,8 @@ std::string seen_by_client(const Case& asked, const Answer& answer)
     return banner + (answer.is_granted ? "the daemon" : "after 5 s the end of the connection");
 }
 
-Explanation explain_case(const Case& asked, const access::TableFiles& files, const Services& services, bool is_json, bool has_colours)
+Explanation explain_case(
+    const Case& asked, const access::TableFiles& files, const Services& services, bool is_json, bool has_colours)
 {
     const std::vector<std::byte> image = access::compile(files, asked.reading);
     const auto tables = access::Tables::open(image);

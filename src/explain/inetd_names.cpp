@@ -6,7 +6,7 @@ namespace safetp::explain {
 
 namespace {
 
-constexpr std::size_t kArgv0 = 6;   ///< service, socket type, protocol, wait, user, program, argv[0]
+constexpr std::size_t kArgv0 = 6; ///< service, socket type, protocol, wait, user, program, argv[0]
 constexpr std::size_t kProgram = 5;
 
 std::vector<std::string_view> words_of(std::string_view line)

@@ -7,8 +7,8 @@
 
 namespace safetp::explain {
 
-/// For a line `ftp stream tcp nowait root /usr/sbin/tcpd in.ftpd -l` it is in.ftpd: what argv[0] is without its directory. Comments,
-/// lines of other forms and inetd's own services are passed over. Pure.
+/// For a line `ftp stream tcp nowait root /usr/sbin/tcpd in.ftpd -l` it is in.ftpd: what argv[0] is without its directory.
+/// Comments, lines of other forms and inetd's own services are passed over. Pure.
 std::vector<std::string> inetd_names(std::string_view text);
 
 } // namespace safetp::explain

@@ -107,7 +107,8 @@ std::string Judge::look_up(const std::string& address, Event::Kind kind)
         found.value.resize(wrapper::kLibraryNameBytes);
     note(kind, address, found.warning.empty() ? found.value : found.value + " (" + found.warning + ")");
     if (!found.warning.empty())
-        answer_.reports.push_back(evaluation_ ? evaluation_->warning(found.warning) : access::Report{"err", "warning: " + found.warning});
+        answer_.reports.push_back(
+            evaluation_ ? evaluation_->warning(found.warning) : access::Report{"err", "warning: " + found.warning});
     return found.value;
 }
 
@@ -117,7 +118,8 @@ access::Step Judge::operator()(const access::LookUp& wanted)
         return evaluation_->learn(look_up(answer_.request.client_address, Event::Kind::client_name));
     if (wanted.fact == access::Fact::server_name)
         return evaluation_->learn(look_up(answer_.request.server_address, Event::Kind::server_name));
-    note(Event::Kind::client_user, answer_.request.client_address, std::string(kUnknown) + " (there is no connection to ask about: --user)");
+    note(Event::Kind::client_user, answer_.request.client_address,
+        std::string(kUnknown) + " (there is no connection to ask about: --user)");
     return evaluation_->learn(kUnknown);
 }
 
@@ -125,7 +127,9 @@ access::Step Judge::operator()(const access::AskNetgroup& question)
 {
     const bool is_member = services_.is_in_netgroup && services_.is_in_netgroup(question.group, question.host);
     note(Event::Kind::netgroup, question.host + " in @" + question.group,
-        !services_.is_in_netgroup ? "no (not looked up)" : is_member ? "yes" : "no");
+        !services_.is_in_netgroup ? "no (not looked up)"
+            : is_member           ? "yes"
+                                  : "no");
     return evaluation_->answer_netgroup(is_member);
 }
 
@@ -145,7 +149,8 @@ access::Step Judge::operator()(const access::Effect& effect)
 {
     const std::string instead = instead_of(effect);
     note(Event::Kind::effect, describe(effect), instead);
-    const bool is_identity = std::holds_alternative<access::ApplyUser>(effect) || std::holds_alternative<access::ApplyGroup>(effect);
+    const bool is_identity
+        = std::holds_alternative<access::ApplyUser>(effect) || std::holds_alternative<access::ApplyGroup>(effect);
     return evaluation_->answer_effect(is_identity && daemon_.is_gateway && !is_strict() ? ENOTSUP : 0);
 }
 
@@ -157,7 +162,10 @@ std::string Judge::describe(const access::Effect& effect)
         std::string operator()(const access::ApplyUmask& e) const { return fmt::format("umask {:03o}", e.mask); }
         std::string operator()(const access::ApplyNice& e) const { return fmt::format("nice {}", e.increment); }
         std::string operator()(const access::ApplySetenv& e) const { return fmt::format("setenv {} {}", e.name, e.value); }
-        std::string operator()(const access::ApplyUser& e) const { return "user " + e.user + (e.group.empty() ? "" : "." + e.group); }
+        std::string operator()(const access::ApplyUser& e) const
+        {
+            return "user " + e.user + (e.group.empty() ? "" : "." + e.group);
+        }
         std::string operator()(const access::ApplyGroup& e) const { return "group " + e.group; }
         std::string operator()(const access::SendBanner& e) const
         {
@@ -172,16 +180,18 @@ std::string Judge::describe(const access::Effect& effect)
 /// Empty: it does what it says.
 std::string Judge::instead_of(const access::Effect& effect) const
 {
-    const bool is_identity = std::holds_alternative<access::ApplyUser>(effect) || std::holds_alternative<access::ApplyGroup>(effect);
+    const bool is_identity
+        = std::holds_alternative<access::ApplyUser>(effect) || std::holds_alternative<access::ApplyGroup>(effect);
     if (is_identity && is_strict())
         return "does nothing under the strict reading, as in libwrap";
     if (!daemon_.is_gateway)
         return "";
     if (is_identity)
         return "safetpd cannot do that and refuses: \"user\" in [server] says who runs the raw ftpd";
-    const bool is_for_process = std::holds_alternative<access::ApplyUmask>(effect) || std::holds_alternative<access::ApplyNice>(effect)
-        || std::holds_alternative<access::ApplySetenv>(effect);
-    return is_for_process && !daemon_.starts_server ? "no effect: safetpd does not start the raw ftpd (\"command\" in [server])" : "";
+    const bool is_for_process = std::holds_alternative<access::ApplyUmask>(effect)
+        || std::holds_alternative<access::ApplyNice>(effect) || std::holds_alternative<access::ApplySetenv>(effect);
+    return is_for_process && !daemon_.starts_server ? "no effect: safetpd does not start the raw ftpd (\"command\" in [server])"
+                                                    : "";
 }
 
 } // namespace

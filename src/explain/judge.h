@@ -1,5 +1,5 @@
-// What the access tables say of one client, gone through as for a real connection but without one: names are looked up, nothing is
-// run, sent or changed. hosts_access(5); tcpdmatch(8) is the model.
+// What the access tables say of one client, gone through as for a real connection but without one: names are looked up, nothing
+// is run, sent or changed. hosts_access(5); tcpdmatch(8) is the model.
 #pragma once
 
 #include "access/evaluation.h"
@@ -39,9 +39,9 @@ struct Answer {
 
 /// Who does with the verdict what it says.
 struct Daemon {
-    bool is_gateway = true;      ///< one of safetpd's own names; else somebody behind safetp-tcpd
-    bool runs_commands = false;  ///< `commands` of [access]
-    bool starts_server = false;  ///< setenv, umask and nice have a process to act on
+    bool is_gateway = true;        ///< one of safetpd's own names; else somebody behind safetp-tcpd
+    bool runs_commands = false;    ///< `commands` of [access]
+    bool starts_server = false;    ///< setenv, umask and nice have a process to act on
     bool refuses_paranoid = false; ///< `paranoid = "always"`
 };
 

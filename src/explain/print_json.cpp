@@ -30,7 +30,8 @@ std::string quoted(std::string_view text)
 
 std::string quoted_or_null(const std::optional<std::string>& text) { return text ? quoted(*text) : "null"; }
 
-template <typename List, typename Print> std::string array(const List& list, Print print)
+template <typename List, typename Print>
+std::string array(const List& list, Print print)
 {
     std::string text;
     for (const auto& element : list)
@@ -52,8 +53,8 @@ const char* outcome_name(access::Outcome outcome)
 
 const char* kind_name(access::Trace::Kind kind)
 {
-    constexpr const char* kNames[] = {"rule", "daemon_pattern", "client_pattern", "user_pattern", "except", "lookup", "netgroup", "option",
-        "table_end"};
+    constexpr const char* kNames[]
+        = {"rule", "daemon_pattern", "client_pattern", "user_pattern", "except", "lookup", "netgroup", "option", "table_end"};
     return kNames[static_cast<int>(kind)];
 }
 
@@ -77,8 +78,8 @@ std::string one_answer(const Case& asked, const Answer& answer)
             position_of(asked, entry.position), quoted(entry.text), entry.matched, quoted(entry.detail));
     });
     const std::string events = array(answer.events, [](const Event& event) {
-        return fmt::format("{{\"kind\":\"{}\",\"text\":{},\"result\":{},\"after_step\":{}}}", kind_name(event.kind), quoted(event.text),
-            quoted(event.result), event.after);
+        return fmt::format("{{\"kind\":\"{}\",\"text\":{},\"result\":{},\"after_step\":{}}}", kind_name(event.kind),
+            quoted(event.text), quoted(event.result), event.after);
     });
     const std::string log = array(answer.reports, [](const access::Report& report) {
         return fmt::format("{{\"level\":{},\"text\":{}}}", quoted(report.level), quoted(report.text));
@@ -88,10 +89,11 @@ std::string one_answer(const Case& asked, const Answer& answer)
                        "\"server_port\":{},\"daemon\":{},\"granted\":{},\"outcome\":\"{}\",\"matched\":{},\"refusal\":{},"
                        "\"severity\":{},\"twist\":{},\"client_gets\":{},\"steps\":{},\"events\":{},\"log\":{}}}",
         quoted(request.client_address), quoted_or_null(request.client_name), quoted_or_null(request.client_user),
-        quoted(request.server_address), quoted_or_null(request.server_name), request.server_port.value_or(0), quoted(request.daemon),
+        quoted(request.server_address), quoted_or_null(request.server_name),
+        request.server_port.value_or(0) == 0 ? "null" : std::to_string(*request.server_port), quoted(request.daemon),
         answer.is_granted, outcome_name(answer.verdict.outcome), matched ? "{" + position_of(asked, *matched) + "}" : "null",
-        quoted(answer.refusal), quoted(answer.verdict.severity), quoted(answer.verdict.twist), quoted(seen_by_client(asked, answer)),
-        steps, events, log);
+        quoted(answer.refusal), quoted(answer.verdict.severity), quoted(answer.verdict.twist),
+        quoted(seen_by_client(asked, answer)), steps, events, log);
 }
 
 } // namespace
@@ -101,8 +103,9 @@ std::string as_json(const Case& asked, const std::vector<Answer>& answers)
     bool all = true;
     for (const Answer& answer : answers)
         all = all && answer.is_granted;
-    return fmt::format("{{\"granted\":{},\"reading\":\"{}\",\"hosts_allow\":{},\"hosts_deny\":{},\"is_gateway\":{},\"answers\":{},"
-                       "\"notes\":{}}}\n",
+    return fmt::format(
+        "{{\"granted\":{},\"reading\":\"{}\",\"hosts_allow\":{},\"hosts_deny\":{},\"is_gateway\":{},\"answers\":{},"
+        "\"notes\":{}}}\n",
         all, asked.reading == access::Reading::strict ? "strict" : "safe", quoted(asked.paths.allow), quoted(asked.paths.deny),
         asked.daemon.is_gateway, array(answers, [&](const Answer& answer) { return one_answer(asked, answer); }),
         array(asked.notes, [](const std::string& note) { return quoted(note); }));

@@ -49,7 +49,10 @@ private:
     void print_events(std::size_t until);
     void print_verdict();
     std::string describe(const Event& event) const;
-    std::string path_of(access::TableName table) const { return table == access::TableName::allow ? asked_.paths.allow : asked_.paths.deny; }
+    std::string path_of(access::TableName table) const
+    {
+        return table == access::TableName::allow ? asked_.paths.allow : asked_.paths.deny;
+    }
     std::string matching_pattern() const;
     std::string strong(std::string_view text, bool is_good) const
     {
@@ -62,9 +65,9 @@ private:
     std::string text_;
     std::size_t next_event_ = 0;
     std::optional<access::TableName> table_;
-    std::vector<const Trace*> patterns_;  ///< of the rule at hand
-    unsigned other_daemons_ = 0; ///< rules in a row that are for others
-    unsigned misses_ = 0;        ///< in this table
+    std::vector<const Trace*> patterns_; ///< of the rule at hand
+    unsigned other_daemons_ = 0;         ///< rules in a row that are for others
+    unsigned misses_ = 0;                ///< in this table
     unsigned hidden_misses_ = 0;
 };
 
@@ -80,7 +83,8 @@ std::string TextPrinter::print()
 void TextPrinter::print_head()
 {
     const access::Request& request = answer_.request;
-    const std::string user = request.client_user && *request.client_user != access::kUnknown ? printable(*request.client_user) + "@" : "";
+    const std::string user
+        = request.client_user && *request.client_user != access::kUnknown ? printable(*request.client_user) + "@" : "";
     std::string server = request.server_address == access::kUnknown ? "" : " at " + request.server_address;
     if (request.server_port && *request.server_port != 0)
         server += fmt::format(" port {}", *request.server_port);
@@ -107,7 +111,7 @@ void TextPrinter::print_rules()
         case Trace::Kind::table_end:
             enter_table(entry.position.table);
             flush_misses();
-            text_ += "          end of the table: no rule matches\n";
+            text_ += "          (end of the table)\n";
             break;
         case Trace::Kind::lookup:
         case Trace::Kind::netgroup: break; // events say more
@@ -163,9 +167,10 @@ void TextPrinter::end_rule(const Trace& rule)
 void TextPrinter::flush_misses()
 {
     if (other_daemons_ > 0)
-        text_ += fmt::format("          {} for other daemons\n", other_daemons_ == 1 ? "1 rule" : fmt::format("{} rules", other_daemons_));
+        text_ += fmt::format(
+            "          ({} for other daemons)\n", other_daemons_ == 1 ? "1 rule" : fmt::format("{} rules", other_daemons_));
     if (hidden_misses_ > 0)
-        text_ += fmt::format("          {} more that {} not match\n", hidden_misses_, hidden_misses_ == 1 ? "does" : "do");
+        text_ += fmt::format("          ({} more that {} not match)\n", hidden_misses_, hidden_misses_ == 1 ? "does" : "do");
     other_daemons_ = hidden_misses_ = 0;
 }
 
@@ -194,7 +199,8 @@ void TextPrinter::print_verdict()
 {
     using access::Outcome;
     const access::Verdict& verdict = answer_.verdict;
-    const std::string place = verdict.matched ? fmt::format("{}:{}", path_of(verdict.matched->table), verdict.matched->line) : "";
+    const std::string place
+        = verdict.matched ? fmt::format("{}:{}", path_of(verdict.matched->table), verdict.matched->line) : "";
     std::string line;
     if (!asked_.is_enabled)
         line = strong("granted", true) + ": safetpd does not ask the tables (\"enabled\" in [access] is false)";

@@ -50,7 +50,8 @@ private:
     }
     static std::unexpected<QuestionError> no_host(const std::string& name)
     {
-        return std::unexpected(QuestionError{EX_NOHOST, fmt::format("there is no host \"{}\", or no answer about it", printable(name))});
+        return std::unexpected(
+            QuestionError{EX_NOHOST, fmt::format("there is no host \"{}\", or no answer about it", printable(name))});
     }
 
     const Question& question_;
@@ -75,8 +76,8 @@ void Understanding::take_tables()
 {
     result_.paths = {question_.allow.empty() ? config_.access.hosts_allow : question_.allow,
         question_.deny.empty() ? config_.access.hosts_deny : question_.deny};
-    const bool is_strict = question_.reading.empty() ? config_.access.reading == config::AccessReading::strict
-                                                     : question_.reading == "strict";
+    const bool is_strict
+        = question_.reading.empty() ? config_.access.reading == config::AccessReading::strict : question_.reading == "strict";
     result_.reading = is_strict ? access::Reading::strict : access::Reading::safe;
 }
 
@@ -102,12 +103,14 @@ Understanding::Step Understanding::take_daemon()
     request_.daemon = question_.daemon.substr(0, at);
     if (question_.daemon.empty())
         request_.daemon = listener_ ? daemon_of(*listener_, config_) : config_.access.daemon;
-    const auto has_name = [&](const config::Listener& listener) { return is_same(daemon_of(listener, config_), request_.daemon); };
+    const auto has_name
+        = [&](const config::Listener& listener) { return is_same(daemon_of(listener, config_), request_.daemon); };
     if (question_.listener.empty() && listener_ && !has_name(*listener_)) {
         const auto found = std::ranges::find_if(config_.listeners, has_name);
         listener_ = found == config_.listeners.end() ? nullptr : &*found;
     }
-    result_.daemon.is_gateway = is_same(request_.daemon, config_.access.daemon) || std::ranges::any_of(config_.listeners, has_name);
+    result_.daemon.is_gateway
+        = is_same(request_.daemon, config_.access.daemon) || std::ranges::any_of(config_.listeners, has_name);
     result_.refusal = config_.access.refusal;
     result_.refusal_delay = config_.access.refusal_delay;
     result_.daemon.runs_commands = config_.access.commands;
@@ -140,7 +143,8 @@ Understanding::Step Understanding::take_server(const std::string& text)
         return no_host(text);
     request_.server_address = address_text(found.front());
     if (found.size() > 1)
-        result_.notes.push_back(fmt::format("{} has {} addresses; {} is taken", printable(text), found.size(), request_.server_address));
+        result_.notes.push_back(
+            fmt::format("{} has {} addresses; {} is taken", printable(text), found.size(), request_.server_address));
     return {};
 }
 
@@ -189,8 +193,8 @@ Understanding::Step Understanding::take_client()
 
 } // namespace
 
-std::expected<Case, QuestionError> understand(const Question& question, const config::Config& config,
-    const FindAddresses& find_addresses)
+std::expected<Case, QuestionError> understand(
+    const Question& question, const config::Config& config, const FindAddresses& find_addresses)
 {
     return Understanding(question, config, find_addresses).run();
 }

@@ -16,8 +16,8 @@ namespace safetp::explain {
 
 /// The command line; empty where nothing was said.
 struct Question {
-    std::string client;   ///< [user@] and an address, a host name, `unknown` or `paranoid`
-    std::string daemon;   ///< NAME[@SERVER]
+    std::string client; ///< [user@] and an address, a host name, `unknown` or `paranoid`
+    std::string daemon; ///< NAME[@SERVER]
     std::string user;
     std::string server;   ///< local address
     std::string name;     ///< taken for the client's verified name
@@ -35,9 +35,9 @@ struct Case {
     wrapper::TablePaths paths;
     access::Reading reading = access::Reading::safe;
     Daemon daemon;
-    bool is_enabled = true; ///< safetpd asks the tables at all
-    std::vector<access::Request> requests; ///< one for each address of the client
-    std::vector<std::string> notes;        ///< what was assumed
+    bool is_enabled = true;                           ///< safetpd asks the tables at all
+    std::vector<access::Request> requests;            ///< one for each address of the client
+    std::vector<std::string> notes;                   ///< what was assumed
     config::Refusal refusal = config::Refusal::reply; ///< the gateway's
     std::chrono::seconds refusal_delay{5};
 };
@@ -50,7 +50,7 @@ struct QuestionError {
     std::string text;
 };
 
-std::expected<Case, QuestionError> understand(const Question& question, const config::Config& config,
-    const FindAddresses& find_addresses);
+std::expected<Case, QuestionError> understand(
+    const Question& question, const config::Config& config, const FindAddresses& find_addresses);
 
 } // namespace safetp::explain
