@@ -80,14 +80,41 @@ std::optional<NetKey> key_of(std::string_view pattern)
     return address ? std::optional(ipv4_key(*address, 32)) : std::nullopt;
 }
 
-/// The one word of a list; none: there are several, or none.
-std::optional<std::string_view> only_word(std::string_view list)
+/// The nets of a list of nothing else; empty: it has other words too.
+std::vector<NetKey> keys_of(std::string_view list)
+{
+    std::vector<NetKey> keys;
+    Words words(list);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+        const auto key = key_of(word);
+        if (!key)
+            return {};
+        keys.push_back(*key);
+    }
+    return keys;
+}
+
+/// Whether the search may pass a rule with this comment without a look: no word of it is a pattern that matches an address.
+bool is_idle_comment(std::string_view comment)
+{
+    if (comment.find_first_of("*?./@[") != std::string_view::npos)
+        return false;
+    Words words(comment);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+        if (equal_ignoring_case(word, "ALL") || equal_ignoring_case(word, "KNOWN"))
+            return false;
+    }
+    return true;
+}
+
+bool has_bracketed_address(std::string_view list)
 {
     Words words(list);
-    const std::string_view word = words.next();
-    if (word.empty() || !words.next().empty())
-        return std::nullopt;
-    return word;
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+        if (word.ends_with(']'))
+            return true;
+    }
+    return false;
 }
 
 template <typename Entry, typename Key>
@@ -130,22 +157,23 @@ std::optional<ClientKey> client_key(std::string_view address)
 
 void IndexBuilder::add_rule(const Rule& rule, std::uint32_t item)
 {
-    const bool plain = !rule.has_options && !rule.unfinished && !rule.had_mark && rule.daemons.find('@') == std::string::npos;
-    const auto word = plain ? only_word(rule.clients) : std::nullopt;
-    const auto key = word ? key_of(*word) : std::nullopt;
-    if (!key) {
+    const bool plain
+        = !rule.unfinished && !rule.had_mark && is_idle_comment(rule.comment) && rule.daemons.find('@') == std::string::npos;
+    const std::vector<NetKey> keys = plain ? keys_of(rule.clients) : std::vector<NetKey>();
+    if (keys.empty()) {
         ordinary_.push_back(item);
         return;
     }
     const std::uint32_t group = group_of(rule.daemons);
-    // A bracketed address that is not the client's makes libwrap ask for the name. The first one of a group stays where the
-    // search comes by and asks; behind it the name is known.
-    if (word->ends_with(']') && !has_bracketed_[group]) {
+    // A bracketed address that is not the client's makes libwrap ask for the name. The first rule of a group that has one stays
+    // where the search comes by and asks; behind it the name is known.
+    if (!has_bracketed_[group] && has_bracketed_address(rule.clients)) {
         has_bracketed_[group] = true;
         ordinary_.push_back(item);
         return;
     }
-    entries_.push_back({group, *key, item});
+    for (const NetKey& key : keys)
+        entries_.push_back({group, key, item});
 }
 
 std::uint32_t IndexBuilder::group_of(const std::string& daemons)

@@ -80,10 +80,14 @@ void check_glob(Linter& linter, const Place& place, std::string_view pattern)
         const std::string_view fixed = pattern.substr(0, pattern.find_first_of("*?"));
         const std::size_t end = fixed.rfind('.');
         const std::string example = end == std::string_view::npos ? "10." : std::string(fixed.substr(0, end + 1));
-        linter.error_in_strict(place.file, place.line,
-            fmt::format("{} also matches host names, as in {}evil.example, and asks the name service about each client: "
-                        "write {} or a network with its mask",
-                shown(pattern), example, example));
+        const std::string text
+            = fmt::format("{} also matches host names, as in {}evil.example, and asks the name service about "
+                          "each client: write {} or a network with its mask",
+                shown(pattern), example, example);
+        if (place.table == TableName::deny) // the safe reading goes by names only where that refuses
+            linter.error(place, text);
+        else
+            linter.error_in_strict(place.file, place.line, text);
     } else if (stars >= kManyStars) {
         linter.warning(place,
             fmt::format("{} stars in {}: matching takes libwrap seconds or longer with a name that a client chooses", stars,

@@ -85,8 +85,9 @@ void TextCheck::check_line(std::string_view line)
               "them out");
     }
     if (number_ == 1 && line.starts_with("\xef\xbb\xbf"))
-        linter_.error_in_strict(
-            path_, number_, "the file begins with a byte order mark, which becomes a part of the first word: write it without");
+        error("the file begins with a byte order mark, which becomes a part of the first word, so that the first rule never "
+              "matches (the "
+              "safe reading uses it only where it refuses): write it without");
     else if (number_ == 1 && (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff")))
         error("the file is UTF-16, of which no rule is understood: write it as ASCII");
     check_controls(line);

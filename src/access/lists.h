@@ -49,6 +49,7 @@ private:
     Match match_file(std::string_view path, Side side, int depth);
     Match match_words_of_file(std::string_view text, Side side, int depth);
     Match broken(std::string_view complaint);
+    bool doubtful(std::string_view pattern, std::string_view complaint);
     void trace(Trace::Kind kind, std::string_view text, bool matched);
 
     const std::string& address(Side side) const

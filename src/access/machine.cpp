@@ -2,7 +2,9 @@
 
 #include "access/facts.h"
 #include "access/index.h"
+#include "access/net_pattern.h"
 #include "access/string_pattern.h"
+#include "access/text.h"
 
 #include <fmt/core.h>
 
@@ -75,9 +77,12 @@ void Evaluation::Machine::learn(const std::string& value)
     if (!safe())
         kept.resize(std::min(kept.size(), kLibraryStringLength));
     set_fact(request_, *asked_, kept);
+    if (kept.size() > kLibraryStringLength)
+        journal_.note(Report{
+            "err", journal_.located("warning", "a name of more than 127 bytes: libwrap would compare its beginning only")});
     if (journal_.tracing()) {
         constexpr const char* kNames[] = {"client_name", "client_user", "server_name"};
-        journal_.trace_answer({Trace::Kind::lookup, position(), kNames[static_cast<int>(*asked_)], is_good_name(kept), kept});
+        journal_.note(Trace{Trace::Kind::lookup, position(), kNames[static_cast<int>(*asked_)], is_good_name(kept), kept});
     }
     asked_.reset();
     if (phase_ == Phase::search)
@@ -150,6 +155,9 @@ bool Evaluation::Machine::read_candidate()
     journal_.begin();
     if (kind == RuleReader::Item::rule) {
         journal_.move_to(reader_.rule().line);
+        if (reader_.rule().unfinished) // libwrap denies whoever gets here, or drops the rule: it matters to all of them
+            journal_.warn("missing newline at the end of the table: the line is used");
+        journal_.begin();
         return true;
     }
     journal_.move_to(reader_.trouble().line);
@@ -168,12 +176,13 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::search()
             if (reader_.is_dead())
                 return handle_trouble();
             const Match match = matcher_.match(reader_.rule(), table_);
-            if (match == Match::yes)
+            if (match == Match::yes && !is_spoilt(reader_.rule()))
                 return handle_match();
             if (match == Match::crash)
                 return finish(Outcome::exited, true);
             if (match == Match::pending)
                 return wait_for_answer();
+            warn_of_comment(reader_.rule());
             trace_rule(reader_.rule(), false);
         }
         ++next_item_;
@@ -221,7 +230,7 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()
     if (!rule_.has_options)
         return finish(table_ == TableName::allow ? Outcome::granted : Outcome::denied, false);
     if (safe())
-        state_->aclexec_failed = false;
+        rule_failed_ = false;
     fields_ = split_options(rule_.options);
     field_ = 0;
     option_parsed_ = false;
@@ -231,18 +240,45 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()
 
 void Evaluation::Machine::warn_of_departures()
 {
-    if (rule_.had_mark)
-        journal_.warn("the byte order mark before this rule is passed over");
     if (rule_.had_comment)
         journal_.warn("what stands behind # is taken for a comment");
-    if (rule_.unfinished)
-        journal_.warn("missing newline at the end of the table: the line is used");
+}
+
+/// safe: a rule behind a byte order mark never matches in libwrap, for its first daemon has an odd name. It may refuse, no
+/// more.
+bool Evaluation::Machine::is_spoilt(const Rule& rule)
+{
+    if (!rule.had_mark)
+        return false;
+    const bool spoilt = !refuses(rule, table_);
+    journal_.warn(spoilt ? "a byte order mark stands before this rule: it is not used"
+                         : "the byte order mark before this rule is passed over");
+    return spoilt;
+}
+
+/// safe: libwrap would have taken the words of a comment for patterns. Only what can be told without asking anybody is said.
+void Evaluation::Machine::warn_of_comment(const Rule& rule)
+{
+    if (!rule.had_comment || matcher_.match_daemons(rule.daemons) != Match::yes)
+        return;
+    Words words(rule.comment);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+        const std::size_t slash = find_outside_brackets(word, '/');
+        const std::string& address = request_.client_address;
+        if (slash == std::string_view::npos ? matches_text(word, address)
+                                            : matches_net(word.substr(0, slash), word.substr(slash + 1), address)) {
+            journal_.warn(fmt::format("{} stands behind # and is taken for a comment", word));
+            return;
+        }
+    }
 }
 
 Evaluation::Machine::MaybeStep Evaluation::Machine::end_of_rule()
 {
-    if (state_->aclexec_failed)
+    if (safe() ? rule_failed_ : state_->aclexec_failed)
         return rule_taken_back();
+    if (state_->aclexec_failed)
+        journal_.warn("libwrap would take this rule back, because an aclexec of an earlier one failed");
     return finish(table_ == TableName::allow ? Outcome::granted : Outcome::denied, false);
 }
 
@@ -252,6 +288,8 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::rule_taken_back()
     journal_.log("info", "aclexec returned 1"); // libwrap's flag, not the command's status
     if (!safe() || table_ == TableName::allow)
         return end_of_table();
+    journal_.warn("aclexec failed: the rules behind this one are tried");
+    every_item_ = true; // the index knows the first hit only, and this may have been it
     ++next_item_;
     item_read_ = false;
     journal_.move_to(matched_->line);

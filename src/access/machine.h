@@ -46,6 +46,8 @@ private:
     MaybeStep rule_taken_back();
     Verdict finish(Outcome outcome, bool jumps);
     void warn_of_departures();
+    bool is_spoilt(const Rule& rule);
+    void warn_of_comment(const Rule& rule);
     void trace_rule(const Rule& rule, bool matched);
 
     // machine_options.cpp: the matched rule's options
@@ -98,6 +100,7 @@ private:
     Effect under_way_;
     std::string failure_; ///< why the effect that was under way makes the rule an error
     bool group_done_ = false;
+    bool rule_failed_ = false; ///< safe: an aclexec of this rule failed
 };
 
 } // namespace safetp::access

@@ -91,7 +91,7 @@ MaybeStep Evaluation::Machine::perform(const std::string& value)
     const bool dry = settings_.dry_run;
     switch (option_.keyword) {
     case Keyword::allow:
-        if (safe() && state_->aclexec_failed) {
+        if (safe() && rule_failed_) {
             journal_.warn("aclexec failed: the option \"allow\" behind it does not count");
             return rule_taken_back();
         }
@@ -237,7 +237,8 @@ void Evaluation::Machine::answer_command(int exit_status, int killed_by, int pro
 {
     if (option_.keyword == Keyword::aclexec) {
         const bool failed = exit_status != 0 || killed_by != 0;
-        state_->aclexec_failed = failed || (safe() && state_->aclexec_failed); // safe: two commands must both succeed
+        state_->aclexec_failed = failed;
+        rule_failed_ = failed || (rule_failed_ && !refuses(rule_, table_)); // to be let in, all commands must succeed
         if (killed_by != 0)
             journal_.warn(fmt::format("process {} exited with signal {}", process_id, killed_by));
     }

@@ -21,7 +21,8 @@ struct Rule {
     bool has_options = false;
     unsigned line = 0;     ///< physical line of its last part, from 1
     std::size_t offset = 0; ///< where its logical line begins in the table
-    bool had_comment = false; ///< safe: a blank and # ended it
+    bool had_comment = false; ///< safe: comment is not empty
+    std::string comment;      ///< safe: what was taken off the lists, from a # after a blank on
     bool unfinished = false;  ///< safe: it is the table's last line and has no newline
     bool had_mark = false;    ///< safe: a byte order mark stood before it
 };

@@ -25,7 +25,7 @@ using namespace safetp::conformance;
 namespace {
 
 constexpr unsigned kMostDifferences = 20; ///< enough to read
-constexpr unsigned kLargeExamEvery = 100;
+constexpr unsigned kLargeExamEvery = 50;
 
 struct Options {
     std::string driver;

@@ -81,6 +81,8 @@ struct Recorder {
         const auto index = static_cast<std::size_t>(step.fact);
         answer.lookups.push_back(kNames[index]);
         event(std::string("lookup ") + kNames[index]);
+        if (step.fact == access::Fact::client_user && step.seconds != 0 && step.seconds != kDefaultIdentSeconds)
+            answer.effects["rfc931_timeout"] = std::to_string(step.seconds);
         if (step.fact == access::Fact::client_user)
             event(fmt::format("rfc931 {}", step.seconds ? step.seconds : kDefaultIdentSeconds));
         return evaluation.learn(*values[index]);

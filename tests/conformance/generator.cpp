@@ -21,7 +21,8 @@ std::string Generator::address()
             {"::1", "2001:db8::1", "2001:db8:40::7", "2001:db8:40:1::7", "fe80::1", "::ffff:10.1.2.3", "::10.1.2.3"});
     if (dice_.percent(50))
         return dice_.one_of({"0.0.0.0", "255.255.255.255", "10.1.2.30", "8.1.2.3", "unknown", "::", "::FFFF:10.1.2.4",
-            "224.0.0.1", "fe80::1%lo", "fe80::1%nowhere", "10.255.255.255"});
+            "224.0.0.1", "fe80::1%lo", "fe80::1%nowhere", "10.255.255.255", "10.1.2.03", "2001:DB8::1", "2001:db8:0:0::1",
+            "::ffff:a01:203", "10.1.2", "10.1.2.3.4", "::ffff:10.1.2.3x"});
     return "10." + number(dice_.below(3)) + "." + number(dice_.below(4)) + "." + number(dice_.below(256));
 }
 
@@ -29,11 +30,11 @@ std::string Generator::name()
 {
     if (dice_.percent(70))
         return dice_.one_of({"client.example.org", "a.b.example.org", "host", "localhost", "example.org"});
-    return dice_.one_of(
-        {"CLIENT.Example.ORG", "unknown", "paranoid", "10.evil.example", "10.1.2.evil", "known.example", "Unknown",
-            "unknown.example.org", "all", "x", "client.example.org.evil.example", "xn--bcher-kva.example", "a_b-c.example.org",
-            "very-long-name-that-goes-on-and-on-and-on.and-on-and-on-and-on-and-on-and-on.and-on-and-on-and-on-and-on.example."
-            "org"});
+    return dice_.one_of({"CLIENT.Example.ORG", "unknown", "paranoid", "10.evil.example", "10.1.2.evil", "known.example",
+        "Unknown", "unknown.example.org", "all", "x", "2001:db8::1", "::ffff:10.1.2.3", "[::1]", "10.1.2.3",
+        "client.example.org.evil.example", "xn--bcher-kva.example", "a_b-c.example.org",
+        "very-long-name-that-goes-on-and-on-and-on.and-on-and-on-and-on-and-on-and-on.and-on-and-on-and-on-and-on.example."
+        "org"});
 }
 
 Question Generator::question()
@@ -367,27 +368,32 @@ Exam Generator::small_exam()
     return exam;
 }
 
+/// One line of a large table: nearly always one pattern that an index can hold, or that looks so.
+std::string Generator::address_rule()
+{
+    if (dice_.percent(3))
+        return line();
+    std::string pattern;
+    switch (dice_.below(8)) {
+    case 0:
+    case 1: pattern = net_pattern(); break;
+    case 2: pattern = "10." + number(dice_.below(3)) + "." + (dice_.percent(70) ? number(dice_.below(40)) + "." : ""); break;
+    case 3: pattern = "[2001:db8:" + number(dice_.below(60)) + "::" + number(dice_.below(9)) + "]"; break;
+    case 4: pattern = dice_.percent(20) ? host_pattern() : address(); break;
+    default: pattern = "10." + number(dice_.below(3)) + "." + number(dice_.below(40)) + "." + number(dice_.below(256)); break;
+    }
+    if (dice_.percent(10))
+        pattern
+            += dice_.one_of({" EXCEPT 10.1.2.3", " EXCEPT 10.1.", ", 10.1.2.4", " 2001:db8::", ":allow", ":deny", ":", " #"});
+    return dice_.one_of({"in.ftpd", "ftpd", "safetpd", "wu.ftpd", "x", "y", "21", "IN.*", "ALL EXCEPT ftpd", "ftpd@10.0.0.1"})
+        + dice_.one_of({": ", ":", " : ", ":\t"}) + pattern + dice_.one_of({"\n", "\n", " \n", "\r\n", ",\n"});
+}
+
 std::string Generator::large_table(unsigned rules)
 {
     std::string text;
-    for (unsigned left = rules; left > 0; --left) {
-        if (dice_.percent(3)) {
-            text += line();
-            continue;
-        }
-        std::string pattern;
-        switch (dice_.below(4)) {
-        case 0: pattern = net_pattern(); break;
-        case 1: pattern = "10." + number(dice_.below(3)) + "." + number(dice_.below(4)) + "."; break;
-        case 2: pattern = "[2001:db8:" + number(dice_.below(60)) + "::" + number(dice_.below(9)) + "]"; break;
-        default:
-            pattern = "10." + number(dice_.below(3)) + "." + number(dice_.below(256)) + "." + number(dice_.below(256));
-            break;
-        }
-        const std::string second
-            = dice_.percent(20) ? dice_.one_of({" EXCEPT 10.1.2.3", " EXCEPT 10.1.", ", 10.1.2.4", " 2001:db8::"}) : "";
-        text += dice_.one_of({"in.ftpd", "ftpd", "safetpd", "wu.ftpd", "x", "y", "21"}) + ": " + pattern + second + "\n";
-    }
+    for (unsigned left = rules; left > 0; --left)
+        text += address_rule();
     return text;
 }
 
@@ -402,7 +408,7 @@ Exam Generator::large_exam()
         exam.questions.push_back(question());
         if (dice_.percent(70))
             exam.questions.back().client_addr
-                = "10." + number(dice_.below(3)) + "." + number(dice_.below(256)) + "." + number(dice_.below(256));
+                = "10." + number(dice_.below(3)) + "." + number(dice_.below(40)) + "." + number(dice_.below(256));
     }
     return exam;
 }

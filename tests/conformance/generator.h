@@ -59,6 +59,7 @@ private:
     std::string rule();
     std::string line();
     std::string table();
+    std::string address_rule();
     std::string large_table(unsigned rules);
     std::string with_glob(std::string text);
     std::string mutated(std::string text);
