@@ -6,7 +6,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -234,13 +233,12 @@ class World:
     def close(self) -> None:
         for machine in self.machines:
             machine.close()
+        self.client.close()
+        self.server.close()
         for process in self.processes:
-            process.send_signal(signal.SIGTERM)
             process.wait(SAFETY_NET)
         for each in self.sockets:
             each.close()
-        self.client.close()
-        self.server.close()
 
 
 def put_program(source: Path, target: Path) -> None:
