@@ -52,7 +52,7 @@ private:
 
 Answer Judge::run()
 {
-    if (daemon_.is_gateway && daemon_.refuses_paranoid) {
+    if (daemon_.refuses_paranoid) {
         if (!answer_.request.client_name)
             answer_.request.client_name = look_up(answer_.request.client_address, Event::Kind::client_name);
         if (answer_.request.client_name == access::kParanoid) {
