@@ -9,6 +9,20 @@ namespace safetp::access {
 
 namespace {
 
+/// A table's text ends up on a terminal: nothing in it may steer that terminal.
+std::string without_controls(std::string_view text)
+{
+    std::string clean;
+    for (const char character : text) {
+        const auto byte = static_cast<unsigned char>(character);
+        if (byte < 0x20 || byte == 0x7f)
+            clean += fmt::format("\\x{:02x}", byte);
+        else
+            clean += character;
+    }
+    return clean;
+}
+
 struct Table {
     TableName name;
     const std::string& path;
@@ -123,7 +137,7 @@ void Findings::add(Finding::Severity severity, const std::string& file, unsigned
         of_file.left_out_errors = of_file.left_out_errors || severity == Finding::Severity::error;
         return;
     }
-    of_file.findings.push_back({severity, file, line, std::move(text)});
+    of_file.findings.push_back({severity, file, line, without_controls(text)});
 }
 
 std::vector<Finding> Findings::take(const std::vector<std::string>& files_in_order)

@@ -43,6 +43,33 @@ bool has_except(const std::vector<std::string_view>& words)
     return std::ranges::any_of(words, [](std::string_view word) { return equal_ignoring_case(word, "EXCEPT"); });
 }
 
+/// Whether a host pattern means the same in every rule. In the safe reading a doubtful one matches where that refuses, and not
+/// elsewhere; so it neither hides others nor is hidden.
+bool is_certain(std::string_view host, Reading reading)
+{
+    const bool is_safe = reading == Reading::safe;
+    if (host.starts_with('/'))
+        return !is_safe; // its words may be doubtful
+    AddressPattern pattern;
+    if (host.starts_with('['))
+        pattern = read_bracketed(host);
+    else if (host.find('/') != std::string_view::npos)
+        pattern = read_net_and_mask(host);
+    else if (is_numeric(host) && !host.starts_with('.'))
+        pattern = read_digits_and_dots(host);
+    if (is_safe && (is_address_with_wildcards(host) || (host.starts_with('[') && host.find('%') != std::string_view::npos)))
+        return false;
+    return pattern.error.empty() && !(is_safe && pattern.fails_in_safe);
+}
+
+bool is_certain_word(std::string_view word, bool is_daemon, Reading reading)
+{
+    if (equal_ignoring_case(word, "EXCEPT"))
+        return true;
+    const auto [before, host] = split_at_sign(word);
+    return has_at_sign(word) ? is_certain(host, reading) : is_daemon || is_certain(word, reading);
+}
+
 /// The client patterns of earlier rules for one daemon pattern.
 class Clients {
 public:
@@ -58,15 +85,17 @@ public:
         }
     }
 
-    const Cover* find(std::string_view pattern) const
+    const Cover* find(std::string_view pattern, Reading reading) const
     {
         if (all_)
             return &*all_;
+        if (!is_certain_word(pattern, false, reading))
+            return nullptr;
         const std::string text = lower(pattern);
         if (const auto same = texts_.find(text); same != texts_.end())
             return &same->second;
         if (has_at_sign(pattern)) // whoever covers the host covers its users
-            return find(split_at_sign(pattern).second);
+            return find(split_at_sign(pattern).second, reading);
         if (const auto network = network_of(pattern))
             return find_network(*network);
         return find_domain(text);
@@ -121,21 +150,21 @@ private:
 } // namespace
 
 struct OrderCheck::State {
-    std::unordered_map<std::string, Clients> daemons;   ///< "all" for ALL and *
-    std::vector<std::string> globs;                     ///< keys of `daemons` that are wildcards
-    std::unordered_map<std::string, Cover> whole_rules; ///< with their options, for the same rule again
-    std::unordered_map<std::string, Cover> lists;       ///< without; for those with EXCEPT
-    std::map<std::pair<const std::string*, unsigned>, std::vector<Hidden>> hidden;
+    Reading reading;
+    bool may_be_taken_back = false;                       ///< strict: a failed aclexec takes back later rules that have options
+    std::unordered_map<std::string, Clients> daemons{};   ///< "all" for ALL and *
+    std::vector<std::string> globs{};                     ///< keys of `daemons` that are wildcards
+    std::unordered_map<std::string, Cover> whole_rules{}; ///< with their options, for the same rule again
+    std::unordered_map<std::string, Cover> lists{};       ///< without; for those with EXCEPT
+    std::map<std::pair<const std::string*, unsigned>, std::vector<Hidden>> hidden{};
 
-    static std::string key_of(std::string_view daemon)
-    {
-        return daemon == "*" || equal_ignoring_case(daemon, "KNOWN") ? "all" : lower(daemon);
-    }
+    static std::string key_of(std::string_view daemon) { return daemon == "*" ? "all" : lower(daemon); }
     const Cover* find_in(const std::string& key, std::string_view client) const
     {
         const auto found = daemons.find(key);
-        return found == daemons.end() ? nullptr : found->second.find(client);
+        return found == daemons.end() ? nullptr : found->second.find(client, reading);
     }
+    void keep_certain(std::vector<std::string_view> names, std::vector<std::string_view> clients, const Cover& cover);
     const Cover* find(std::string_view daemon, std::string_view client) const;
     bool covers_all(const std::vector<std::string_view>& names, const std::vector<std::string_view>& clients, bool grants,
         std::optional<Cover>& first, bool& differs) const;
@@ -150,8 +179,11 @@ const Cover* OrderCheck::State::find(std::string_view daemon, std::string_view c
         found = find_in(key, client);
     if (!found && has_at_sign(daemon))
         found = find_in(key_of(split_at_sign(daemon).first), client);
-    for (auto glob = globs.begin(); !found && glob != globs.end(); ++glob)
-        if (!has_wildcards(daemon) && matches_wildcards(*glob, split_at_sign(daemon).first))
+    const std::string_view name = split_at_sign(daemon).first;
+    const bool is_literal = !has_wildcards(name) && !port_number(name) && !name.starts_with('.') && !name.ends_with('.')
+        && !is_word(name, {"ALL", "KNOWN"});
+    for (auto glob = globs.begin(); !found && is_literal && glob != globs.end(); ++glob)
+        if (matches_wildcards(*glob, name))
             found = find_in(*glob, client);
     return found;
 }
@@ -184,7 +216,19 @@ void OrderCheck::State::keep(
     }
 }
 
-OrderCheck::OrderCheck(Linter& linter) : linter_(linter), state_(std::make_unique<State>()) { }
+void OrderCheck::State::keep_certain(
+    std::vector<std::string_view> names, std::vector<std::string_view> clients, const Cover& cover)
+{
+    std::erase_if(names, [&](std::string_view word) { return !is_certain_word(word, true, reading); });
+    std::erase_if(clients, [&](std::string_view word) { return !is_certain_word(word, false, reading); });
+    keep(names, clients, cover);
+}
+
+OrderCheck::OrderCheck(Linter& linter)
+    : linter_(linter)
+    , state_(std::make_unique<State>(State{.reading = linter.settings.reading}))
+{
+}
 
 OrderCheck::~OrderCheck() = default;
 
@@ -219,13 +263,19 @@ void OrderCheck::add(const Place& place, const Rule& rule)
         state_->hidden[first->position()].push_back({&place.file, place.line, differs || does_more});
         return;
     }
-    const bool may_go_on = std::ranges::find(options, "aclexec") != options.end(); // a failing one is no match
-    if (may_go_on)
+    if (std::ranges::find(options, "aclexec") != options.end()) { // a failing one is no match
+        state_->may_be_taken_back = state_->reading == Reading::strict;
         return;
-    if (has_except(daemon_words) || has_except(client_words))
+    }
+    if (rule.had_mark || (state_->may_be_taken_back && rule.has_options))
+        return;
+    if (!has_except(daemon_words) && !has_except(client_words))
+        return state_->keep_certain(names, clients, here);
+    const auto is_clear = [&](bool is_daemon) {
+        return [this, is_daemon](std::string_view word) { return is_certain_word(word, is_daemon, state_->reading); };
+    };
+    if (std::ranges::all_of(daemon_words, is_clear(true)) && std::ranges::all_of(client_words, is_clear(false)))
         state_->lists.try_emplace(lists, here);
-    else
-        state_->keep(names, clients, here);
 }
 
 void OrderCheck::finish()
