@@ -125,6 +125,32 @@ INSTANTIATE_TEST_SUITE_P(Readings, Order, testing::Values(Reading::strict, Readi
 
 } // namespace
 
+// "Never matches" is a strong word too.
+TEST(LintWords, WhatIsSaidNeverToMatchDoesNot)
+{
+    std::vector<std::string> clients = kClients;
+    for (const char* more : {"10.1.2.03", "10.1", "10.1.2.300", "10.1.2.3-9", "10.1.2.0/255.255.255.255", "10.1.2.3/24",
+             "10.1/16", "255.255.255.255/8", "10.0.0.0/", "10.0.0.0/abc", "[10.1.2.3]", "[::ffff:0:0]/96", "[2001:db8:]",
+             "[2001:db8::]/129", "joe@", "\"10.1.2.3\"", "10.1.2.3;", "!10.1.2.3", "-10.", "10.1.2.3\\", "(10.1.2.3)",
+             "10.1.2.3]", "*.example.org/24", "a.example.org/24", "10.1.2.3/8/8", "EXCEPT 10.", "[2001:db8::1]x"})
+        clients.emplace_back(more);
+    Random random(3);
+    unsigned said = 0;
+    for (const std::string& client : clients) {
+        TableFiles files;
+        files.allow = {.state = FileText::State::text, .text = "ALL: " + client + "\n", .os_error = 0};
+        bool never = false;
+        for (const Finding& finding : lint(files, {.reading = Reading::strict}))
+            never = never
+                || (finding.text.find("never matches") != std::string::npos && finding.severity == Finding::Severity::error);
+        const std::vector<std::byte> image = compile(files, Reading::strict);
+        for (int asked = 0; never && asked < 400; ++asked)
+            ASSERT_FALSE(evaluate(*Tables::open(image), request(random)).matched) << client;
+        said += never ? 1 : 0;
+    }
+    EXPECT_GT(said, 25u);
+}
+
 TEST(LintRobustness, TakesAnyBytes)
 {
     Random random(7);
