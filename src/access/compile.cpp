@@ -118,13 +118,14 @@ image::Table table(Builder& builder, std::string_view path, const FileText& file
 
 bool is_path(std::string_view text) { return text.starts_with('/'); }
 
-void add_paths_of_list(std::string_view list, std::set<std::string>& paths)
+/// A daemon list names files behind @ only.
+void add_paths_of_list(std::string_view list, bool daemons, std::set<std::string>& paths)
 {
     Words words(list);
     for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
         const std::size_t at = find_outside_brackets(word.substr(1), '@');
         const std::string_view host = at == std::string_view::npos ? word : word.substr(at + 2);
-        if (is_path(host))
+        if (is_path(host) && (!daemons || at != std::string_view::npos))
             paths.emplace(host);
     }
 }
@@ -151,8 +152,8 @@ std::vector<std::string> files_named_by_table(std::string_view text, Reading rea
     for (auto kind = reader.next(); kind != RuleReader::Item::end; kind = reader.next()) {
         if (kind != RuleReader::Item::rule)
             continue;
-        add_paths_of_list(reader.rule().daemons, paths);
-        add_paths_of_list(reader.rule().clients, paths);
+        add_paths_of_list(reader.rule().daemons, true, paths);
+        add_paths_of_list(reader.rule().clients, false, paths);
         if (reader.rule().has_options)
             add_paths_of_options(reader.rule(), daemons, paths);
     }

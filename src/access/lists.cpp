@@ -136,7 +136,7 @@ Match Matcher::match_net(std::string_view pattern, std::size_t slash, Side side)
     const NetMatch result = matches_net_safely(net, mask, address(side), refusing());
     if (!result.complaint.empty())
         journal_.warn(fmt::format("{} {}", pattern, result.complaint));
-    return as_match(result.matches);
+    return as_match(result.matches && (same_scope(net, address(side)) || doubtful(pattern, "names another interface")));
 }
 
 Match Matcher::match_netgroup(std::string_view group, Side side)

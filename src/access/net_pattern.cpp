@@ -85,7 +85,7 @@ bool matches_net(std::string_view net, std::string_view mask, std::string_view a
 
 NetMatch matches_net_safely(std::string_view net, std::string_view mask, std::string_view address, bool refusing)
 {
-    const auto ipv4 = parse_ipv4(without_mapped_prefix(address));
+    const auto ipv4 = parse_ipv4_loosely(without_mapped_prefix(address));
     const auto ipv6 = ipv4 ? std::nullopt : parse_ipv6(address);
     if (!ipv4 && !ipv6)
         return {};

@@ -68,8 +68,12 @@ RuleReader::Item RuleReader::next()
         rule_.line = lines_ + (line == Line::unfinished ? 1 : 0);
         if (split(text, rule_))
             return Item::rule;
-        if (reading_ == Reading::strict || !is_comment(text))
+        if (reading_ == Reading::safe && is_comment(text))
+            continue;
+        if (!rule_.unfinished)
             return report(RuleTrouble::Kind::missing_colon);
+        dead_ = true; // safe: half a rule, which nobody can tell whom it refuses
+        return report(RuleTrouble::Kind::unfinished_line);
     }
     return Item::end;
 }
