@@ -174,6 +174,50 @@ def test_silent_ident_port(world):
     assert log == ["<3.6> in.testd: connect from 10.77.0.11 (10.77.0.11)"]
 
 
+# What an ident server says, with the ports of the question in place of PORTS, and the user that both tcpds hear.
+IDENT_REPLIES = {
+    "usual": ("PORTS : USERID : UNIX : bob\r\n", "bob"),
+    "no blanks": ("PORTS:USERID:UNIX:bob\r\n", "bob"),
+    "only LF": ("PORTS : USERID : UNIX : bob\n", "bob"),
+    "colons": ("PORTS : USERID : UNIX : a:b:c\r\n", "a:b:c"),
+    "two words": ("PORTS : USERID : OTHER : bob builder\r\n", "bob"),
+    "long": ("PORTS : USERID : UNIX : " + 300 * "u" + "\r\n", 127 * "u"),
+    "literally unknown": ("PORTS : USERID : UNIX : unknown\r\n", "unknown"),
+    "error": ("PORTS : ERROR : NO-USER\r\n", "unknown"),
+    "lower case": ("PORTS : userid : UNIX : bob\r\n", "unknown"),
+    "other ports": ("1 , 2 : USERID : UNIX : bob\r\n", "unknown"),
+    "no end of line": ("PORTS : USERID : UNIX : bob", "unknown"),
+    "empty user": ("PORTS : USERID : UNIX : \r\n", "unknown"),
+    "no system": ("PORTS : USERID :: bob\r\n", "unknown"),
+    "nothing": ("", "unknown"),
+    "a second line": ("\r\nPORTS : USERID : UNIX : bob\r\n", "unknown"),
+    "no end at all": ("PORTS : USERID : UNIX : bob " + 1000 * "x", "bob"),
+    "510 bytes": ("PORTS : USERID : UNIX : bob" + "PAD" + "\n", "bob"),
+}
+
+
+@pytest.mark.parametrize("kind", IDENT_REPLIES)
+def test_what_ident_servers_say(world, kind):
+    text, user = IDENT_REPLIES[kind]
+    world.write(hosts_allow="in.testd: ALL: rfc931 30: setenv TW_USER %u\n")
+    with world.client.entered():
+        ident = socket.create_server((CLIENTS["nameless"], 113))
+    with ident:
+        ident.settimeout(60)
+        for port, machine in zip(PORTS.values(), world.machines):
+            seen = world.visit("nameless", port)
+            question, peer = ident.accept()
+            with question:
+                assert peer[0] == SERVER  # the address that the client knows the connection by
+                ports = question.recv(100).decode().strip().replace(",", " , ")
+                assert ports == f"{seen.connection.getsockname()[1]} , {port}"
+                reply = text.replace("PORTS", ports)
+                question.sendall(reply.replace("PAD", (510 - len(reply) + 3) * " ").encode())
+            assert seen.wait().lines("env").count(f"TW_USER={user}") == 1, (machine.place.name, seen.text)
+            expected = f"connect from {'' if user == 'unknown' else user + '@'}10.77.0.30 (10.77.0.30)"
+            assert [line.text for line in machine.log.take()] == [expected]
+
+
 @pytest.mark.parametrize(
     "options, identity",
     [

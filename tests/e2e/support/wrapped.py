@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from .ftpds import ftpds_directory
 from .gateway import binary
 from .namespaces import SAFETY_NET, Machine, Network, die_with_us, join, make_etc
@@ -115,6 +117,8 @@ class World:
     """The network, its name server and its ident servers."""
 
     def __init__(self, place: Path):
+        if os.getuid() != 0:
+            pytest.skip("needs root: makes namespaces")
         place.mkdir(parents=True, exist_ok=True)
         self.place = place
         self.tools = ftpds_directory()
