@@ -196,6 +196,8 @@ void OptionCheck::say_unknown(const std::string& field, const OptionWords& optio
             fmt::format("{} counts as an option, and whoever matches is denied: a rule is DAEMONS : CLIENTS, "
                         "then options such as allow and deny",
                 shown(field)));
+    if (field.starts_with("//"))
+        return linter_.error(place_, "a URL is no pattern, and its colon ends the list of clients: write the host alone");
     const std::string nearest = nearest_option(option.name);
     if (nearest.empty() && follows_command)
         return linter_.error(place_,
@@ -340,12 +342,11 @@ void OptionCheck::check_command(const OptionWords& option)
             "under the strict reading a server that stays, such as safetpd, cannot twist and denies: write banners "
             "DIR : deny, or use reading = \"safe\"");
     }
-    if (option.name != "aclexec")
+    if (option.name != "aclexec" || linter_.settings.reading == Reading::safe)
         return;
-    if (linter_.settings.reading == Reading::strict)
-        linter_.warning(place_,
-            "aclexec: after one command that fails libwrap takes back later rules that have options, in the same "
-            "process also for other clients, deny rules among them: put it last, or use reading = \"safe\"");
+    linter_.warning(place_,
+        "aclexec: after one command that fails libwrap takes back later rules that have options, in the same "
+        "process also for other clients, deny rules among them: put it last, or use reading = \"safe\"");
     if (place_.table == TableName::deny)
         linter_.warning(place_,
             "aclexec in the deny table: when its command fails, the client is let in and the rest of the table is not "
@@ -371,7 +372,8 @@ void OptionCheck::check_percent(const KnownOption& known, std::string_view value
 void OptionCheck::check_together()
 {
     if (has("aclexec") && has("allow"))
-        linter_.error(place_, "allow after aclexec grants also when the command fails: take allow out");
+        linter_.error_in_strict(
+            place_.file, place_.line, "allow after aclexec grants also when the command fails: take allow out");
     if (!has("rfc931"))
         return;
     const bool uses_user = std::ranges::any_of(fields_, [](const std::string& field) {

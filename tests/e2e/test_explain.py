@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.gateway import binary
@@ -178,6 +180,23 @@ def test_check_lists_what_is_wrong_with_given_tables(safetpd, tables):
     assert lines[2].startswith(f"{deny}:1: error: ") and 'did you mean "allow"?' in lines[2]
     assert lines[3].startswith(f"{deny}:2: warning: ") and "newline" in lines[3]
     assert len(lines) == 4, result.stdout
+
+
+def traps_of_the_guide() -> list[str]:
+    """The rules in the first column of the table of traps in docs/hosts-access.md."""
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "hosts-access.md").read_text()
+    rows = re.findall(r"^\| (.+?) \|", guide.split("## Traps")[1], re.MULTILINE)
+    return [rule for row in rows for rule in re.findall(r"`([^`]* ?: ?[^`]*)`", row)]
+
+
+@pytest.mark.parametrize("rule", traps_of_the_guide())
+def test_check_finds_every_trap_of_the_guide(safetpd, tables, rule):
+    result = safetpd("check", "--strict", "--tables", *tables(rule + "\nALL : 198.51.100.7\n", "ALL: ALL\n"))
+    assert result.returncode in (1, 78) and "hosts.allow:" in result.stdout, result.stdout
+
+
+def test_the_guide_has_traps():
+    assert len(traps_of_the_guide()) >= 20
 
 
 def test_check_is_content_with_good_tables_and_strict_with_warnings(safetpd, tables):

@@ -129,7 +129,8 @@ INSTANTIATE_TEST_SUITE_P(Lists, Traps,
         Trap{"ftpd: ALL !10.1.2.3\n", "ftpd: ALL EXCEPT 10.1.2.3\n", kError, "no sign for not"}));
 
 INSTANTIATE_TEST_SUITE_P(Hosts, Traps,
-    testing::Values(Trap{"ftpd: 2001:db8::1\n", "ftpd: [2001:db8::1]\n", kError, "write [2001:db8::1]"},
+    testing::Values(Trap{"ftpd: http://a.example/\n", "ftpd: a.example\n", kError, "a URL is no pattern"},
+        Trap{"ftpd: 2001:db8::1\n", "ftpd: [2001:db8::1]\n", kError, "write [2001:db8::1]"},
         Trap{"ftpd: ::1\n", "ftpd: [::1]\n", kError, "write [::1]"},
         Trap{"ftpd: 10., 2001:db8::/32 : allow\n", "ftpd: 10., [2001:db8::]/32 : allow\n", kError, "write [2001:db8::]/32"},
         Trap{"ftpd: joe@2001:db8::1\n", "ftpd: joe@[2001:db8::1]\n", kError, "write [2001:db8::1]"},
@@ -403,7 +404,7 @@ TEST(Lint, WantsExplicitAllowOnlyWhenTold)
 TEST(Lint, KnowsWhereTheSafeReadingDiffers)
 {
     for (const char* table : {"ftpd: 10.", "ftpd: 10.*\n", "ftpd: 10.1.2.3/255.255.255.255\n", "ftpd: 0.0.0.0/0\n",
-             "ftpd: 10. : severity authpriv.warn\n", "ftpd: 10. # office\n"}) {
+             "ftpd: 10. : severity authpriv.warn\n", "ftpd: 10. : aclexec true : allow\n", "ftpd: 10. # office\n"}) {
         EXPECT_TRUE(has(lint_allow(table), kError, "")) << table;
         const std::vector<Finding> safe = lint_allow(table, {.reading = Reading::safe});
         EXPECT_TRUE(safe.size() == 1 && safe[0].severity == kWarning) << table << all_of(safe);
