@@ -31,7 +31,12 @@ public:
 
     image::File add(std::string_view path, const FileText& file)
     {
-        return {add(path), add(file.text), static_cast<std::uint32_t>(file.state), file.os_error};
+        image::File result;
+        result.path = add(path);
+        result.text = add(file.text);
+        result.state = static_cast<std::uint32_t>(file.state);
+        result.os_error = file.os_error;
+        return result;
     }
 
     void reserve_header() { bytes_.resize(sizeof(image::Header)); }
@@ -76,17 +81,13 @@ std::size_t add_run(Builder& builder, const std::vector<IndexBuilder::Entry>& en
     return end;
 }
 
-void add_index(Builder& builder, IndexBuilder::Result index, image::Table& table)
+void add_index(Builder& builder, const IndexBuilder::Result& index, image::File& file)
 {
-    table.ordinary = builder.add(index.ordinary);
-    std::vector<image::Section> groups;
-    for (const std::string& daemons : index.groups)
-        groups.push_back(builder.add(daemons));
-    table.groups = builder.add(groups);
+    file.ordinary = builder.add(index.ordinary);
     std::vector<image::Run> runs;
     for (std::size_t i = 0; i < index.entries.size();)
         i = add_run(builder, index.entries, i, runs.emplace_back());
-    table.runs = builder.add(runs);
+    file.runs = builder.add(runs);
 }
 
 void add_rules(Builder& builder, std::string_view text, Reading reading, image::Table& table)
@@ -103,7 +104,24 @@ void add_rules(Builder& builder, std::string_view text, Reading reading, image::
             index.add_trouble(item);
     }
     table.items = builder.add(items);
-    add_index(builder, index.finish(), table);
+    const IndexBuilder::Result sorted = index.finish();
+    std::vector<image::Section> groups;
+    for (const std::string& daemons : sorted.groups)
+        groups.push_back(builder.add(daemons));
+    table.groups = builder.add(groups);
+    add_index(builder, sorted, table.file);
+}
+
+image::File pattern_file(Builder& builder, std::string_view path, const FileText& file)
+{
+    const FileText text = limited(file);
+    image::File result = builder.add(path, text);
+    IndexBuilder index;
+    FileWords words(text.text);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next())
+        index.add_word(word, static_cast<std::uint32_t>(words.offset()));
+    add_index(builder, index.finish(), result);
+    return result;
 }
 
 image::Table table(Builder& builder, std::string_view path, const FileText& file, Reading reading)
@@ -163,14 +181,10 @@ std::vector<std::string> files_named_by_table(std::string_view text, Reading rea
 std::vector<std::string> files_named_by_pattern_file(std::string_view text)
 {
     std::set<std::string> paths;
-    for (std::size_t at = 0; at < text.size();) {
-        std::size_t end = at;
-        while (end < text.size() && !is_space(text[end]))
-            ++end;
-        const std::string_view word = text.substr(at, end - at);
+    FileWords words(text);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
         if (is_path(word))
             paths.emplace(word.substr(0, word.find('\0')));
-        at = end + 1;
     }
     return {paths.begin(), paths.end()};
 }
@@ -185,7 +199,7 @@ std::vector<std::byte> compile(const TableFiles& files, Reading reading)
     header.tables[1] = table(builder, files.deny_path, files.deny, reading);
     std::vector<image::File> others;
     for (const auto& [path, file] : files.others)
-        others.push_back(builder.add(path, file));
+        others.push_back(pattern_file(builder, path, file));
     header.files = builder.add(others);
     return builder.finish(header);
 }

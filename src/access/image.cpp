@@ -14,7 +14,7 @@ std::string_view View::text(const Section& section) const
     return {reinterpret_cast<const char*>(part.data()), part.size()};
 }
 
-std::optional<View::Named> View::file(std::string_view path) const
+std::optional<File> View::file(std::string_view path) const
 {
     const Records<File> all = files();
     std::size_t low = 0;
@@ -31,7 +31,7 @@ std::optional<View::Named> View::file(std::string_view path) const
     const File found = all[low];
     if (text(found.path) != path)
         return std::nullopt;
-    return Named{static_cast<FileText::State>(found.state), found.os_error, text(found.text)};
+    return found;
 }
 
 namespace {
@@ -46,34 +46,34 @@ public:
         return section.offset <= size && section.size <= size - section.offset && section.size % record == 0;
     }
 
-    bool file(const File& file) const
+    /// `items`: how many numbers of its index can be; `groups`: how many daemon lists there are.
+    bool file(const File& file, std::uint64_t items, std::uint64_t groups) const
     {
-        return section(file.path) && section(file.text)
-            && file.state <= static_cast<std::uint32_t>(FileText::State::unreadable);
+        if (!section(file.path) || !section(file.text) || !section(file.ordinary, sizeof(std::uint32_t))
+            || !section(file.runs, sizeof(Run)))
+            return false;
+        return file.state <= static_cast<std::uint32_t>(FileText::State::unreadable)
+            && all(records<std::uint32_t>(file.ordinary), [&](std::uint32_t item) { return item < items; })
+            && all(records<Run>(file.runs), [&](const Run& one) { return one.group < groups && run(one, items); });
+    }
+
+    bool run(const Run& run, std::uint64_t items) const
+    {
+        const auto is_item = [&](const auto& entry) { return entry.item < items; };
+        if (run.bits > (run.ipv6 != 0 ? 128 : 32) || !section(run.entries, run.ipv6 != 0 ? sizeof(Entry6) : sizeof(Entry4)))
+            return false;
+        return run.ipv6 != 0 ? all(records<Entry6>(run.entries), is_item) : all(records<Entry4>(run.entries), is_item);
     }
 
     bool table(const Table& table) const
     {
-        if (!file(table.file) || !section(table.items, sizeof(Item)) || !section(table.ordinary, sizeof(std::uint32_t))
-            || !section(table.groups, sizeof(Section)) || !section(table.runs, sizeof(Run)))
+        if (!section(table.items, sizeof(Item)) || !section(table.groups, sizeof(Section)))
             return false;
         const auto items = records<Item>(table.items);
-        const auto fits = [&](const Item& item) { return item.offset < table.file.text.size; };
-        const auto is_item = [&](std::uint32_t item) { return item < items.size(); };
-        return all(items, fits) && all(records<std::uint32_t>(table.ordinary), is_item)
-            && all(records<Section>(table.groups), [&](const Section& group) { return section(group); })
-            && all(records<Run>(table.runs), [&](const Run& one) { return run(one, table); });
-    }
-
-    bool run(const Run& run, const Table& table) const
-    {
-        const std::size_t items = table.items.size / sizeof(Item);
-        const auto is_item = [&](const auto& entry) { return entry.item < items; };
-        if (run.group >= table.groups.size / sizeof(Section) || run.bits > (run.ipv6 != 0 ? 128 : 32))
-            return false;
-        if (!section(run.entries, run.ipv6 != 0 ? sizeof(Entry6) : sizeof(Entry4)))
-            return false;
-        return run.ipv6 != 0 ? all(records<Entry6>(run.entries), is_item) : all(records<Entry4>(run.entries), is_item);
+        const auto groups = records<Section>(table.groups);
+        return file(table.file, items.size(), groups.size())
+            && all(items, [&](const Item& item) { return item.offset < table.file.text.size; })
+            && all(groups, [&](const Section& group) { return section(group); });
     }
 
     bool image() const
@@ -88,7 +88,7 @@ public:
             return false;
         if (!table(header.tables[0]) || !table(header.tables[1]) || !section(header.files, sizeof(File)))
             return false;
-        return all(records<File>(header.files), [&](const File& one) { return file(one); });
+        return all(records<File>(header.files), [&](const File& one) { return file(one, one.text.size, 1); });
     }
 
 private:

@@ -14,7 +14,7 @@
 
 namespace safetp::access::image {
 
-inline constexpr std::array<char, 8> kMagic{'s', 't', 'p', '-', 'h', 'a', '0', '2'};
+inline constexpr std::array<char, 8> kMagic{'s', 't', 'p', '-', 'h', 'a', '0', '3'};
 
 struct Section {
     std::uint64_t offset = 0;
@@ -25,13 +25,6 @@ struct Section {
 struct Item {
     std::uint32_t offset = 0;
     std::uint32_t lines_before = 0;
-};
-
-struct File {
-    Section path;
-    Section text;
-    std::uint32_t state = 0;
-    std::int32_t os_error = 0;
 };
 
 /// A net of the index and the first rule for it.
@@ -52,12 +45,20 @@ struct Run {
     Section entries; ///< Entry4 or Entry6, sorted by key
 };
 
+/// Its index knows a table's rules by the number of their Item, and a pattern file's words by their offset in the text.
+struct File {
+    Section path;
+    Section text;
+    std::uint32_t state = 0;
+    std::int32_t os_error = 0;
+    Section ordinary; ///< std::uint32_t: what is not in the index, in order
+    Section runs;     ///< Run, those of a group together
+};
+
 struct Table {
     File file;
-    Section items;    ///< Item, in the order of the text
-    Section ordinary; ///< std::uint32_t: items that are not in the index, in order
-    Section groups;   ///< Section: the text of a daemon list
-    Section runs;     ///< Run, those of a group together
+    Section items;  ///< Item, in the order of the text
+    Section groups; ///< Section: the text of a daemon list
 };
 
 struct Header {
@@ -102,17 +103,15 @@ public:
     std::string_view table_text(TableName table) const { return text(header(table).file.text); }
     Records<Item> items(TableName table) const { return Records<Item>(bytes(header(table).items)); }
 
-    Records<std::uint32_t> ordinary(TableName table) const { return Records<std::uint32_t>(bytes(header(table).ordinary)); }
+    Records<std::uint32_t> ordinary(TableName table) const { return ordinary(header(table).file); }
     Records<Section> groups(TableName table) const { return Records<Section>(bytes(header(table).groups)); }
-    Records<Run> runs(TableName table) const { return Records<Run>(bytes(header(table).runs)); }
+    Records<Run> runs(TableName table) const { return runs(header(table).file); }
+    Records<std::uint32_t> ordinary(const File& file) const { return Records<std::uint32_t>(bytes(file.ordinary)); }
+    Records<Run> runs(const File& file) const { return Records<Run>(bytes(file.runs)); }
 
-    struct Named {
-        FileText::State state;
-        int os_error;
-        std::string_view text;
-    };
     /// A pattern or banner file, or a banner directory; none: nobody read it when the image was made.
-    std::optional<Named> file(std::string_view path) const;
+    std::optional<File> file(std::string_view path) const;
+    static FileText::State state_of(const File& file) { return static_cast<FileText::State>(file.state); }
 
     std::string_view text(const Section& section) const;
     std::span<const std::byte> bytes(const Section& section) const { return bytes_.subspan(section.offset, section.size); }

@@ -176,6 +176,19 @@ void IndexBuilder::add_rule(const Rule& rule, std::uint32_t item)
         entries_.push_back({group, key, item});
 }
 
+void IndexBuilder::add_word(std::string_view word, std::uint32_t offset)
+{
+    const std::uint32_t group = group_of("");
+    const auto key = word.find('\0') == std::string_view::npos ? key_of(word) : std::nullopt;
+    const bool asks = key && word.ends_with(']') && !has_bracketed_[group]; // as above
+    if (asks)
+        has_bracketed_[group] = true;
+    if (!key || asks)
+        ordinary_.push_back(offset);
+    else
+        entries_.push_back({group, *key, offset});
+}
+
 std::uint32_t IndexBuilder::group_of(const std::string& daemons)
 {
     const auto [found, is_new] = groups_.try_emplace(daemons, static_cast<std::uint32_t>(groups_.size()));
@@ -196,23 +209,19 @@ IndexBuilder::Result IndexBuilder::finish()
     return result;
 }
 
-std::optional<std::uint32_t> find_in_index(const image::View& image, TableName table, const ClientKey& client,
-    const std::function<bool(std::string_view)>& daemon_matches)
+std::optional<std::uint32_t> find_in_index(const image::View& image, const image::Records<image::Run>& runs,
+    const ClientKey& client, const std::function<bool(std::uint32_t)>& is_wanted)
 {
     std::optional<std::uint32_t> first;
-    if (!client.known)
-        return first;
-    const auto groups = image.groups(table);
-    const auto runs = image.runs(table);
     std::optional<std::uint32_t> asked_group;
     bool wanted = false;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
+    for (std::size_t i = 0; client.known && i < runs.size(); ++i) {
         const image::Run run = runs[i];
         if ((run.ipv6 != 0) != client.net.ipv6)
             continue;
         if (asked_group != run.group) {
             asked_group = run.group;
-            wanted = daemon_matches(image.text(groups[run.group]));
+            wanted = is_wanted(run.group);
         }
         if (!wanted)
             continue;

@@ -36,6 +36,7 @@ std::optional<ClientKey> client_key(std::string_view address);
 class IndexBuilder {
 public:
     void add_rule(const Rule& rule, std::uint32_t item);
+    void add_word(std::string_view word, std::uint32_t offset); ///< of a pattern file
     void add_trouble(std::uint32_t item) { ordinary_.push_back(item); }
 
     struct Entry {
@@ -63,8 +64,8 @@ private:
 /// The four bytes of an IPv4 key in host byte order.
 std::uint32_t ipv4_number(const NetKey& key);
 
-/// The first rule of the index that matches the client, where `daemon_matches` says so of its daemon list.
-std::optional<std::uint32_t> find_in_index(const image::View& image, TableName table, const ClientKey& client,
-    const std::function<bool(std::string_view)>& daemon_matches);
+/// The first rule or word of the index that matches the client, of the groups that are wanted.
+std::optional<std::uint32_t> find_in_index(const image::View& image, const image::Records<image::Run>& runs,
+    const ClientKey& client, const std::function<bool(std::uint32_t)>& is_wanted);
 
 } // namespace safetp::access

@@ -1,6 +1,7 @@
 #include "access/lists.h"
 
 #include "access/facts.h"
+#include "access/index.h"
 #include "access/net_pattern.h"
 #include "access/options.h"
 #include "access/string_pattern.h"
@@ -163,37 +164,49 @@ Match Matcher::match_file(std::string_view path, Side side, int depth)
     if (depth >= (safe() ? kDeepestSafeFile : kDeepestFile))
         return safe() ? broken(fmt::format("{}: pattern files are nested too deep", path)) : Match::crash;
     const auto file = image_.file(path);
-    if (!file || file->state == FileText::State::missing)
+    const auto state = file ? image::View::state_of(*file) : FileText::State::missing;
+    if (state == FileText::State::missing)
         return Match::no;
-    if (file->state == FileText::State::text)
-        return match_words_of_file(file->text, side, depth);
+    if (state == FileText::State::text)
+        return match_words_of_file(*file, side, depth + 1);
     if (safe())
         return broken(fmt::format("{}: this pattern file cannot be read", path));
-    if (file->state == FileText::State::unreadable)
+    if (state == FileText::State::unreadable)
         journal_.warn(fmt::format("open {}: {}", path, system_text(file->os_error)));
     return Match::no;
 }
 
-Match Matcher::match_words_of_file(std::string_view text, Side side, int depth)
+/// By the index: the words that are not in it come first, as far as they stand before the one that matches.
+Match Matcher::match_words_of_file(const image::File& file, Side side, int depth)
 {
-    for (std::size_t at = 0; at < text.size();) {
-        if (is_space(text[at])) {
-            ++at;
-            continue;
+    const std::string_view text = image_.text(file.text);
+    const auto client = client_key(address(side));
+    const auto& known_name = side == Side::client ? request_.client_name : request_.server_name;
+    if (!client || journal_.tracing() || (known_name && parse_ipv6(*known_name))) {
+        FileWords words(text);
+        for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+            if (const auto match = match_word_of_file(word, side, depth))
+                return *match;
         }
-        std::size_t end = at;
-        while (end < text.size() && !is_space(text[end]))
-            ++end;
-        if (end - at > kLongestFileWord)
-            return safe() ? broken("a word of more than 8191 bytes in a pattern file") : Match::crash;
-        std::string_view word = text.substr(at, end - at);
-        at = end;
-        word = word.substr(0, word.find('\0')); // libwrap's C strings end here
-        const Match match = match_host(word, side, depth + 1);
-        if (match != Match::no)
-            return match;
+        return Match::no;
     }
-    return Match::no;
+    const auto hit = find_in_index(image_, image_.runs(file), *client, [](std::uint32_t) { return true; });
+    const auto ordinary = image_.ordinary(file);
+    for (std::size_t i = 0; i < ordinary.size() && (!hit || ordinary[i] < *hit); ++i) {
+        const std::string_view word = FileWords(text, ordinary[i]).next();
+        if (const auto match = match_word_of_file(word, side, depth))
+            return *match;
+    }
+    return as_match(hit.has_value());
+}
+
+/// None: the next word decides.
+std::optional<Match> Matcher::match_word_of_file(std::string_view word, Side side, int depth)
+{
+    if (word.size() > kLongestFileWord)
+        return safe() ? broken("a word of more than 8191 bytes in a pattern file") : Match::crash;
+    const Match match = match_host(word.substr(0, word.find('\0')), side, depth); // libwrap's C strings end at a NUL
+    return match == Match::no ? std::nullopt : std::optional(match);
 }
 
 /// safe: what cannot be read matches where that refuses, and nowhere else.

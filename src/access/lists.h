@@ -6,6 +6,7 @@
 #include "access/journal.h"
 
 #include <map>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -47,7 +48,8 @@ private:
     Match match_net(std::string_view pattern, std::size_t slash, Side side);
     Match match_netgroup(std::string_view group, Side side);
     Match match_file(std::string_view path, Side side, int depth);
-    Match match_words_of_file(std::string_view text, Side side, int depth);
+    Match match_words_of_file(const image::File& file, Side side, int depth);
+    std::optional<Match> match_word_of_file(std::string_view word, Side side, int depth);
     Match broken(std::string_view complaint);
     bool doubtful(std::string_view pattern, std::string_view complaint);
     void trace(Trace::Kind kind, std::string_view text, bool matched);

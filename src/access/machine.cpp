@@ -123,8 +123,10 @@ void Evaluation::Machine::choose_candidates()
     every_item_ = !client || journal_.tracing();
     if (every_item_)
         return;
-    const auto daemon_matches = [&](std::string_view daemons) { return matcher_.match_daemons(daemons) == Match::yes; };
-    if (const auto found = find_in_index(image_, table_, *client, daemon_matches))
+    const auto groups = image_.groups(table_);
+    const auto is_wanted
+        = [&](std::uint32_t group) { return matcher_.match_daemons(image_.text(groups[group])) == Match::yes; };
+    if (const auto found = find_in_index(image_, image_.runs(table_), *client, is_wanted))
         hit_ = *found;
 }
 

@@ -55,6 +55,7 @@ private:
     MaybeStep run_option();
     MaybeStep perform(const std::string& value);
     MaybeStep perform_number(Keyword keyword, const std::string& value);
+    MaybeStep set_severity(const std::string& value);
     MaybeStep change_identity(const std::string& value);
     MaybeStep ask_ident(const std::string& value);
     MaybeStep twist(const std::string& command);

@@ -57,8 +57,8 @@ MaybeStep Evaluation::Machine::run_options()
         }
         if (MaybeStep step = run_option())
             return step;
-        if (phase_ != Phase::options)
-            return std::nullopt; // the rule was taken back
+        if (phase_ != Phase::options) // the rule was taken back: its other options do not count, least of all its end
+            return std::nullopt;
         ++field_;
         option_parsed_ = false;
     }
@@ -109,7 +109,7 @@ MaybeStep Evaluation::Machine::perform(const std::string& value)
         }
         return finish(Outcome::granted, true);
     case Keyword::deny: return finish(Outcome::denied, true);
-    case Keyword::severity: state_->severity = *parse_severity(value, safe()); return std::nullopt;
+    case Keyword::severity: return set_severity(value);
     case Keyword::linger:
     case Keyword::umask:
     case Keyword::nice: return perform_number(option_.keyword, value);
@@ -136,6 +136,14 @@ MaybeStep Evaluation::Machine::perform_number(Keyword keyword, const std::string
     if (settings_.dry_run)
         return std::nullopt;
     return keyword == Keyword::linger ? effect(ApplyLinger{number}) : effect(ApplyNice{number});
+}
+
+MaybeStep Evaluation::Machine::set_severity(const std::string& value)
+{
+    if (safe() && !parse_severity(value, false))
+        journal_.warn(fmt::format("severity \"{}\" is an error to libwrap, which refuses the client", value));
+    state_->severity = *parse_severity(value, safe());
+    return std::nullopt;
 }
 
 MaybeStep Evaluation::Machine::change_identity(const std::string& value)
@@ -179,16 +187,18 @@ MaybeStep Evaluation::Machine::send_banner(const std::string& directory)
 {
     if (!expander_) {
         const auto file = image_.file(directory + "/" + request_.daemon);
-        if (!file || file->state != FileText::State::text) {
+        if (!file || image::View::state_of(*file) != FileText::State::text) {
             const auto folder = image_.file(directory);
-            if (!folder || folder->state == FileText::State::missing || folder->state == FileText::State::unreadable)
+            const auto state = folder ? image::View::state_of(*folder) : FileText::State::missing;
+            if (state == FileText::State::missing || state == FileText::State::unreadable)
                 journal_.warn(
                     fmt::format("{}: {}", directory, system_text(folder && folder->os_error != 0 ? folder->os_error : ENOENT)));
             return std::nullopt;
         }
-        const std::size_t nuls = std::min(file->text.find_first_not_of('\0'), file->text.size());
-        banner_ = file->text.substr(0, nuls);
-        banner_rest_ = file->text.substr(nuls);
+        const std::string_view text = image_.text(file->text);
+        const std::size_t nuls = std::min(text.find_first_not_of('\0'), text.size());
+        banner_ = text.substr(0, nuls);
+        banner_rest_ = text.substr(nuls);
     }
     while (expander_ || !banner_rest_.empty()) {
         if (!expander_)
@@ -221,6 +231,8 @@ void Evaluation::Machine::answer_command(int exit_status, int killed_by, int pro
         const bool failed = exit_status != 0 || killed_by != 0;
         state_->aclexec_failed = failed;
         rule_failed_ = failed || (rule_failed_ && !refuses(rule_, table_)); // to be let in, all commands must succeed
+        if (safe() && rule_failed_ && !failed)
+            journal_.warn("this aclexec succeeded, but an earlier one of the rule failed: libwrap forgets that");
         if (killed_by != 0)
             journal_.warn(fmt::format("process {} exited with signal {}", process_id, killed_by));
     }

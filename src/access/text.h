@@ -69,4 +69,28 @@ private:
     std::string_view rest_;
 };
 
+/// The words of a pattern file: what fscanf(3) with %s takes, one after the other.
+class FileWords {
+public:
+    explicit FileWords(std::string_view text, std::size_t offset = 0) : text_(text), end_(std::min(offset, text.size())) { }
+
+    /// The next word; empty at the end.
+    std::string_view next()
+    {
+        start_ = end_;
+        while (start_ < text_.size() && is_space(text_[start_]))
+            ++start_;
+        end_ = start_;
+        while (end_ < text_.size() && !is_space(text_[end_]))
+            ++end_;
+        return text_.substr(start_, end_ - start_);
+    }
+    std::size_t offset() const { return start_; }  ///< where the last word begins
+
+private:
+    std::string_view text_;
+    std::size_t start_ = 0;
+    std::size_t end_;
+};
+
 } // namespace safetp::access

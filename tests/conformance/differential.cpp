@@ -1,6 +1,6 @@
-// hosts-access-differential DRIVER [--seed N|fresh] [--comparisons N]: asks src/access (strict) and the real library the same
-// questions about generated tables and prints each difference as a case of README.md's format, made as small as it stays one.
-// hosts-access-differential DRIVER --cases FILE...: asks the library alone, whether the files' answers are its own.
+// hosts-access-differential DRIVER [--reading strict|safe] [--seed N|fresh] [--comparisons N]: asks src/access and the real
+// library the same questions about generated tables and prints each difference as a case of README.md's format, made as small
+// as it stays one.
 #include "case_json.h"
 #include "engine.h"
 #include "fake_machine.h"
@@ -10,12 +10,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,9 +28,8 @@ constexpr unsigned kLargeExamEvery = 50;
 struct Options {
     std::string driver;
     std::uint64_t seed = 1;
+    access::Reading reading = access::Reading::strict;
     unsigned long comparisons = 100000;
-    std::vector<std::string> cases;
-    bool are_cases = false;
 };
 
 access::FileText read_fake(const Scene& scene, const std::string& path)
@@ -93,20 +90,24 @@ Machine fake_machine(const Scene& scene, const bool& bad_socket)
 
 bool ends_process(const Answer& answer) { return answer.outcome == "twisted" || answer.outcome == "exited"; }
 
-std::vector<Answer> ask_engine(const Exam& exam)
+std::vector<Answer> ask_engine(const Exam& exam, access::Reading reading)
 {
     bool bad_socket = false;
     std::vector<std::string> daemons;
     for (const Question& question : exam.questions)
         daemons.push_back(question.daemon);
-    Engine engine(exam.scene, access::Reading::strict, fake_machine(exam.scene, bad_socket), daemons);
+    Engine engine(exam.scene, reading, fake_machine(exam.scene, bad_socket), daemons);
     std::vector<Answer> answers;
     access::LibraryState state;
     for (const Question& question : exam.questions) {
         bad_socket = question.bad_socket;
         if (!question.keep_state || ends_process(answers.back()))
             state = {};
+        access::LibraryState state_before = state;
         answers.push_back(engine.ask(question, &state));
+        const Answer linear = engine.ask(question, &state_before, true);
+        if (!differences(linear, answers.back()).empty())
+            answers.back().events.push_back("the index gives another answer: " + differences(linear, answers.back()).front());
     }
     return answers;
 }
@@ -137,9 +138,45 @@ Case as_case(const Exam& exam, const Answer& expected, const std::string& id)
     return made;
 }
 
+bool warns(const Answer& answer)
+{
+    return std::ranges::any_of(answer.diag, [](const std::string& line) { return line.starts_with("err: "); });
+}
+
+/// What the safe reading passes over in silence: comments behind something, a last line without newline that says nothing. And
+/// addresses that getnameinfo(3) does not write.
+bool is_silent_departure(const Exam& exam)
+{
+    for (const std::string* text : {&exam.scene.allow, &exam.scene.deny}) {
+        for (std::size_t at = text->find('#'); at != std::string::npos; at = text->find('#', at + 1))
+            if (at > 0 && (*text)[at - 1] != '\n')
+                return true;
+        std::size_t begin = text->rfind('\n');
+        while (begin != std::string::npos && begin > 0 && (*text)[begin - 1] == '\\') // that line goes on
+            begin = text->rfind('\n', begin - 1);
+        const std::string last = text->substr(begin + 1);
+        if (last.starts_with('#') || (!last.empty() && last.find_first_not_of(" \t\r\n\\") == std::string::npos))
+            return true;
+    }
+    const std::string& address = exam.questions.back().client_addr;
+    return address.find(".0") != std::string::npos && address.ends_with("3");
+}
+
+/// strict: nothing may differ. safe: another verdict has a warning that says why.
+std::vector<std::string> objections(access::Reading reading, const Answer& theirs, const Answer& ours)
+{
+    if (reading == access::Reading::strict)
+        return differences(theirs, ours);
+    if (!ours.events.empty() && ours.events.back().starts_with("the index"))
+        return {ours.events.back()};
+    if (theirs.granted() == ours.granted() || warns(ours))
+        return {};
+    return {fmt::format("safe: {} without a warning, where the library said {}", ours.outcome, theirs.outcome)};
+}
+
 class Differential {
 public:
-    explicit Differential(const Options& options) : libwrap_(options.driver), seed_(options.seed) { }
+    explicit Differential(const Options& options) : libwrap_(options.driver), seed_(options.seed), reading_(options.reading) { }
 
     /// How many differences there were.
     unsigned compare(unsigned long comparisons)
@@ -149,6 +186,8 @@ public:
         unsigned long compared = 0;
         for (unsigned long exams = 0; compared < comparisons && differences_found < kMostDifferences; ++exams) {
             Exam exam = exams % kLargeExamEvery == 0 ? generator.large_exam() : generator.small_exam();
+            if (reading_ == access::Reading::safe) // it keeps nothing of earlier questions
+                std::ranges::for_each(exam.questions, [](Question& question) { question.keep_state = false; });
             differences_found += compare(exam) ? 0 : 1;
             compared += exam.questions.size();
         }
@@ -156,34 +195,19 @@ public:
         return differences_found;
     }
 
-    /// Whether the library's answers are the cases'; what commands wrote is not compared, since the driver runs none.
-    bool check_cases(const std::string& path)
-    {
-        std::ifstream stream(path);
-        bool all_equal = static_cast<bool>(stream);
-        unsigned count = 0;
-        for (std::string line; std::getline(stream, line); ++count) {
-            const std::expected<Case, std::string> subject = parse_case(line);
-            if (!subject)
-                throw std::runtime_error(path + ": " + subject.error());
-            all_equal = check_case(*subject) && all_equal;
-        }
-        fmt::print(
-            "{}: {} cases, {}\n", path, count, all_equal ? "all as the library answers" : "not all as the library answers");
-        return all_equal;
-    }
-
 private:
     /// True: both sides agree on every question.
     bool compare(const Exam& exam)
     {
         const auto theirs = libwrap_.ask(exam.scene, exam.questions);
-        const std::vector<Answer> ours = ask_engine(exam);
+        const std::vector<Answer> ours = ask_engine(exam, reading_);
         for (std::size_t i = 0; i < ours.size(); ++i) {
-            if (theirs && differences((*theirs)[i], ours[i]).empty())
+            if (theirs && objections(reading_, (*theirs)[i], ours[i]).empty())
                 continue;
             Exam shown = exam;
             shown.questions.resize(i + 1);
+            if (reading_ == access::Reading::safe && is_silent_departure(shown))
+                continue;
             report(shrink(std::move(shown), [this](const Exam& smaller) { return differs(smaller); }));
             return false;
         }
@@ -192,8 +216,10 @@ private:
 
     bool differs(const Exam& exam)
     {
+        if (reading_ == access::Reading::safe && is_silent_departure(exam))
+            return false;
         const auto theirs = libwrap_.ask(exam.scene, exam.questions);
-        return !theirs || !differences(theirs->back(), ask_engine(exam).back()).empty();
+        return !theirs || !objections(reading_, theirs->back(), ask_engine(exam, reading_).back()).empty();
     }
 
     void report(const Exam& exam)
@@ -204,41 +230,14 @@ private:
             return;
         }
         fmt::print("DIFFERENCE (seed {}):\n", seed_);
-        for (const std::string& line : differences(theirs->back(), ask_engine(exam).back()))
+        for (const std::string& line : objections(reading_, theirs->back(), ask_engine(exam, reading_).back()))
             fmt::print("    {}\n", line);
         fmt::print("{}\n", print_case(as_case(exam, theirs->back(), "generated")));
     }
 
-    bool check_case(const Case& subject)
-    {
-        Scene scene = subject.scene;
-        for (std::string* text : {&scene.allow, &scene.deny})
-            *text = replaced(*text, "@DIR@", kFakeDirectory);
-        for (auto& [name, text] : scene.files)
-            text = replaced(text, "@DIR@", kFakeDirectory);
-        auto answers = libwrap_.ask(scene, {subject.question});
-        if (!answers) {
-            fmt::print("{}: {}\n", subject.id, answers.error());
-            return false;
-        }
-        Answer expected = subject.expected;
-        Answer& got = answers->front();
-        got.events.clear();
-        for (std::string& line : got.diag)
-            line = replaced(line, std::string(kFakeDirectory) + "/", "@DIR@/");
-        for (const char* written_by_command : {"out", "sent_to_client"})
-            if (expected.outcome == "twisted" || std::string(written_by_command) == "out") {
-                expected.effects.erase(written_by_command);
-                got.effects.erase(written_by_command);
-            }
-        const std::vector<std::string> found = differences(expected, got);
-        for (const std::string& line : found)
-            fmt::print("{}: {}\n", subject.id, line);
-        return found.empty();
-    }
-
     Libwrap libwrap_;
     std::uint64_t seed_;
+    access::Reading reading_;
 };
 
 /// Empty: the options are good.
@@ -248,15 +247,13 @@ std::string read_options(const std::vector<std::string>& words, Options& options
         return "no DRIVER";
     options.driver = words[0];
     for (std::size_t i = 1; i < words.size(); ++i) {
-        if (words[i] == "--cases") {
-            options.cases.assign(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
-            return options.cases.empty() ? "--cases needs files" : "";
-        }
         if (i + 1 == words.size())
             return words[i] + " needs a value";
         const std::string& value = words[i + 1];
         if (words[i] == "--seed")
             options.seed = value == "fresh" ? std::random_device()() : std::stoull(value);
+        else if (words[i] == "--reading" && (value == "strict" || value == "safe"))
+            options.reading = value == "safe" ? access::Reading::safe : access::Reading::strict;
         else if (words[i] == "--comparisons")
             options.comparisons = std::stoul(value);
         else
@@ -264,17 +261,6 @@ std::string read_options(const std::vector<std::string>& words, Options& options
         ++i;
     }
     return "";
-}
-
-int run(const Options& options)
-{
-    Differential differential(options);
-    if (options.cases.empty())
-        return differential.compare(options.comparisons) == 0 ? 0 : 1;
-    bool all_equal = true;
-    for (const std::string& path : options.cases)
-        all_equal = differential.check_cases(path) && all_equal;
-    return all_equal ? 0 : 1;
 }
 
 } // namespace
@@ -285,7 +271,7 @@ int main(int argc, char** argv)
     try {
         const std::string complaint = read_options({argv + 1, argv + argc}, options);
         if (complaint.empty())
-            return run(options);
+            return Differential(options).compare(options.comparisons) == 0 ? 0 : 1;
         fmt::print(stderr, "hosts-access-differential: {}\n", complaint);
     } catch (const std::exception& error) {
         fmt::print(stderr, "hosts-access-differential: {}\n", error.what());

@@ -180,7 +180,7 @@ Engine::Engine(const Scene& scene, access::Reading reading, Machine machine, con
     image_ = access::compile(files, reading);
 }
 
-Answer Engine::ask(const Question& question, access::LibraryState* state)
+Answer Engine::ask(const Question& question, access::LibraryState* state, bool linear)
 {
     const Result<access::Tables> tables = access::Tables::open(image_);
     if (!tables)
@@ -194,10 +194,15 @@ Answer Engine::ask(const Question& question, access::LibraryState* state)
     settings.twist_allowed = !question.resident;
     settings.state = &used;
     access::Evaluation evaluation(*tables, access_request(question), settings);
+    std::vector<access::Trace> trace;
+    if (linear)
+        evaluation.record(&trace); // who wants to see each rule has each one looked at
     for (access::Step step = evaluation.start();;) {
         recorder.take_reports(evaluation);
         if (const auto* verdict = std::get_if<access::Verdict>(&step)) {
             recorder.conclude(*verdict);
+            if (reading_ == access::Reading::strict) // which keeps it; in the safe reading it ends with the question
+                answer.effects.erase("rfc931_timeout");
             if (used.rfc931_seconds != kDefaultIdentSeconds)
                 answer.effects["rfc931_timeout"] = std::to_string(used.rfc931_seconds);
             return answer;

@@ -36,8 +36,8 @@ public:
     /// `scene` has its own tables' texts; other files come from `machine.read`. `daemons`: those that will be asked about.
     Engine(const Scene& scene, access::Reading reading, Machine machine, const std::vector<std::string>& daemons);
 
-    /// `state` may be none: a fresh process.
-    Answer ask(const Question& question, access::LibraryState* state);
+    /// `state` may be none: a fresh process. `linear`: every rule is tried in its order, and the index is not used.
+    Answer ask(const Question& question, access::LibraryState* state, bool linear = false);
 
     const std::vector<std::byte>& image() const { return image_; }
 

@@ -88,8 +88,8 @@ bool warns(const Answer& answer)
     return false;
 }
 
-/// What the safe reading may do anywhere: refuse where the library grants, and say so.
-bool is_stricter(const Answer& expected, const Answer& got) { return expected.granted() && !got.granted() && warns(got); }
+/// What the safe reading may do anywhere: refuse, for a reason of its own that it says.
+bool refuses_and_warns(const Answer& got) { return !got.granted() && warns(got); }
 
 /// Or say more than the library does.
 bool only_says_more(const Answer& expected, Answer got)
@@ -177,7 +177,7 @@ private:
     {
         if (reading_ == access::Reading::strict || got.outcome.empty())
             return false;
-        if (is_stricter(subject.expected, got))
+        if (refuses_and_warns(got))
             return true;
         if (needs_refusal(subject))
             return false;
