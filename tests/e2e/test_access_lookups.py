@@ -4,6 +4,7 @@ its limit, and nobody waits for another's."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -65,6 +66,20 @@ class Guarded:
         return [pid for pid in self.gateway.workers() if os.readlink(f"/proc/{pid}/root") == "/"]
 
 
+@contextlib.contextmanager
+def name_server_stopped(world: World):
+    started = next(process for process in world.processes if "dnsmasq" in str(process.args))
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    server = int(children[0]) if children else started.pid  # what brings it into its namespaces may stay before it
+    assert Path(f"/proc/{server}/comm").read_text() == "dnsmasq\n"
+    os.kill(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server, signal.SIGCONT)
+        started.send_signal(signal.SIGCONT)  # nsenter(1) stops with its child
+
+
 @pytest.fixture
 def guarded(world, directory, certificate, running):
     def script(session):
@@ -81,7 +96,8 @@ def guarded(world, directory, certificate, running):
             access={"lookup_time": LIMIT} | access,
         )
         bind = f"mount --bind '{world.etc}' /etc && exec \"$@\""
-        gateway.prefix = world.server.command("unshare", "--mount", "sh", "-c", bind, "sh")
+        enter = ["nsenter", "-t", str(world.server.holder.pid), "--net", "--"]  # no process of its own between it and us
+        gateway.prefix = [*enter, "unshare", "--mount", "sh", "-c", bind, "sh"]
         running.add(gateway).start()
         return Guarded(world, gateway)
 
@@ -191,24 +207,16 @@ def test_answers_are_remembered(guarded, world):
     door = guarded(cache_time="1h")
     door.rules("safetpd: .client.example\n")
     assert door.is_let_in("honest")
-    server = next(process for process in world.processes if "dnsmasq" in str(process.args))
-    server.send_signal(signal.SIGSTOP)
-    try:
+    with name_server_stopped(world):
         assert door.is_let_in("honest")
-    finally:
-        server.send_signal(signal.SIGCONT)
 
 
 def test_nothing_is_remembered_when_told_so(guarded, world):
     door = guarded(cache_time=0, lookup_time="1s")
     door.rules("safetpd: .client.example\n")
     assert door.is_let_in("honest")
-    server = next(process for process in world.processes if "dnsmasq" in str(process.args))
-    server.send_signal(signal.SIGSTOP)
-    try:
+    with name_server_stopped(world):
         assert not door.is_let_in("honest")
-    finally:
-        server.send_signal(signal.SIGCONT)
     assert door.is_let_in("honest")
 
 

@@ -88,6 +88,15 @@ TEST_F(Keeper, EveryChangeIsANewVersion)
     EXPECT_GT(ask(version).version, version);
 }
 
+TEST_F(Keeper, AFileThatWasOnlyTouchedIsNoNewVersion)
+{
+    write("deny", "ALL: ALL\n");
+    start();
+    const std::uint64_t version = settled();
+    write("deny", "ALL: ALL\n");
+    EXPECT_EQ(ask(version).image, -1);
+}
+
 TEST_F(Keeper, WhoComesWhileTheFilesAreReadGetsNothingOlder)
 {
     start();
