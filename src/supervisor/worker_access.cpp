@@ -14,6 +14,8 @@ using log::Level;
 
 namespace {
 
+constexpr std::chrono::milliseconds kQueuePause{10};
+
 template <std::size_t size>
 bool set_text(char (&to)[size], const std::string& text)
 {
@@ -94,7 +96,13 @@ net::Task<> WorkerAccess::ask_for_tables()
 {
     while (!next_.empty()) {
         asked_.swap(next_);
-        take_tables(co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0));
+        auto answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
+        while (answer.os_error == EAGAIN) { // the queue is full of other requests: it moves
+            net::Timer pause(executor_, net::Clock::now() + kQueuePause);
+            co_await pause.async_wait(net::kAsTuple);
+            answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
+        }
+        take_tables(std::move(answer));
         for (Waiter* waiter : std::exchange(asked_, {})) {
             waiter->image = image_;
             waiter->done.notify();
