@@ -43,6 +43,25 @@ std::optional<access::HostAnswer> find_host(const std::string& name)
     return access::HostAnswer{true, list->ai_canonname ? list->ai_canonname : ""};
 }
 
+/// A name service that does not answer is waited for once, not for each of a thousand names; names not asked about count as
+/// good.
+class HostFinder {
+public:
+    std::optional<access::HostAnswer> operator()(const std::string& name)
+    {
+        if (!is_answering_ || ++asked_ > kMostNames)
+            return access::HostAnswer{true, ""};
+        const auto answer = find_host(name);
+        is_answering_ = answer.has_value();
+        return answer;
+    }
+
+private:
+    static constexpr unsigned kMostNames = 1000;
+    bool is_answering_ = true;
+    unsigned asked_ = 0;
+};
+
 std::vector<std::string> own_names(const config::Config& config)
 {
     std::vector<std::string> names{config.access.daemon};
@@ -64,9 +83,10 @@ std::vector<std::string> known_daemons(const config::Config& config)
         return {};
     for (const std::string& name : own_names(config))
         names.push_back(name);
-    for (const std::vector<std::string>& command : {config.server.command})
-        if (!command.empty())
-            names.push_back(command.front().substr(command.front().rfind('/') + 1));
+    if (!config.server.command.empty()) {
+        const std::string& program = config.server.command.front();
+        names.push_back(program.substr(program.rfind('/') + 1)); // npos + 1 is 0
+    }
     names.insert(names.end(), std::begin(kLinkedDaemons), std::end(kLinkedDaemons));
     return names;
 }
@@ -96,7 +116,7 @@ std::vector<config::Problem> check_tables(
     settings.residents_start_server = !config.server.command.empty();
     settings.daemons = known_daemons(config);
     if (host_names == HostNames::asked)
-        settings.find_host = find_host;
+        settings.find_host = HostFinder();
     const wrapper::Snapshot snapshot = wrapper::read_tables(paths, settings.reading, settings.residents);
     for (const std::string& path : {paths.allow, paths.deny})
         if (is_exposed(path))

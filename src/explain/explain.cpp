@@ -113,7 +113,9 @@ int explain(const Question& question, const config::Config& config)
     }
     Services services;
     if (!question.no_lookup) {
-        services.find_name = [](const IpAddress& address) { return wrapper::look_up_name(address); };
+        services.find_name = [time = asked->lookup_time](const IpAddress& address) {
+            return time.count() == 0 ? wrapper::look_up_name(address) : wrapper::look_up_name_within(address, time);
+        };
         services.is_in_netgroup = is_in_netgroup;
     }
     const std::vector<std::string> daemons{asked->requests.front().daemon};

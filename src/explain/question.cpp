@@ -112,6 +112,8 @@ Understanding::Step Understanding::take_daemon()
     result_.daemon.is_gateway
         = is_same(request_.daemon, config_.access.daemon) || std::ranges::any_of(config_.listeners, has_name);
     result_.refusal = config_.access.refusal;
+    const bool waits_for_ever = !result_.daemon.is_gateway && result_.reading == access::Reading::strict; // as tcpd
+    result_.lookup_time = waits_for_ever ? std::chrono::seconds(0) : config_.access.lookup_time;
     result_.refusal_delay = config_.access.refusal_delay;
     result_.daemon.runs_commands = config_.access.commands;
     result_.daemon.starts_server = !config_.server.command.empty();

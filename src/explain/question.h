@@ -40,6 +40,7 @@ struct Case {
     std::vector<std::string> notes;                   ///< what was assumed
     config::Refusal refusal = config::Refusal::reply; ///< the gateway's
     std::chrono::seconds refusal_delay{5};
+    std::chrono::seconds lookup_time{5}; ///< for a name; 0: as long as the resolver takes
 };
 
 /// Addresses of a host name; none: there is no such host.
