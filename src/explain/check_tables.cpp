@@ -2,6 +2,7 @@
 
 #include "access/lint.h"
 #include "explain/inetd_names.h"
+#include "explain/settled_tables.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -117,7 +118,7 @@ std::vector<config::Problem> check_tables(
     settings.daemons = known_daemons(config);
     if (host_names == HostNames::asked)
         settings.find_host = HostFinder();
-    const wrapper::Snapshot snapshot = wrapper::read_tables(paths, settings.reading, settings.residents);
+    const wrapper::Snapshot snapshot = read_settled_tables(paths, settings.reading, settings.residents);
     for (const std::string& path : {paths.allow, paths.deny})
         if (is_exposed(path))
             settings.exposed.insert(path);
@@ -131,6 +132,11 @@ std::vector<config::Problem> check_tables(
         if (instead && is_missing)
             problems.push_back({.file = path, .line = 0, .text = "there is no such file"});
     }
+    for (const std::string& path : snapshot.unsettled)
+        problems.push_back({.severity = config::Problem::Severity::warning,
+            .file = path,
+            .line = 0,
+            .text = "is being written just now: check again"});
     for (access::Finding& finding : access::lint(snapshot.files, settings))
         problems.push_back(as_problem(std::move(finding)));
     return problems;

@@ -1,6 +1,6 @@
 #include "explain/explain.h"
 
-#include "wrapper/table_files.h"
+#include "explain/settled_tables.h"
 
 #include <algorithm>
 #include <array>
@@ -119,7 +119,7 @@ int explain(const Question& question, const config::Config& config)
         services.is_in_netgroup = is_in_netgroup;
     }
     const std::vector<std::string> daemons{asked->requests.front().daemon};
-    const wrapper::Snapshot snapshot = wrapper::read_tables(asked->paths, asked->reading, daemons);
+    const wrapper::Snapshot snapshot = read_settled_tables(asked->paths, asked->reading, daemons);
     for (const std::string& path : snapshot.unsettled)
         asked->notes.push_back(path + " is being written just now: ask again");
     const bool has_colours = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
