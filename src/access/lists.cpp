@@ -161,6 +161,8 @@ void Matcher::answer_netgroup(bool member)
 
 Match Matcher::match_file(std::string_view path, Side side, int depth)
 {
+    if (depth == 0)
+        broken_ = false;
     if (depth >= (safe() ? kDeepestSafeFile : kDeepestFile))
         return safe() ? broken(fmt::format("{}: pattern files are nested too deep", path)) : Match::crash;
     const auto file = image_.file(path);
@@ -200,18 +202,20 @@ Match Matcher::match_words_of_file(const image::File& file, Side side, int depth
     return as_match(hit.has_value());
 }
 
-/// None: the next word decides.
+/// None: the next word decides. safe: a file that names a broken one is broken too, and so a tangle of files ends at its first
+/// end.
 std::optional<Match> Matcher::match_word_of_file(std::string_view word, Side side, int depth)
 {
     if (word.size() > kLongestFileWord)
         return safe() ? broken("a word of more than 8191 bytes in a pattern file") : Match::crash;
     const Match match = match_host(word.substr(0, word.find('\0')), side, depth); // libwrap's C strings end at a NUL
-    return match == Match::no ? std::nullopt : std::optional(match);
+    return match == Match::no && !broken_ ? std::nullopt : std::optional(match);
 }
 
 /// safe: what cannot be read matches where that refuses, and nowhere else.
 Match Matcher::broken(std::string_view complaint)
 {
+    broken_ = true;
     journal_.warn(complaint);
     return as_match(refusing());
 }

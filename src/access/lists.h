@@ -67,6 +67,7 @@ private:
     Journal& journal_;
     const Rule* rule_ = nullptr;
     TableName table_ = TableName::allow;
+    bool broken_ = false;         ///< safe: a pattern file of the word cannot be used
     bool excepted_ = false; ///< the word stands in a list that takes back what matched
     std::variant<LookUp, AskNetgroup> pending_;
     std::map<std::pair<std::string, std::string>, bool> netgroups_;

@@ -124,6 +124,8 @@ std::optional<std::uint16_t> port_number(std::string_view token)
 
 std::optional<Ipv6Text> parse_ipv6(std::string_view text)
 {
+    if (text.find(':') == std::string_view::npos) // most names end here
+        return std::nullopt;
     Ipv6Text result;
     const std::size_t percent = text.find('%');
     in6_addr address;

@@ -20,6 +20,15 @@ struct Difference {
     std::string client_name = "ws3.lab.example";
 };
 
+/// So many ways through eight levels that nobody could walk them all.
+std::string tangle()
+{
+    std::string text;
+    for (int i = 0; i < 1000; ++i)
+        text += "/tangle ";
+    return text;
+}
+
 Question question_of(const Difference& difference, Reading reading)
 {
     Question question;
@@ -30,9 +39,9 @@ Question question_of(const Difference& difference, Reading reading)
     question.name = difference.client_name;
     question.exit_status = 1;
     question.files = {{"/dir", {FileText::State::directory, "", 0}}, {"/locked", {FileText::State::unreadable, "", EACCES}},
-        {"/me", file("/me")}, {"/long", file(std::string(8192, 'x') + " 10.1.2.3")}, {"/7", file("/6")}, {"/6", file("/5")},
-        {"/5", file("/4")}, {"/4", file("/3")}, {"/3", file("/2")}, {"/2", file("/1")}, {"/1", file("/0")},
-        {"/0", file("10.1.2.3")}};
+        {"/me", file("/me")}, {"/tangle", file(tangle())}, {"/names_locked", file("/locked 10.1.2.3")},
+        {"/long", file(std::string(8192, 'x') + " 10.1.2.3")}, {"/7", file("/6")}, {"/6", file("/5")}, {"/5", file("/4")},
+        {"/4", file("/3")}, {"/3", file("/2")}, {"/2", file("/1")}, {"/1", file("/0")}, {"/0", file("10.1.2.3")}};
     return question;
 }
 
@@ -89,6 +98,9 @@ INSTANTIATE_TEST_SUITE_P(Patterns, Readings,
         Difference{"locked_patterns_excepted", "ftpd: ALL EXCEPT /locked\n", kAll, true, false},
         Difference{"file_names_itself", "ftpd: /me\n", kAll, false, false},
         Difference{"file_names_itself_refuses", "ftpd: 10.1.\n", "ftpd: /me\n", true, true},
+        Difference{"tangle_refuses", "ftpd: 10.9.\n", "ftpd: /tangle\n", false, false},
+        Difference{"file_names_locked", "ftpd: /names_locked\n", kAll, true, false},
+        Difference{"file_names_locked_refuse", "", "ftpd: /names_locked\n", false, false},
         Difference{"eight_files", "ftpd: /7\n", kAll, true, true}, Difference{"nine_files", "ftpd: /8\n", kAll, false, false},
         Difference{"long_word", "ftpd: /long\n", kAll, false, false},
         Difference{"long_name", "ftpd: .lab.example\n", kAll, false, true, "10.1.2.3", std::string(150, 'x') + ".lab.example"},
