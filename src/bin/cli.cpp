@@ -56,6 +56,30 @@ CLI::App* declare_check(CLI::App& app, Raw& raw, CommandLine& line)
     CLI::App* verb = app.add_subcommand("check", "List every problem of the configuration and of this machine");
     declare_common(*verb, raw);
     verb->add_flag("--strict", line.is_strict, "Exit with 1 when there are warnings");
+    verb->add_option("--tables", line.tables, "Check these access tables only, which need not be in place yet")
+        ->type_name("ALLOW DENY")
+        ->expected(2);
+    return verb;
+}
+
+CLI::App* declare_explain(CLI::App& app, Raw& raw, explain::Question& question)
+{
+    CLI::App* verb = app.add_subcommand("explain", "Say what the access tables would do with a client, and why");
+    declare_common(*verb, raw);
+    verb->add_option("client", question.client, "An address or a host name, with USER@ before it if need be; or unknown")
+        ->required()
+        ->type_name("CLIENT");
+    verb->add_option("--daemon", question.daemon, "For this daemon (default: safetpd's name)")->type_name("NAME[@SERVER]");
+    verb->add_option("--user", question.user, "The client's user, as if ident had said so")->type_name("NAME");
+    verb->add_option("--name", question.name, "The client's host name, as if it had been verified")->type_name("NAME");
+    verb->add_option("--server", question.server, "The local address that the client reaches")->type_name("ADDRESS");
+    verb->add_option("--port", question.port, "The local port that the client reaches")->check(CLI::Range(1, 65535));
+    verb->add_option("--listener", question.listener, "The [[listener]] that the client reaches")->type_name("[ADDRESS:]PORT");
+    verb->add_option("--reading", question.reading, "Read the tables so")->check(CLI::IsMember({"safe", "strict"}));
+    verb->add_option("--allow", question.allow, "Instead of /etc/hosts.allow")->type_name("FILE");
+    verb->add_option("--deny", question.deny, "Instead of /etc/hosts.deny")->type_name("FILE");
+    verb->add_flag("--json", question.is_json, "Print JSON");
+    verb->add_flag("--no-lookup", question.no_lookup, "Ask no name service");
     return verb;
 }
 
@@ -110,6 +134,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv)
     declare_common(app, raw);
     declare_run(app, raw);
     const CLI::App* check = declare_check(app, raw, line);
+    const CLI::App* explain = declare_explain(app, raw, line.question);
     const CLI::App* serve = declare_serve(app, raw, line.serve);
     app.require_subcommand(0, 1);
     try {
@@ -123,6 +148,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv)
         line.verb = Verb::version;
     else if (check->parsed() || raw.wants_check)
         line.verb = Verb::check;
+    else if (explain->parsed())
+        line.verb = Verb::explain;
     else if (serve->parsed())
         line.verb = Verb::serve;
     return line;

@@ -1,5 +1,7 @@
 // safetpd: what was asked for, and nothing else. The daemon itself begins in supervisor/supervisor.cpp.
 #include "bin/cli.h"
+#include "bin/tables.h"
+#include "explain/check_tables.h"
 #include "supervisor/exit_codes.h"
 
 #include <cstdio>
@@ -7,6 +9,14 @@
 
 namespace {
 
+int check(const safetp::bin::CommandLine& line)
+{
+    if (!line.tables.empty())
+        return safetp::bin::check_tables_only(line);
+    return safetp::supervisor::check(line.options.source, line.is_strict, [](const safetp::config::Config& config) {
+        return safetp::explain::check_tables(config, safetp::explain::HostNames::asked);
+    });
+}
 
 int run(int argc, char** argv)
 {
@@ -17,7 +27,8 @@ int run(int argc, char** argv)
 
     switch (line.verb) {
     case safetp::bin::Verb::run: return safetp::supervisor::supervise(line.options);
-    case safetp::bin::Verb::check: return safetp::supervisor::check(line.options.source, line.is_strict);
+    case safetp::bin::Verb::check: return check(line);
+    case safetp::bin::Verb::explain: return safetp::bin::explain_client(line);
     case safetp::bin::Verb::serve: return safetp::bin::serve(line.serve);
     case safetp::bin::Verb::version: std::puts("safetpd " SAFETP_VERSION); return safetp::supervisor::kExitOk;
     }

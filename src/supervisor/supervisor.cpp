@@ -10,6 +10,7 @@
 #include "supervisor/service.h"
 #include "supervisor/worker_table.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -85,7 +86,7 @@ int supervise(const Options& options)
     return service.run();
 }
 
-int check(const ConfigSource& source, bool is_strict)
+int check(const ConfigSource& source, bool is_strict, const FurtherCheck& further)
 {
     const config::Loaded loaded = load_and_check(source, config::NameService::asked);
     std::vector<config::Problem> problems = loaded.problems;
@@ -93,16 +94,23 @@ int check(const ConfigSource& source, bool is_strict)
         for (config::Problem& problem : check_contexts(loaded.config, source.path))
             problems.push_back(std::move(problem));
     }
-    bool has_errors = false;
-    for (const config::Problem& problem : problems) {
-        fmt::print("{}\n", problem.to_string());
-        has_errors = has_errors || problem.severity == config::Problem::Severity::error;
+    if (further && !loaded.config.listeners.empty()) {
+        for (config::Problem& problem : further(loaded.config))
+            problems.push_back(std::move(problem));
     }
-    if (has_errors || !loaded.is_usable())
+    return report_check(problems, is_strict, source.path + ": the configuration is good");
+}
+
+int report_check(const std::vector<config::Problem>& problems, bool is_strict, const std::string& good)
+{
+    for (const config::Problem& problem : problems)
+        fmt::print("{}\n", problem.to_string());
+    const auto is_error = [](const config::Problem& problem) { return problem.severity == config::Problem::Severity::error; };
+    if (std::ranges::any_of(problems, is_error))
         return kExitConfig;
     if (!problems.empty() && is_strict)
         return kExitFailure;
-    fmt::print("{}: the configuration is good\n", source.path);
+    fmt::print("{}\n", good);
     return kExitOk;
 }
 

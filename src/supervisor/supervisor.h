@@ -18,8 +18,14 @@ struct Options {
 /// Signals: HUP reload, TERM drain and end, INT and QUIT end at once, USR1 reopen the xferlog.
 int supervise(const Options& options);
 
-/// `safetpd check`: lists every problem of the configuration and of this machine, on stdout. 0, kExitConfig, or kExitFailure
-/// for warnings when strict.
-int check(const ConfigSource& source, bool is_strict);
+/// What else is to be checked once the configuration can be read.
+using FurtherCheck = std::function<std::vector<config::Problem>(const config::Config&)>;
+
+/// `safetpd check`: lists every problem of the configuration, of this machine and of `further`, on stdout. 0, kExitConfig, or
+/// kExitFailure for warnings when strict.
+int check(const ConfigSource& source, bool is_strict, const FurtherCheck& further = {});
+
+/// Prints problems as check does. `good` is what is said where there are none that count.
+int report_check(const std::vector<config::Problem>& problems, bool is_strict, const std::string& good);
 
 } // namespace safetp::supervisor
