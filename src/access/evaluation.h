@@ -110,6 +110,8 @@ public:
     Step answer_effect(int os_error);
 
     const Request& request() const;             ///< with what was looked up so far
+    /// The rule that is being looked at: libwrap names it in what it says of a lookup. None before and after the tables.
+    const std::optional<Position>& position() const;
     std::vector<Report> take_reports();         ///< since the last call, in order
     void record(std::vector<Trace>* trace);     ///< before start(); must outlive the evaluation
 };

@@ -188,6 +188,20 @@ void check_server(const Server& server, Report& report)
         report.error(line, fmt::format("\"user\" in [server]: only root can start the raw ftpd as {}", in_quotes(server.user)));
 }
 
+void check_access(const Access& access, Report& report)
+{
+    if (!access.enabled || !access.commands)
+        return;
+    const unsigned line = report.line_of(report.is_given("access.command_user") ? "access.command_user" : "access.commands");
+    const Account account = find_account(access.command_user);
+    if (::geteuid() != 0)
+        report.warning(line, "\"commands\" in [access]: without root the rules' commands run as the user who starts safetpd");
+    else if (!account.exists)
+        report.error(line, fmt::format("\"command_user\" in [access]: there is no user {}", in_quotes(access.command_user)));
+    else if (account.uid == 0)
+        report.error(line, "\"command_user\" in [access] must not be root: what commands are given comes from the network");
+}
+
 void check_process(const Process& process, Report& report)
 {
     if (!process.pid_file.empty())
@@ -278,6 +292,7 @@ std::vector<Problem> check_machine(const Config& config, const std::string& file
     check_config_file(file, report);
     check_listeners(config.listeners, report);
     check_server(config.server, report);
+    check_access(config.access, report);
     check_tls(config.tls, report);
     if (name_service == NameService::asked)
         check_data(config.data.announce, report);

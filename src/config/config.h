@@ -21,6 +21,10 @@ enum class SessionReuse { off, prefer, require };                     ///< data 
 enum class ClientCertificate { off, request, require };
 enum class DataPeer { same_address, same_network, any };              ///< any: only together with SessionReuse::require
 enum class ServerDataMode { automatic, epsv, pasv, active };
+enum class AccessReading { safe, strict };                            ///< of hosts.allow and hosts.deny: docs/hosts-access.md
+enum class Paranoid { rules, always };                                ///< who refuses names that do not check out
+enum class Refusal { reply, silent, delay };                          ///< 421 at once; close at once; close after a while
+enum class BadTable { deny, keep };                                   ///< a broken table: refuse all, or use the last good one
 
 struct Listener {
     std::optional<IpAddress> address; ///< none: all IPv4 and IPv6 addresses
@@ -31,6 +35,7 @@ struct Listener {
     SessionReuse session_reuse = SessionReuse::prefer;
     ClientCertificate client_certificate = ClientCertificate::off;
     bool allow_ccc = false;
+    std::string daemon; ///< its name in hosts.allow and hosts.deny; empty: Access::daemon
     bool operator==(const Listener&) const = default;
 };
 
@@ -124,9 +129,30 @@ struct Process {
     bool operator==(const Process&) const = default;
 };
 
+/// Who may come in: hosts_access(5) for the front door.
+struct Access {
+    bool enabled = true;
+    std::string hosts_allow = "/etc/hosts.allow"; ///< may be missing: then it has no rules
+    std::string hosts_deny = "/etc/hosts.deny";
+    AccessReading reading = AccessReading::safe;
+    Paranoid paranoid = Paranoid::rules;
+    std::string daemon = "safetpd";
+    seconds lookup_time{5};  ///< for all lookups of one connection together; what is not known by then is `unknown`
+    seconds ident_time{2};   ///< for RFC 931 alone
+    seconds cache_time{60};  ///< how long a name stays known; 0: not at all
+    Refusal refusal = Refusal::reply;
+    seconds refusal_delay{5};
+    unsigned refusal_slots = 100; ///< delayed refusals at one time in one worker; the next ones are closed at once
+    BadTable bad_table = BadTable::deny;
+    bool commands = false;        ///< spawn, twist and aclexec of rules are carried out
+    std::string command_user = "nobody"; ///< who runs them, when started as root
+    bool operator==(const Access&) const = default;
+};
+
 struct Config {
     std::vector<Listener> listeners; ///< as loaded: at least one
     Server server;
+    Access access;
     Tls tls;
     Data data;
     Limits limits;

@@ -14,6 +14,8 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
+constexpr seconds kOneSecond{1};
+
 /// One key of the section S. `inner` lists the keys of the table that is its value, if it is one.
 template <typename S>
 struct Key {
@@ -100,6 +102,10 @@ constexpr Choice<DataPeer> kDataPeers[]
     = {{"same-address", DataPeer::same_address}, {"same-network", DataPeer::same_network}, {"any", DataPeer::any}};
 constexpr Choice<ServerDataMode> kDataModes[] = {{"auto", ServerDataMode::automatic}, {"epsv", ServerDataMode::epsv},
     {"pasv", ServerDataMode::pasv}, {"active", ServerDataMode::active}};
+constexpr Choice<AccessReading> kReadings[] = {{"safe", AccessReading::safe}, {"strict", AccessReading::strict}};
+constexpr Choice<Paranoid> kParanoids[] = {{"rules", Paranoid::rules}, {"always", Paranoid::always}};
+constexpr Choice<Refusal> kRefusals[] = {{"reply", Refusal::reply}, {"silent", Refusal::silent}, {"delay", Refusal::delay}};
+constexpr Choice<BadTable> kBadTables[] = {{"deny", BadTable::deny}, {"keep", BadTable::keep}};
 constexpr Choice<std::string_view> kVersions[] = {{"1.2", "1.2"}, {"1.3", "1.3"}};
 constexpr Choice<log::Target> kTargets[]
     = {{"stderr", log::Target::standard_error}, {"journal", log::Target::journal}, {"syslog", log::Target::syslog}};
@@ -120,6 +126,7 @@ constexpr Key<Listener> kListenerKeys[] = {
     {"session_reuse", [](const Slot& at, Listener& to) { read_choice(at, kSessionReuses, to.session_reuse); }},
     {"client_certificate", [](const Slot& at, Listener& to) { read_choice(at, kClientCertificates, to.client_certificate); }},
     {"allow_ccc", [](const Slot& at, Listener& to) { read_bool(at, to.allow_ccc); }},
+    {"daemon", [](const Slot& at, Listener& to) { read_daemon_name(at, to.daemon); }},
 };
 
 constexpr Key<Server> kServerKeys[] = {
@@ -130,6 +137,24 @@ constexpr Key<Server> kServerKeys[] = {
     {"user", [](const Slot& at, Server& to) { read_text(at, to.user); }},
     {"directory", [](const Slot& at, Server& to) { read_path(at, to.directory); }},
     {"data_mode", [](const Slot& at, Server& to) { read_choice(at, kDataModes, to.data_mode); }},
+};
+
+constexpr Key<Access> kAccessKeys[] = {
+    {"enabled", [](const Slot& at, Access& to) { read_bool(at, to.enabled); }},
+    {"hosts_allow", [](const Slot& at, Access& to) { read_path(at, to.hosts_allow); }},
+    {"hosts_deny", [](const Slot& at, Access& to) { read_path(at, to.hosts_deny); }},
+    {"reading", [](const Slot& at, Access& to) { read_choice(at, kReadings, to.reading); }},
+    {"paranoid", [](const Slot& at, Access& to) { read_choice(at, kParanoids, to.paranoid); }},
+    {"daemon", [](const Slot& at, Access& to) { read_daemon_name(at, to.daemon); }},
+    {"lookup_time", [](const Slot& at, Access& to) { read_time(at, kOneSecond, minutes(5), to.lookup_time); }},
+    {"ident_time", [](const Slot& at, Access& to) { read_time(at, kOneSecond, minutes(5), to.ident_time); }},
+    {"cache_time", [](const Slot& at, Access& to) { read_time(at, seconds(0), hours(24), to.cache_time); }},
+    {"refusal", [](const Slot& at, Access& to) { read_choice(at, kRefusals, to.refusal); }},
+    {"refusal_delay", [](const Slot& at, Access& to) { read_time(at, kOneSecond, minutes(10), to.refusal_delay); }},
+    {"refusal_slots", [](const Slot& at, Access& to) { read_number(at, 0, 100'000, to.refusal_slots); }},
+    {"bad_table", [](const Slot& at, Access& to) { read_choice(at, kBadTables, to.bad_table); }},
+    {"commands", [](const Slot& at, Access& to) { read_bool(at, to.commands); }},
+    {"command_user", [](const Slot& at, Access& to) { read_text(at, to.command_user); }},
 };
 
 constexpr Key<CertificateFiles> kCertificateKeys[] = {
@@ -193,8 +218,6 @@ constexpr Key<Limits> kLimitKeys[] = {
     {"bad_commands", [](const Slot& at, Limits& to) { read_number(at, 1, 1000, to.bad_commands); }},
 };
 
-constexpr seconds kOneSecond{1};
-
 constexpr Key<Timeouts> kTimeoutKeys[] = {
     {"handshake", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, minutes(10), to.handshake); }},
     {"login", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(1), to.login); }},
@@ -235,6 +258,7 @@ constexpr Key<Config> kTopKeys[] = {
     {"greeting", [](const Slot& at, Config& to) { read_text(at, to.greeting); }},
     {"listener", read_listeners, names_in<kListenerKeys>},
     {"server", [](const Slot& at, Config& to) { read_section(at, kServerKeys, to.server); }, names_in<kServerKeys>},
+    {"access", [](const Slot& at, Config& to) { read_section(at, kAccessKeys, to.access); }, names_in<kAccessKeys>},
     {"tls", [](const Slot& at, Config& to) { read_section(at, kTlsKeys, to.tls); }, names_in<kTlsKeys>},
     {"data", [](const Slot& at, Config& to) { read_section(at, kDataKeys, to.data); }, names_in<kDataKeys>},
     {"limits", [](const Slot& at, Config& to) { read_section(at, kLimitKeys, to.limits); }, names_in<kLimitKeys>},

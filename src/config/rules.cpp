@@ -134,6 +134,20 @@ void check_announce_for(const Config& config, Report& report)
         }
 }
 
+void check_access(const Config& config, Report& report)
+{
+    const Access& access = config.access;
+    if (access.bad_table == BadTable::keep && access.reading == AccessReading::strict)
+        report.error(report.line_of("access.bad_table"),
+            "bad_table = \"keep\" in [access] needs reading = \"safe\": tcpd, whose reading \"strict\" is, keeps nothing");
+    if (access.hosts_allow == access.hosts_deny)
+        report.error(report.line_of(report.is_given("access.hosts_deny") ? "access.hosts_deny" : "access.hosts_allow"),
+            "\"hosts_allow\" and \"hosts_deny\" in [access] are the same file: one says who may come in, the other who may not");
+    if (access.lookup_time >= config.timeouts.login)
+        report.warning(report.line_of(report.is_given("access.lookup_time") ? "access.lookup_time" : "timeouts.login"),
+            "\"lookup_time\" in [access] is not below \"login\" in [timeouts]: a slow name server leaves no time to log in");
+}
+
 } // namespace
 
 void check_rules(const Config& config, Report& report)
@@ -141,6 +155,7 @@ void check_rules(const Config& config, Report& report)
     check_places(config, report);
     check_listeners(config, report);
     check_server(config, report);
+    check_access(config, report);
     check_loop(config, report);
     check_data_peer(config, report);
     check_announce_for(config, report);

@@ -38,6 +38,7 @@ constexpr std::string_view kPort = "that is \"port\" in [[listener]]";
 constexpr std::string_view kPeer = "that is \"peer\" in [data]";
 constexpr std::string_view kGreeting = "that is \"greeting\" at the top of the file";
 constexpr std::string_view kXferlog = "that is \"xferlog\" in [log]";
+constexpr std::string_view kAccess = "that is [access], which reads hosts.allow and hosts.deny";
 constexpr std::string_view kNoLookup = "there is nothing to set: clients are logged by address, no name is looked up for that";
 constexpr std::string_view kRawFtpd
     = "accounts, directories and permissions are the raw ftpd's: set that in its own configuration";
@@ -75,7 +76,8 @@ constexpr ForeignName kForeignNames[] = {
     {"PassivePortRange", kPassivePorts}, {"ForcePassiveIP", kAnnounce}, {"TLS", kSecurity}, {"CertFile", kCertificates},
     {"CertFileAndKey", kCertificates}, {"TLSCipherSuites", kCiphers}, {"MaxClientsNumber", kSessions},
     {"MaxClientsPerIP", kPerClient}, {"MaxIdleTime", kIdle}, {"DontResolve", kNoLookup}, {"ChrootEveryone", kRawFtpd},
-    {"PUBLICHOST", kAnnounce}, {"FTP_PASV_IP", kAnnounce},
+    {"tcp_wrappers", kAccess}, {"WrapEngine", kAccess}, {"WrapTables", kAccess}, {"WrapServiceName", kAccess},
+    {"libwrap", kAccess}, {"PUBLICHOST", kAnnounce}, {"FTP_PASV_IP", kAnnounce},
 };
 
 /// "data.announce_for.clients" seen from "data" is "announce_for"; nothing when the path is not inside the section.

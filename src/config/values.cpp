@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <netdb.h>
+#include <strings.h>
 
 namespace safetp::config {
 
@@ -242,6 +243,22 @@ void read_network(const Slot& slot, Network& out)
     if (!network)
         return slot.refuse("a network or an address, as \"10.0.0.0/8\" or \"192.0.2.1\"");
     out = *network;
+}
+
+void read_daemon_name(const Slot& slot, std::string& out)
+{
+    // What would not be one word of a daemon list, or would be read as a port, an address or a wildcard there.
+    const std::string_view name = slot.node.text;
+    const auto is_fit = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; };
+    const bool is_word = std::ranges::all_of(name, is_fit);
+    const bool is_number = std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c); });
+    if (!is_line_of_text(slot.node) || !is_word || is_number || name.starts_with('.') || name.ends_with('.'))
+        return slot.refuse("a name for the rules of hosts.allow: letters, digits, \".\", \"_\" and \"-\", but no number, as "
+                           "\"safetpd\"");
+    for (const std::string_view word : {"ALL", "EXCEPT", "KNOWN"})
+        if (name.size() == word.size() && ::strncasecmp(name.data(), word.data(), word.size()) == 0)
+            return slot.refuse(fmt::format("a name that means nothing else in hosts.allow (as {} does)", word));
+    out = slot.node.text;
 }
 
 void read_announced(const Slot& slot, std::string& out)

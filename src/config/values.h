@@ -42,6 +42,7 @@ void read_path(const Slot& slot, std::string& out);                  ///< absolu
 void read_command(const Slot& slot, std::vector<std::string>& out);  ///< the program absolute
 void read_address(const Slot& slot, std::optional<IpAddress>& out);
 void read_network(const Slot& slot, Network& out);
+void read_daemon_name(const Slot& slot, std::string& out);           ///< one that a rule of hosts.allow can name
 void read_announced(const Slot& slot, std::string& out);             ///< IPv4 address or host name
 
 /// "15s", "5m", "2h", "1d" or a whole number of seconds.

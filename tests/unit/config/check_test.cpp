@@ -234,6 +234,23 @@ private:
     bool is_switched_;
 };
 
+TEST_F(CheckMachine, TheCommandsOfRulesNeedAUser)
+{
+    config_.access.command_user = "no-such-user";
+    expect_none(); // commands are off
+    config_.access.commands = true;
+    if (!is_root())
+        return expect_one(Severity::warning, "without root");
+    expect_one(Severity::error, "there is no user \"no-such-user\"");
+    config_.access.command_user = "root";
+    expect_one(Severity::error, "must not be root");
+    config_.access.command_user = "nobody";
+    expect_none();
+    config_.access.command_user = "root";
+    config_.access.enabled = false;
+    expect_none();
+}
+
 TEST_F(CheckMachine, PortsThatNeedPrivilegesDrawAWarning)
 {
     unsigned first_free = 1024;

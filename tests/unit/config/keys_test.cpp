@@ -79,6 +79,23 @@ const Good kGood[] = {
     {"server.data_mode", "\"active\"", [](const Config& c) { return c.server.data_mode == ServerDataMode::active; }},
     {"server.data_mode", "\"epsv\"", [](const Config& c) { return c.server.data_mode == ServerDataMode::epsv; }},
     {"server.data_mode", "\"pasv\"", [](const Config& c) { return c.server.data_mode == ServerDataMode::pasv; }},
+    {"listener.daemon", "\"in.ftpd-2_b\"", [](const Config& c) { return c.listeners.at(0).daemon == "in.ftpd-2_b"; }},
+    {"access.enabled", "false", [](const Config& c) { return !c.access.enabled; }},
+    {"access.hosts_allow", "\"/a\"", [](const Config& c) { return c.access.hosts_allow == "/a"; }},
+    {"access.hosts_deny", "\"/d\"", [](const Config& c) { return c.access.hosts_deny == "/d"; }},
+    {"access.reading", "\"strict\"", [](const Config& c) { return c.access.reading == AccessReading::strict; }},
+    {"access.paranoid", "\"always\"", [](const Config& c) { return c.access.paranoid == Paranoid::always; }},
+    {"access.daemon", "\"ftpd\"", [](const Config& c) { return c.access.daemon == "ftpd"; }},
+    {"access.lookup_time", "59", [](const Config& c) { return c.access.lookup_time == seconds(59); }},
+    {"access.ident_time", "\"5m\"", [](const Config& c) { return c.access.ident_time == seconds(300); }},
+    {"access.cache_time", "0", [](const Config& c) { return c.access.cache_time == seconds(0); }},
+    {"access.refusal", "\"silent\"", [](const Config& c) { return c.access.refusal == Refusal::silent; }},
+    {"access.refusal", "\"delay\"", [](const Config& c) { return c.access.refusal == Refusal::delay; }},
+    {"access.refusal_delay", "\"10m\"", [](const Config& c) { return c.access.refusal_delay == seconds(600); }},
+    {"access.refusal_slots", "0", [](const Config& c) { return c.access.refusal_slots == 0; }},
+    {"access.bad_table", "\"keep\"", [](const Config& c) { return c.access.bad_table == BadTable::keep; }},
+    {"access.commands", "true", [](const Config& c) { return c.access.commands; }},
+    {"access.command_user", "\"daemon\"", [](const Config& c) { return c.access.command_user == "daemon"; }},
     {"tls.certificates.certificate", "\"/a.pem\"",
         [](const Config& c) { return c.tls.certificates == std::vector<CertificateFiles>{{"/a.pem", ""}}; }},
     {"tls.certificates.key", "\"/a.key\"",
@@ -172,6 +189,24 @@ const Bad kBad[] = {
     {"server.argv0", "\"ftpd\"", "needs \"command\""},
     {"server.directory", "\"/\"", "needs \"command\""},
     {"server.data_mode", "\"passive\"", "one of \"auto\", \"epsv\", \"pasv\", \"active\""},
+    {"listener.daemon", "\"a b\"", "a name for the rules of hosts.allow"},
+    {"listener.daemon", "\"351\"", "but no number"}, // would be a port there
+    {"access.hosts_allow", "\"hosts.allow\"", "an absolute path"},
+    {"access.hosts_allow", "\"/etc/hosts.deny\"", "are the same file"},
+    {"access.reading", "\"lax\"", "one of \"safe\", \"strict\""},
+    {"access.paranoid", "true", "one of \"rules\", \"always\""},
+    {"access.daemon", "\"ftpd@host\"", "a name for the rules of hosts.allow"},
+    {"access.daemon", "\"/usr/sbin/ftpd\"", "a name for the rules of hosts.allow"},
+    {"access.daemon", "\".ftpd\"", "a name for the rules of hosts.allow"},
+    {"access.daemon", "\"ftpd.\"", "a name for the rules of hosts.allow"},
+    {"access.daemon", "\"all\"", "means nothing else"},
+    {"access.lookup_time", "0", "a time from 1s to 5m"},
+    {"access.ident_time", "\"6m\"", "a time from 1s to 5m"},
+    {"access.cache_time", "\"2d\"", "a time from 0s to 1d"},
+    {"access.refusal", "\"drop\"", "one of \"reply\", \"silent\", \"delay\""},
+    {"access.refusal_delay", "0", "a time from 1s to 10m"},
+    {"access.refusal_slots", "-1", "from 0 to 100000"},
+    {"access.bad_table", "\"allow\"", "one of \"deny\", \"keep\""},
     {"tls.certificates.certificate", "\"ftp.pem\"", "an absolute path"},
     {"tls.certificates.key", "\"~/ftp.pem\"", "an absolute path"},
     {"tls.minimum_version", "1.2", "one of \"1.2\", \"1.3\", not a number with a fraction"},
@@ -279,12 +314,22 @@ TEST(Keys, AnEmptyFileIsTheDefaultConfigurationWithOneListener)
     expected.listeners.emplace_back();
     if (const servent* entry = ::getservbyname("raw-ftp", "tcp"))
         expected.server.port = ntohs(static_cast<std::uint16_t>(entry->s_port));
-    constexpr const char* kEmptySections = "[server]\n[tls]\n[data]\n[limits]\n[timeouts]\n[log]\n[process]\n";
+    constexpr const char* kEmptySections = "[server]\n[access]\n[tls]\n[data]\n[limits]\n[timeouts]\n[log]\n[process]\n";
     for (const char* text : {"", "\n", "# only a comment", kEmptySections}) {
         const Loaded loaded = parse(text, "empty.toml");
         EXPECT_TRUE(loaded.problems.empty()) << text;
         EXPECT_TRUE(loaded.config == expected) << text;
     }
+}
+
+TEST(Keys, WhatTheAccessKeysMustNotSayTogether)
+{
+    const Loaded kept = parse("[access]\nreading = \"strict\"\nbad_table = \"keep\"\n", "x");
+    EXPECT_TRUE(has_problem(kept.problems, Problem::Severity::error, "needs reading = \"safe\"")) << to_string(kept.problems);
+    const Loaded slow = parse("[access]\nlookup_time = 30\n[timeouts]\nlogin = 30\n", "x");
+    EXPECT_TRUE(has_problem(slow.problems, Problem::Severity::warning, "leaves no time to log in")) << to_string(slow.problems);
+    EXPECT_TRUE(slow.is_usable());
+    EXPECT_TRUE(parse("[access]\nlookup_time = 29\n[timeouts]\nlogin = 30\n", "x").problems.empty());
 }
 
 TEST(Keys, LinesAreKept)

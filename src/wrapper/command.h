@@ -1,0 +1,20 @@
+// Runs what spawn, aclexec and twist say: /bin/sh -c. hosts_options(5), "RUNNING OTHER COMMANDS".
+#pragma once
+
+#include <string>
+
+namespace safetp::wrapper {
+
+enum class CommandStreams {
+    null_device, ///< descriptors 0 to 2 are /dev/null
+    inherited,   ///< they are the connection, as libwrap has it for aclexec
+};
+
+/// Waits for its end. The exit status; 128 + the signal that ended it; 127 where it could not be started. Hang-ups are ignored by
+/// the command, so that what it left in the background survives it. Waits for this child alone.
+int run_command(const std::string& command, CommandStreams streams);
+
+/// Puts the command in the place of this process, with `connection` as its descriptors 0 to 2. Returns only where that failed: errno.
+int become_command(const std::string& command, int connection);
+
+} // namespace safetp::wrapper
