@@ -10,11 +10,12 @@ enum class CommandStreams {
     inherited,   ///< they are the connection, as libwrap has it for aclexec
 };
 
-/// Waits for its end. The exit status; 128 + the signal that ended it; 127 where it could not be started. Hang-ups are ignored by
-/// the command, so that what it left in the background survives it. Waits for this child alone.
+/// Waits for its end, and for no other child. The exit status; 128 + the signal that ended it; 127 where it could not be
+/// started. The command ignores hang-ups, so that what it leaves in the background survives it.
 int run_command(const std::string& command, CommandStreams streams);
 
-/// Puts the command in the place of this process, with `connection` as its descriptors 0 to 2. Returns only where that failed: errno.
+/// Puts the command in the place of this process, with `connection` as its descriptors 0 to 2. Returns only where that failed:
+/// the errno.
 int become_command(const std::string& command, int connection);
 
 } // namespace safetp::wrapper

@@ -35,7 +35,7 @@ std::optional<std::uint16_t> port_of(const std::optional<SocketAddress>& address
 
 std::string text_of(const std::optional<SocketAddress>& address)
 {
-    return address ? numeric_text(*address) : std::string(access::kUnknown);
+    return address && from_socket_address(*address) ? numeric_text(*address) : std::string(access::kUnknown);
 }
 
 } // namespace

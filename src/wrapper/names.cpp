@@ -68,15 +68,25 @@ NameFinding judge_name(const IpAddress& address, const std::string& name, bool i
     return {name, {}};
 }
 
-NameFinding look_up_name(const IpAddress& address, std::size_t max_bytes)
+std::optional<std::string> reverse_name(const IpAddress& address, std::size_t max_bytes)
 {
     const SocketAddress reverse = to_socket_address({address, 0});
     char buffer[NI_MAXHOST] = "";
     if (::getnameinfo(reverse.get(), reverse.length, buffer, sizeof buffer, nullptr, 0, NI_NAMEREQD) != 0)
-        return {access::kUnknown, {}};
-    const std::string name = std::string(buffer).substr(0, max_bytes);
+        return std::nullopt;
+    return std::string(buffer).substr(0, max_bytes);
+}
+
+NameFinding verify_name(const IpAddress& address, const std::string& name)
+{
     const bool is_numeric = get_addresses(address, name, AI_NUMERICHOST) != nullptr;
     return judge_name(address, name, is_numeric, is_numeric ? ForwardAnswer{} : look_up_addresses(address, name));
+}
+
+NameFinding look_up_name(const IpAddress& address, std::size_t max_bytes)
+{
+    const auto name = reverse_name(address, max_bytes);
+    return name ? verify_name(address, *name) : NameFinding{access::kUnknown, {}};
 }
 
 std::string numeric_text(const SocketAddress& address)

@@ -4,6 +4,7 @@
 
 #include "base/ip_address.h"
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -33,6 +34,14 @@ NameFinding judge_name(const IpAddress& address, const std::string& name, bool i
 /// getnameinfo(3) and getaddrinfo(3), so everything that nsswitch.conf(5) says holds. Blocks as long as the resolver does: by
 /// resolv.conf(5)'s defaults 10 s for each name server and lookup. A name longer than `max_bytes` is cut.
 NameFinding look_up_name(const IpAddress& address, std::size_t max_bytes = 1024);
+
+/// Its two halves. None: the address has no name, or the resolver could not tell.
+std::optional<std::string> reverse_name(const IpAddress& address, std::size_t max_bytes = 1024);
+NameFinding verify_name(const IpAddress& address, const std::string& name);
+
+/// The same in a child process that is ended after `time`. What is not known by then is unknown; a name that had been found but
+/// not verified is paranoid, so that a slow zone of its own lets nobody choose between the two.
+NameFinding look_up_name_within(const IpAddress& address, std::chrono::milliseconds time);
 
 /// As getnameinfo(3) prints an address: with the interface of a link-local one. An IPv4-mapped address keeps its ::ffff:.
 std::string numeric_text(const SocketAddress& address);
