@@ -1,0 +1,17 @@
+// The exact lines that close a way round the front door. Pure.
+#pragma once
+
+#include "setup/findings.h"
+
+#include <string>
+#include <vector>
+
+namespace safetp::setup {
+
+/// For an opening through which strangers get in.
+std::vector<Mend> mend_way(const Situation& situation, const Opening& opening);
+
+/// The tables' lines that let this machine's own addresses, and nobody else, reach a daemon.
+std::vector<Mend> mend_tables(const Situation& situation, const std::string& daemon);
+
+} // namespace safetp::setup
