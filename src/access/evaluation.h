@@ -1,15 +1,16 @@
-// hosts_access(5)'s decision about one connection as a machine without files, sockets or clock: it says what it needs to know next,
-// the caller finds it out (blocking in safetp-tcpd, asynchronously in safetpd) and says so. Lookups are lazy exactly as libwrap's are.
+// hosts_access(5)'s decision about one connection as a machine without files, sockets or clock: it says what it needs to know
+// next, the caller finds it out (blocking in safetp-tcpd, asynchronously in safetpd) and says so. Lookups are lazy exactly as
+// libwrap's are.
 //
-//     Evaluation evaluation(tables, request, settings);
-//     for (Step step = evaluation.start(); ; ...)   // switch on the step, answer it, until Verdict
 #pragma once
 
 #include "access/request.h"
 #include "access/tables.h"
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -46,8 +47,10 @@ struct ApplyLinger { int seconds; };
 struct ApplyUmask { unsigned mask; };
 struct ApplyNice { int increment; };
 struct ApplySetenv { std::string name, value; };
-struct ApplyUser { std::string user, group; };   ///< group may be empty
-struct ApplyGroup { std::string group; };
+/// Answer ENOENT where there is no such user (or group). check_only: strict; libwrap looks the names up and changes nothing
+/// (B2).
+struct ApplyUser { std::string user, group; bool check_only = false; };   ///< group may be empty; it has been checked before
+struct ApplyGroup { std::string group; bool check_only = false; };
 struct SendBanner { std::string text; };         ///< CRLF line ends, expanded; goes to the client
 
 /// What an option does to the connection or the process; answer: answer_effect(errno or 0).
@@ -63,8 +66,8 @@ struct Position {            ///< FILE:LINE of a rule
 
 struct Verdict {
     Outcome outcome = Outcome::denied;
-    std::optional<Position> matched;
-    std::string twist;            ///< for twisted: the command, expanded; it gets the connection as its standard input and outputs
+    std::optional<Position> matched; ///< the last rule whose lists matched, even if aclexec took it back
+    std::string twist;            ///< for twisted: the command, expanded; the connection is its standard input and outputs
     std::string severity;         ///< "facility.level" of a severity option; empty: the caller's own
     bool granted() const { return outcome == Outcome::granted; }
 };
@@ -78,6 +81,8 @@ struct LibraryState {
     bool aclexec_failed = false;
     unsigned rfc931_seconds = 10;
     std::string severity;
+    std::string context_file;   ///< what the prefix of the next messages outside any rule says; empty: nothing
+    unsigned context_line = 0;
 };
 
 struct Settings {
@@ -113,7 +118,13 @@ public:
     /// The rule that is being looked at: libwrap names it in what it says of a lookup. None before and after the tables.
     const std::optional<Position>& position() const;
     std::vector<Report> take_reports();         ///< since the last call, in order
+    /// `warning: FILE, line N: TEXT` at the rule being looked at, as libwrap words what a lookup has to say.
+    Report warning(std::string_view text) const;
     void record(std::vector<Trace>* trace);     ///< before start(); must outlive the evaluation
+
+private:
+    class Machine;
+    std::unique_ptr<Machine> machine_;
 };
 
 /// `[user@]host` of the log lines with what is already known, as libwrap's eval_client() gives it; and the daemon's side.

@@ -1,4 +1,5 @@
-// One connection as the access tables see it: who asks for which daemon. hosts_access(5), "ACCESS CONTROL RULES" and "PATTERNS".
+// One connection as the access tables see it: who asks for which daemon. hosts_access(5), "ACCESS CONTROL RULES" and
+// "PATTERNS".
 #pragma once
 
 #include <cstdint>

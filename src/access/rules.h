@@ -8,8 +8,8 @@
 
 namespace safetp::access {
 
-/// Which meaning a table has. strict: libwrap's, to the bit. safe: differs only where libwrap's behaviour is a bug or lets somebody in
-/// by accident; docs/hosts-access.md lists each case.
+/// Which meaning a table has. strict: libwrap's, to the bit. safe: differs only where libwrap's behaviour is a bug or lets
+/// somebody in by accident; docs/hosts-access.md lists each case.
 enum class Reading { safe, strict };
 
 enum class TableName { allow, deny };
@@ -21,33 +21,57 @@ struct Rule {
     bool has_options = false;
     unsigned line = 0;     ///< physical line of its last part, from 1
     std::size_t offset = 0; ///< where its logical line begins in the table
+    bool had_comment = false; ///< safe: a blank and # ended it
+    bool unfinished = false;  ///< safe: it is the table's last line and has no newline
+    bool had_mark = false;    ///< safe: a byte order mark stood before it
 };
 
 struct RuleTrouble {
     enum class Kind {
         missing_colon,     ///< the line is skipped
-        unfinished_line,   ///< missing newline or line too long: the rest of the table is dead
+        unfinished_line,   ///< missing newline (strict) or line too long: the rest of the table is dead
+        nul_byte,          ///< safe: a line with a NUL in it; the rest of the table is dead
     } kind;
     unsigned line = 0;     ///< as libwrap counts it: lines ended so far
 };
 
-/// Walks over one table. The text must outlive the reader.
+/// A logical line, its newline included, is shorter than this.
+inline constexpr std::size_t kLineLimit = 2048;
+
+/// Walks over one table. The text must outlive the reader. `offset` and `lines_before` continue where another reader stood.
 class RuleReader {
 public:
     enum class Item { rule, trouble, end };
 
     RuleReader(std::string_view text, Reading reading, std::size_t offset = 0, unsigned lines_before = 0);
 
-    /// The next rule or trouble; comments and blank lines are passed over. After unfinished_line comes end.
+    /// The next rule or trouble; comments and blank lines are passed over. After unfinished_line and nul_byte comes end.
     Item next();
     const Rule& rule() const { return rule_; }               ///< after Item::rule, until the next call
     const RuleTrouble& trouble() const { return trouble_; }  ///< after Item::trouble
 
+    /// As if made anew for this place.
+    void go_to(std::size_t offset, unsigned lines_before);
+    std::size_t item_offset() const { return item_offset_; } ///< where the logical line of the rule or trouble begins
+    unsigned item_lines_before() const { return item_lines_before_; } ///< and how many lines ended before it
+
 private:
+    enum class Line { whole, unfinished, too_long, nul_byte, none };
+
+    Line read_line();
+    Line read_joined_line();
+    Item report(RuleTrouble::Kind kind);
+    bool split(std::string_view line, Rule& rule) const;
+
     std::string_view text_;
     Reading reading_;
     std::size_t position_;
     unsigned lines_;
+    std::size_t item_offset_ = 0;
+    unsigned item_lines_before_ = 0;
+    bool dead_ = false;
+    std::string joined_;        ///< a logical line that is not one piece of the text
+    std::string_view line_;     ///< the logical line: in text_ or joined_
     Rule rule_;
     RuleTrouble trouble_{};
 };

@@ -1,5 +1,5 @@
-// The two tables with every file that their rules name, as they were at one moment, and the index that finds the few rules that can
-// matter for an address among a million. Built once, then only read: one image serves all processes that map it.
+// The two tables with every file that their rules name, as they were at one moment, and the index that finds the few rules that
+// can matter for an address among a million. Built once, then only read: one image serves all processes that map it.
 #pragma once
 
 #include "access/rules.h"
@@ -30,13 +30,14 @@ struct TableFiles {
     std::map<std::string, FileText> others; ///< pattern files (and those that they name) and banner files
 };
 
-/// The files that the rules of a table name: /path patterns of client lists and daemons' @/path, and, for each of `daemons`, the
-/// banner files (DIR/daemon). For pattern files the text is such a file's; nested names are found by asking again.
+/// The files that the rules of a table name: /path patterns of client lists and daemons' @/path, and, for each of `daemons`,
+/// the banner files (DIR/daemon) and their directories. Sorted, each once. What pattern files name in their turn is found by
+/// asking again with files_named_by_pattern_file. A file that compile() is not given counts as missing.
 std::vector<std::string> files_named_by_table(std::string_view text, Reading reading, const std::vector<std::string>& daemons);
 std::vector<std::string> files_named_by_pattern_file(std::string_view text);
 
-/// Compiles to one position-independent block of bytes (to be put into a memfd and mapped read-only by every worker). Cost: linear in
-/// the text. `policy` fields are in the image too, so that image and reading cannot disagree.
+/// Compiles to one position-independent block of bytes (to be put into a memfd and mapped read-only by every worker). Cost:
+/// linear in the text. `policy` fields are in the image too, so that image and reading cannot disagree.
 std::vector<std::byte> compile(const TableFiles& files, Reading reading);
 
 /// A view of a compiled image; the bytes must outlive it. Cheap to copy.
@@ -46,9 +47,12 @@ public:
     static Result<Tables> open(std::span<const std::byte> image);
 
     Reading reading() const;
-    // What Evaluation needs (candidates for an address, texts, states) is added by the implementation.
+    std::string path(TableName table) const;
+    std::span<const std::byte> image() const { return image_; } ///< src/access/image.h reads it
 
 private:
+    Tables() = default;
+
     std::span<const std::byte> image_;
 };
 

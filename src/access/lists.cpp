@@ -1,0 +1,209 @@
+#include "access/lists.h"
+
+#include "access/facts.h"
+#include "access/net_pattern.h"
+#include "access/options.h"
+#include "access/string_pattern.h"
+#include "access/text.h"
+
+#include <fmt/core.h>
+
+namespace safetp::access {
+
+namespace {
+
+constexpr int kDeepestSafeFile = 8;
+constexpr int kDeepestFile = 1000; // libwrap's stack ends about here (B4)
+constexpr std::size_t kLongestFileWord = 8191;
+
+Match as_match(bool matched) { return matched ? Match::yes : Match::no; }
+
+} // namespace
+
+Match Matcher::match(const Rule& rule, TableName table)
+{
+    rule_ = &rule;
+    table_ = table;
+    const Match daemons = match_list(rule.daemons, &Matcher::match_daemon);
+    return daemons == Match::yes ? match_list(rule.clients, &Matcher::match_client) : daemons;
+}
+
+/// `a EXCEPT b EXCEPT c` is a and not (b and not c): each list that matches turns the answer over.
+Match Matcher::match_list(std::string_view list, Match (Matcher::*match_word)(std::string_view))
+{
+    Words words(list);
+    excepted_ = false;
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+        if (equal_ignoring_case(word, "EXCEPT"))
+            break;
+        const Match match = (this->*match_word)(word);
+        if (match == Match::pending || match == Match::crash)
+            return match;
+        if (match == Match::no)
+            continue;
+        excepted_ = !excepted_;
+        do {
+            word = words.next();
+        } while (!word.empty() && !equal_ignoring_case(word, "EXCEPT"));
+        if (word.empty())
+            break;
+        trace(Trace::Kind::except, word, true);
+    }
+    return as_match(excepted_);
+}
+
+Match Matcher::match_daemon(std::string_view word)
+{
+    const std::size_t at = find_outside_brackets(word.substr(1), '@');
+    const std::string_view daemon = at == std::string_view::npos ? word : word.substr(0, at + 1);
+    const auto port = port_number(daemon);
+    const bool matched = port ? request_.server_port == port : matches_text(daemon, request_.daemon);
+    Match result = as_match(matched);
+    if (matched && at != std::string_view::npos)
+        result = match_host(word.substr(at + 2), Side::server);
+    if (result == Match::yes || result == Match::no)
+        trace(Trace::Kind::daemon_pattern, word, result == Match::yes);
+    return result;
+}
+
+Match Matcher::match_client(std::string_view word)
+{
+    const std::size_t at = find_outside_brackets(word.substr(1), '@');
+    const std::string_view host = at == std::string_view::npos ? word : word.substr(at + 2);
+    Match result = match_host(host, Side::client);
+    if (result == Match::yes || result == Match::no)
+        trace(Trace::Kind::client_pattern, host, result == Match::yes);
+    if (result != Match::yes || at == std::string_view::npos)
+        return result;
+    const std::string* user = fact(Fact::client_user);
+    if (user == nullptr)
+        return Match::pending;
+    const bool matched = matches_text(word.substr(0, at + 1), *user);
+    trace(Trace::Kind::user_pattern, word.substr(0, at + 1), matched);
+    return as_match(matched);
+}
+
+Match Matcher::match_host(std::string_view pattern, Side side, int depth)
+{
+    if (pattern.starts_with('@'))
+        return match_netgroup(pattern.substr(1), side);
+    if (pattern.starts_with('/'))
+        return match_file(pattern, side, depth);
+    const bool known = equal_ignoring_case(pattern, "KNOWN");
+    if (known || equal_ignoring_case(pattern, "LOCAL")) {
+        const std::string* host = name(side);
+        if (host == nullptr)
+            return Match::pending;
+        const bool fits = known ? !equal_ignoring_case(address(side), kUnknown) : host->find('.') == std::string::npos;
+        return as_match(fits && is_good_name(*host));
+    }
+    if (const std::size_t slash = find_outside_brackets(pattern, '/'); slash != std::string_view::npos)
+        return match_net(pattern, slash, side);
+    return match_host_text(pattern, side);
+}
+
+Match Matcher::match_host_text(std::string_view pattern, Side side)
+{
+    if (matches_text(pattern, address(side)))
+        return Match::yes;
+    if (is_numeric(pattern) || (safe() && is_address_with_wildcards(pattern)))
+        return Match::no;
+    const std::string* host = name(side);
+    if (host == nullptr)
+        return Match::pending;
+    return as_match(matches_text(pattern, *host));
+}
+
+Match Matcher::match_net(std::string_view pattern, std::size_t slash, Side side)
+{
+    const std::string_view net = pattern.substr(0, slash);
+    const std::string_view mask = pattern.substr(slash + 1);
+    if (!safe())
+        return as_match(matches_net(net, mask, address(side)));
+    const NetMatch result = matches_net_safely(net, mask, address(side), refusing());
+    if (!result.complaint.empty())
+        journal_.warn(fmt::format("{} {}", pattern, result.complaint));
+    return as_match(result.matches);
+}
+
+Match Matcher::match_netgroup(std::string_view group, Side side)
+{
+    const std::string* host = name(side);
+    if (host == nullptr)
+        return Match::pending;
+    const auto key = std::pair(std::string(group), *host);
+    if (const auto found = netgroups_.find(key); found != netgroups_.end())
+        return as_match(found->second);
+    pending_ = AskNetgroup{key.first, key.second};
+    return Match::pending;
+}
+
+void Matcher::answer_netgroup(bool member)
+{
+    const auto& question = std::get<AskNetgroup>(pending_);
+    netgroups_[{question.group, question.host}] = member;
+    journal_.trace({Trace::Kind::netgroup, {table_, journal_.line()}, "@" + question.group, member, question.host});
+}
+
+Match Matcher::match_file(std::string_view path, Side side, int depth)
+{
+    if (depth >= (safe() ? kDeepestSafeFile : kDeepestFile))
+        return safe() ? broken(fmt::format("{}: pattern files are nested too deep", path)) : Match::crash;
+    const auto file = image_.file(path);
+    if (!file || file->state == FileText::State::missing)
+        return Match::no;
+    if (file->state == FileText::State::text)
+        return match_words_of_file(file->text, side, depth);
+    if (safe())
+        return broken(fmt::format("{}: this pattern file cannot be read", path));
+    if (file->state == FileText::State::unreadable)
+        journal_.warn(fmt::format("open {}: {}", path, system_text(file->os_error)));
+    return Match::no;
+}
+
+Match Matcher::match_words_of_file(std::string_view text, Side side, int depth)
+{
+    for (std::size_t at = 0; at < text.size();) {
+        if (is_space(text[at])) {
+            ++at;
+            continue;
+        }
+        std::size_t end = at;
+        while (end < text.size() && !is_space(text[end]))
+            ++end;
+        if (end - at > kLongestFileWord)
+            return safe() ? broken("a word of more than 8191 bytes in a pattern file") : Match::crash;
+        std::string_view word = text.substr(at, end - at);
+        at = end;
+        word = word.substr(0, word.find('\0')); // libwrap's C strings end here
+        const Match match = match_host(word, side, depth + 1);
+        if (match != Match::no)
+            return match;
+    }
+    return Match::no;
+}
+
+/// safe: what cannot be read matches where that refuses, and nowhere else.
+Match Matcher::broken(std::string_view complaint)
+{
+    journal_.warn(complaint);
+    return as_match(refusing());
+}
+
+bool Matcher::refusing() const { return refuses(*rule_, table_) != excepted_; }
+
+const std::string* Matcher::fact(Fact fact)
+{
+    if (const std::string* known = known_fact(request_, fact))
+        return known;
+    pending_ = LookUp{fact, fact == Fact::client_user ? ident_seconds : 0};
+    return nullptr;
+}
+
+void Matcher::trace(Trace::Kind kind, std::string_view text, bool matched)
+{
+    if (journal_.tracing())
+        journal_.trace({kind, {table_, journal_.line()}, std::string(text), matched, ""});
+}
+
+} // namespace safetp::access

@@ -1,0 +1,284 @@
+#include "access/machine.h"
+
+#include "access/facts.h"
+#include "access/text.h"
+
+#include <cerrno>
+#include <fmt/core.h>
+
+namespace safetp::access {
+
+namespace {
+
+constexpr std::size_t kBannerLine = 8190; // libwrap reads a banner in pieces of so many bytes at most
+
+/// The next piece of a banner as libwrap reads and changes it, taken off `rest`.
+std::string take_banner_line(std::string& rest)
+{
+    std::string line = rest.substr(0, kBannerLine);
+    if (const std::size_t end = line.find('\n'); end != std::string::npos)
+        line.resize(end + 1);
+    rest.erase(0, line.size());
+    line = line.substr(0, line.find('\0'));
+    if (const std::size_t end = find_outside_brackets(line, '\n'); end != std::string_view::npos)
+        line = line.substr(0, end) + "\r\n";
+    return line;
+}
+
+} // namespace
+
+using MaybeStep = std::optional<Step>;
+
+MaybeStep Evaluation::Machine::run_options()
+{
+    if (!failure_.empty())
+        return option_error(failure_);
+    while (field_ < fields_.size()) {
+        if (!option_parsed_) {
+            journal_.begin();
+            auto option = parse_option(fields_[field_], field_ + 1 == fields_.size());
+            if (!option)
+                return option_error(option.error());
+            option_ = std::move(*option);
+            option_parsed_ = true;
+            group_done_ = false;
+            expander_.reset();
+            banner_.clear();
+            if (journal_.tracing())
+                journal_.trace({Trace::Kind::option, position(), std::string(trimmed(fields_[field_])), true, ""});
+        }
+        if (MaybeStep step = run_option())
+            return step;
+        ++field_;
+        option_parsed_ = false;
+    }
+    return end_of_rule();
+}
+
+MaybeStep Evaluation::Machine::run_option()
+{
+    std::string value = option_.value.value_or("");
+    if (expands(option_.keyword)) {
+        if (!expander_)
+            expander_.emplace(value, kExpansionRoom, !safe());
+        if (MaybeStep step = expand(value))
+            return step;
+        value = trimmed(value);
+    }
+    return perform(value);
+}
+
+MaybeStep Evaluation::Machine::expand(std::string& value)
+{
+    const auto state = expander_->run(request_);
+    for (const std::string& complaint : expander_->take_complaints())
+        journal_.warn(complaint);
+    if (state == Expander::State::overflow)
+        return overflowed();
+    if (state == Expander::State::pending) {
+        asked_ = expander_->missing();
+        return LookUp{*asked_, *asked_ == Fact::client_user ? matcher_.ident_seconds : 0};
+    }
+    value = expander_->result();
+    return std::nullopt;
+}
+
+/// libwrap ends the process here (B11).
+MaybeStep Evaluation::Machine::overflowed() { return finish(safe() ? Outcome::error : Outcome::exited, true); }
+
+MaybeStep Evaluation::Machine::perform(const std::string& value)
+{
+    const bool dry = settings_.dry_run;
+    switch (option_.keyword) {
+    case Keyword::allow:
+        if (safe() && state_->aclexec_failed) {
+            journal_.warn("aclexec failed: the option \"allow\" behind it does not count");
+            return rule_taken_back();
+        }
+        return finish(Outcome::granted, true);
+    case Keyword::deny: return finish(Outcome::denied, true);
+    case Keyword::severity: return set_severity(value);
+    case Keyword::linger:
+    case Keyword::umask:
+    case Keyword::nice: return perform_number(option_.keyword, value);
+    case Keyword::keepalive: return dry ? std::nullopt : effect(ApplyKeepalive{});
+    case Keyword::rfc931: return ask_ident(value);
+    case Keyword::setenv: return set_environment(value);
+    case Keyword::user:
+    case Keyword::group: return dry ? std::nullopt : change_identity(value);
+    case Keyword::banners: return send_banner(value);
+    case Keyword::twist: return twist(value);
+    case Keyword::spawn:
+    case Keyword::aclexec: break;
+    }
+    if (!dry)
+        return RunCommand{option_.keyword == Keyword::spawn ? CommandKind::spawn : CommandKind::aclexec, value};
+    if (option_.keyword == Keyword::aclexec)
+        state_->aclexec_failed = false;
+    return std::nullopt;
+}
+
+MaybeStep Evaluation::Machine::perform_number(Keyword keyword, const std::string& value)
+{
+    if (keyword == Keyword::umask) {
+        const auto mask = scan_octal(value);
+        if (!mask || *mask > 0777)
+            return option_error(fmt::format("bad umask value: \"{}\"", value));
+        return effect(ApplyUmask{*mask});
+    }
+    const auto number = value.empty() ? std::optional(10) : scan_number(value);
+    if (keyword == Keyword::linger) {
+        if (!number || *number < 0)
+            return option_error(fmt::format("bad linger value: \"{}\"", value));
+        return settings_.dry_run ? std::nullopt : effect(ApplyLinger{*number});
+    }
+    if (!number)
+        return option_error(fmt::format("bad nice value: \"{}\"", value));
+    return settings_.dry_run ? std::nullopt : effect(ApplyNice{*number});
+}
+
+MaybeStep Evaluation::Machine::set_severity(const std::string& value)
+{
+    const auto severity = parse_severity(value, safe());
+    if (!severity)
+        return option_error(fmt::format("bad syslog facility or severity: \"{}\"", severity.error()));
+    state_->severity = *severity;
+    return std::nullopt;
+}
+
+MaybeStep Evaluation::Machine::set_environment(const std::string& value)
+{
+    const std::size_t end = std::min(value.find_first_of(" \t\r\n"), value.size());
+    const std::string name = value.substr(0, end);
+    const std::string text(trimmed(std::string_view(value).substr(std::min(end + 1, value.size()))));
+    if (name.empty() || name.find('=') != std::string::npos) // setenv(3) refuses it, and libwrap knows one reason only
+        return option_error("memory allocation failure");
+    return effect(ApplySetenv{name, text});
+}
+
+MaybeStep Evaluation::Machine::change_identity(const std::string& value)
+{
+    if (option_.keyword == Keyword::group)
+        return effect(ApplyGroup{value, !safe()});
+    const std::size_t dot = find_outside_brackets(value, '.');
+    const std::string group = dot == std::string::npos ? "" : value.substr(dot + 1);
+    if (dot != std::string::npos && !group_done_)
+        return effect(ApplyGroup{group, !safe()});
+    const std::string user = value.substr(0, dot);
+    return effect(ApplyUser{user, group, !safe()});
+}
+
+MaybeStep Evaluation::Machine::ask_ident(const std::string& value)
+{
+    if (!value.empty()) {
+        const auto seconds = scan_number(value);
+        if (!seconds || *seconds <= 0)
+            return option_error(fmt::format("bad rfc931 timeout: \"{}\"", value));
+        state_->rfc931_seconds = matcher_.ident_seconds = static_cast<unsigned>(*seconds);
+    }
+    if (matcher_.fact(Fact::client_user) != nullptr)
+        return std::nullopt;
+    asked_ = Fact::client_user;
+    return std::get<LookUp>(matcher_.pending());
+}
+
+MaybeStep Evaluation::Machine::twist(const std::string& command)
+{
+    if (!settings_.dry_run) {
+        if (safe() ? !settings_.twist_allowed : settings_.resident)
+            return option_error("twist option in resident process");
+        journal_.log(state_->severity.empty() ? "daemon.warning" : state_->severity,
+            fmt::format("twist {} to {}", client_text(request_), command));
+    }
+    Verdict verdict = finish(Outcome::twisted, false);
+    verdict.twist = command;
+    return verdict;
+}
+
+MaybeStep Evaluation::Machine::send_banner(const std::string& directory)
+{
+    if (!expander_) {
+        const auto file = image_.file(directory + "/" + request_.daemon);
+        if (!file || file->state != FileText::State::text) {
+            const auto folder = image_.file(directory);
+            if (!folder || folder->state == FileText::State::missing || folder->state == FileText::State::unreadable)
+                journal_.warn(
+                    fmt::format("{}: {}", directory, system_text(folder && folder->os_error != 0 ? folder->os_error : ENOENT)));
+            return std::nullopt;
+        }
+        const std::size_t nuls = std::min(file->text.find_first_not_of('\0'), file->text.size());
+        banner_ = file->text.substr(0, nuls);
+        banner_rest_ = file->text.substr(nuls);
+    }
+    while (expander_ || !banner_rest_.empty()) {
+        if (!expander_)
+            expander_.emplace(take_banner_line(banner_rest_), kBannerRoom, !safe());
+        std::string line;
+        if (MaybeStep step = expand(line))
+            return step;
+        banner_ += line;
+        expander_.reset();
+    }
+    return settings_.dry_run || banner_.empty() ? std::nullopt : effect(SendBanner{banner_});
+}
+
+/// Answered by answer_effect().
+MaybeStep Evaluation::Machine::effect(Effect effect)
+{
+    under_way_ = effect;
+    return Step(std::move(effect));
+}
+
+MaybeStep Evaluation::Machine::option_error(std::string_view text)
+{
+    journal_.error(text);
+    return finish(Outcome::error, true);
+}
+
+void Evaluation::Machine::answer_command(int exit_status)
+{
+    if (option_.keyword == Keyword::aclexec)
+        after_aclexec(exit_status);
+    ++field_;
+    option_parsed_ = false;
+}
+
+void Evaluation::Machine::after_aclexec(int exit_status)
+{
+    state_->aclexec_failed = exit_status != 0 || (safe() && state_->aclexec_failed);
+    if (exit_status != 0)
+        journal_.log("info", fmt::format("aclexec returned {}", exit_status));
+}
+
+void Evaluation::Machine::answer_effect(int os_error)
+{
+    const bool group = std::holds_alternative<ApplyGroup>(under_way_);
+    if (os_error != 0)
+        effect_failed(os_error);
+    if (group && option_.keyword == Keyword::user) {
+        group_done_ = true; // the user itself is next
+        return;
+    }
+    ++field_;
+    option_parsed_ = false;
+}
+
+void Evaluation::Machine::effect_failed(int os_error)
+{
+    if (const auto* user = std::get_if<ApplyUser>(&under_way_))
+        failure_ = os_error == ENOENT ? fmt::format("unknown user: \"{}\"", user->user)
+                                      : fmt::format("setuid({}): {}", user->user, system_text(os_error));
+    else if (const auto* group = std::get_if<ApplyGroup>(&under_way_))
+        failure_ = os_error == ENOENT ? fmt::format("unknown group: \"{}\"", group->group)
+                                      : fmt::format("setgid({}): {}", group->group, system_text(os_error));
+    else if (std::holds_alternative<ApplySetenv>(under_way_))
+        failure_ = "memory allocation failure";
+    else if (std::holds_alternative<ApplyKeepalive>(under_way_))
+        journal_.warn(fmt::format("setsockopt SO_KEEPALIVE: {}", system_text(os_error)));
+    else if (const auto* linger = std::get_if<ApplyLinger>(&under_way_))
+        journal_.warn(fmt::format("setsockopt SO_LINGER {}: {}", linger->seconds, system_text(os_error)));
+    else if (const auto* nice = std::get_if<ApplyNice>(&under_way_))
+        journal_.warn(fmt::format("nice({}): {}", nice->increment, system_text(os_error)));
+}
+
+} // namespace safetp::access

@@ -1,0 +1,43 @@
+// The third field of a rule. hosts_options(5).
+#pragma once
+
+#include "access/rules.h"
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace safetp::access {
+
+/// The fields between colons; `\:` is a colon in a field.
+std::vector<std::string> split_options(std::string_view options);
+
+enum class Keyword {
+    aclexec, allow, banners, deny, group, keepalive, linger, nice, rfc931, setenv, severity, spawn, twist, umask, user
+};
+
+struct Option {
+    Keyword keyword = Keyword::allow;
+    std::string name;                  ///< as written
+    std::optional<std::string> value;  ///< not expanded yet
+};
+
+/// An option, or what is wrong with it in libwrap's words. `last`: no field follows it.
+std::expected<Option, std::string> parse_option(std::string_view field, bool last);
+
+/// Whether % sequences are expanded in its value.
+bool expands(Keyword keyword);
+
+/// sscanf(3) with %d or %o and nothing behind: what is a number for linger, nice, rfc931 and umask.
+std::optional<int> scan_number(const std::string& text);
+std::optional<unsigned> scan_octal(const std::string& text);
+
+/// `facility.level` or `level` in lower case, or the word that is neither. `lenient`: also what syslog(3) has today.
+std::expected<std::string, std::string> parse_severity(std::string_view value, bool lenient);
+
+/// Whether a match of the rule refuses: its last option says so, or else the table that it stands in.
+bool refuses(const Rule& rule, TableName table);
+
+} // namespace safetp::access

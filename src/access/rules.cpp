@@ -1,0 +1,154 @@
+#include "access/rules.h"
+
+#include "access/text.h"
+
+namespace safetp::access {
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+bool is_blank_line(std::string_view line) { return line.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+/// Where a comment at the end of the two lists begins: a `#` after a blank. In options `#` is ordinary text: commands have it.
+std::size_t find_comment(std::string_view line)
+{
+    std::size_t lists = find_outside_brackets(line, ':');
+    if (lists != std::string_view::npos) {
+        const std::size_t more = find_outside_brackets(line.substr(lists + 1), ':');
+        lists = more == std::string_view::npos ? more : lists + 1 + more;
+    }
+    for (std::size_t i = 1; i < std::min(lists, line.size()); ++i) {
+        if (line[i] == '#' && (line[i - 1] == ' ' || line[i - 1] == '\t'))
+            return i;
+    }
+    return std::string_view::npos;
+}
+
+} // namespace
+
+RuleReader::RuleReader(std::string_view text, Reading reading, std::size_t offset, unsigned lines_before)
+    : text_(text)
+    , reading_(reading)
+    , position_(std::min(offset, text.size()))
+    , lines_(lines_before)
+{
+}
+
+void RuleReader::go_to(std::size_t offset, unsigned lines_before)
+{
+    position_ = std::min(offset, text_.size());
+    lines_ = lines_before;
+    dead_ = false;
+}
+
+RuleReader::Item RuleReader::next()
+{
+    while (!dead_) {
+        item_offset_ = position_;
+        item_lines_before_ = lines_;
+        const Line line = read_line();
+        if (line == Line::none)
+            break;
+        if (line == Line::too_long || line == Line::nul_byte || (line == Line::unfinished && reading_ == Reading::strict)) {
+            dead_ = true;
+            return report(line == Line::nul_byte ? RuleTrouble::Kind::nul_byte : RuleTrouble::Kind::unfinished_line);
+        }
+        std::string_view text = line_;
+        rule_.had_comment = rule_.had_mark = false;
+        rule_.unfinished = line == Line::unfinished;
+        if (reading_ == Reading::safe && item_offset_ == 0 && text.starts_with(kByteOrderMark)) {
+            text.remove_prefix(kByteOrderMark.size());
+            rule_.had_mark = true;
+        }
+        if (text.starts_with('#') || is_blank_line(text))
+            continue;
+        if (const std::size_t comment = reading_ == Reading::safe ? find_comment(text) : std::string_view::npos;
+            comment != std::string_view::npos) {
+            text = text.substr(0, comment);
+            rule_.had_comment = true;
+            if (is_blank_line(text))
+                continue;
+        }
+        rule_.offset = item_offset_;
+        rule_.line = lines_ + (line == Line::unfinished ? 1 : 0);
+        if (!split(text, rule_))
+            return report(RuleTrouble::Kind::missing_colon);
+        return Item::rule;
+    }
+    return Item::end;
+}
+
+RuleReader::Item RuleReader::report(RuleTrouble::Kind kind)
+{
+    trouble_ = {kind, lines_};
+    return Item::trouble;
+}
+
+bool RuleReader::split(std::string_view line, Rule& rule) const
+{
+    const std::size_t first = find_outside_brackets(line, ':');
+    if (first == std::string_view::npos)
+        return false;
+    rule.daemons = line.substr(0, first);
+    line.remove_prefix(first + 1);
+    const std::size_t second = find_outside_brackets(line, ':');
+    rule.clients = line.substr(0, second);
+    rule.has_options = second != std::string_view::npos;
+    rule.options = rule.has_options ? line.substr(second + 1) : std::string_view();
+    return true;
+}
+
+/// Most lines are one physical line and are not copied.
+RuleReader::Line RuleReader::read_line()
+{
+    const std::string_view rest = text_.substr(position_);
+    if (rest.empty())
+        return Line::none;
+    const std::size_t end = rest.substr(0, kLineLimit - 1).find('\n');
+    if (end == std::string_view::npos)
+        return read_joined_line();
+    line_ = rest.substr(0, end + 1);
+    if (line_.find('\0') != std::string_view::npos || line_.ends_with("\\\n"))
+        return read_joined_line();
+    position_ += line_.size();
+    ++lines_;
+    return Line::whole;
+}
+
+/// libwrap's way, piece by piece as fgets(3) gives them to it: a NUL ends a piece for it, and hides the rest.
+RuleReader::Line RuleReader::read_joined_line()
+{
+    joined_.clear();
+    std::size_t room = kLineLimit;
+    while (position_ < text_.size()) {
+        std::string_view piece = text_.substr(position_, room - 1);
+        piece = piece.substr(0, std::min(piece.find('\n'), piece.size() - 1) + 1);
+        position_ += piece.size();
+        if (const std::size_t nul = piece.find('\0'); nul != std::string_view::npos) {
+            if (reading_ == Reading::safe)
+                return Line::nul_byte;
+            piece = piece.substr(0, nul);
+        }
+        if (piece.ends_with('\n')) {
+            ++lines_;
+            if (!piece.ends_with("\\\n")) {
+                line_ = joined_.append(piece);
+                return Line::whole;
+            }
+            piece.remove_suffix(2);
+        }
+        joined_ += piece;
+        room -= piece.size();
+        if (room == 1)
+            return Line::too_long;
+    }
+    if (joined_.empty())
+        return Line::none;
+    if (reading_ == Reading::safe)
+        joined_ += '\n'; // what comes after it relies on it
+    line_ = joined_;
+    return Line::unfinished;
+}
+
+} // namespace safetp::access
