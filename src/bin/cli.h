@@ -2,19 +2,23 @@
 #pragma once
 
 #include "bin/serve.h"
+#include "setup/doctor.h"
+#include "setup/setup.h"
 #include "supervisor/supervisor.h"
 
 #include <variant>
 
 namespace safetp::bin {
 
-enum class Verb { run, check, serve, version };
+enum class Verb { run, check, serve, doctor, setup, version };
 
 struct CommandLine {
     Verb verb = Verb::run;
     supervisor::Options options; ///< run, and where the configuration is for check
     bool is_strict = false;      ///< check
     ServeOptions serve;
+    setup::DoctorOptions doctor;
+    setup::SetupOptions setup;
 };
 
 /// Or the exit code, after --help or an error was printed.

@@ -171,11 +171,13 @@ void judge_opening(const Situation& situation, const Opening& opening, const Jud
     const auto refused = refused_to_gateway(situation, opening, judge);
     if (is_way) {
         finding.weight = Weight::way;
-        finding.mends = mend_way(situation, opening);
+        const bool is_by_rule = std::ranges::any_of(finding.rows,
+            [](const Row& row) { return row.is_way && row.stranger.find("hosts.allow:") != std::string::npos; });
+        finding.mends = mend_way(situation, opening, is_by_rule ? LetIn::by_an_allow_rule : LetIn::by_no_rule);
     } else if (!refused.empty()) {
         finding.weight = Weight::trouble;
         finding.what += fmt::format("; the gateway itself is refused on {}", fmt::join(refused, ", "));
-        finding.mends = mend_tables(situation, opening.daemon);
+        finding.mends = mend_tables(situation, opening.daemon, LetIn::by_no_rule);
     }
     findings.push_back(std::move(finding));
 }

@@ -18,7 +18,7 @@ void append(std::vector<Mend>& mends, std::vector<Mend> more)
         mends.push_back(std::move(mend));
 }
 
-std::vector<Mend> mend_inetd(const Situation& situation, const Opening& opening)
+std::vector<Mend> mend_inetd(const Situation& situation, const Opening& opening, LetIn let_in)
 {
     std::vector<Mend> mends;
     const auto lines = parse_inetd_conf(opening.text);
@@ -30,7 +30,7 @@ std::vector<Mend> mend_inetd(const Situation& situation, const Opening& opening)
         mends.push_back({fmt::format("{}, instead of line {}", opening.file, opening.line), {to_text(raw)}});
     if (is_moved)
         mends.push_back({"/etc/services, unless it is there", {"raw-ftp\t\t351/tcp"}});
-    append(mends, mend_tables(situation, find_target(raw.program, raw.arguments).daemon));
+    append(mends, mend_tables(situation, find_target(raw.program, raw.arguments).daemon, let_in));
     if (raw.program != lines.front().program || is_moved)
         mends.push_back(kReloadInetd);
     return mends;
@@ -82,20 +82,21 @@ std::vector<Mend> mend_socket(const Opening& opening)
 
 } // namespace
 
-std::vector<Mend> mend_tables(const Situation& situation, const std::string& daemon)
+std::vector<Mend> mend_tables(const Situation& situation, const std::string& daemon, LetIn let_in)
 {
     if (!is_daemon_name(daemon))
         return {{"inetd.conf or the unit", {fmt::format("# no rule can name the daemon '{}': give it another name as argv[0]",
                                                printable(daemon))}}};
-    return {{"/etc/hosts.allow, before all other lines", allow_rules(daemon, situation.addresses)},
-        {"/etc/hosts.allow, right behind them", {daemon + " : ALL : deny"}},
-        {"/etc/hosts.deny, before all other lines", {daemon + " : ALL"}}};
+    std::vector<std::string> allow = allow_rules(daemon, situation.addresses);
+    if (let_in == LetIn::by_an_allow_rule) // which would win over hosts.deny
+        allow.push_back(daemon + " : ALL : deny");
+    return {{"/etc/hosts.allow, before all other lines", allow}, {"/etc/hosts.deny, before all other lines", {daemon + " : ALL"}}};
 }
 
-std::vector<Mend> mend_way(const Situation& situation, const Opening& opening)
+std::vector<Mend> mend_way(const Situation& situation, const Opening& opening, LetIn let_in)
 {
     switch (opening.source) {
-    case Source::inetd: return mend_inetd(situation, opening);
+    case Source::inetd: return mend_inetd(situation, opening, let_in);
     case Source::xinetd:
         return {{fmt::format("{}, in the block of line {}", opening.file, opening.line), {"\tbind = 127.0.0.1"}}, kLoopbackServer,
             {"run", {"kill -HUP \"$(cat /run/xinetd.pid)\""}}};

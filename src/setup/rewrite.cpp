@@ -149,6 +149,27 @@ std::string with_line_replaced(std::string_view text, const InetdLine& line, std
     return std::string(text.substr(0, line.begin)) + std::string(replacement) + std::string(text.substr(line.end));
 }
 
+std::string with_xinetd_disabled(std::string_view text, unsigned line, std::string_view first_line)
+{
+    std::string out;
+    bool is_block = false, is_inside = false;
+    for (const Line& current : split_lines(text)) {
+        const std::string_view whole = text.substr(current.begin, current.end - current.begin);
+        const std::string_view content = trim(current.text);
+        is_block = is_block || (current.number >= line && content.starts_with(first_line));
+        if (is_block && is_inside && lower(key_of(content)) == "disable")
+            continue;
+        out += whole;
+        if (is_block && !is_inside && content.ends_with('{')) {
+            is_inside = true;
+            out = with_newline(out) + "\tdisable\t\t= yes\n";
+        } else if (is_inside && content == "}") {
+            return out + std::string(text.substr(current.end));
+        }
+    }
+    return out;
+}
+
 bool is_daemon_name(std::string_view name)
 {
     return !name.empty() && name.find_first_of(" \t\r\n,:@*?[]\\#/") == std::string_view::npos && !name.starts_with('.')

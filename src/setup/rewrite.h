@@ -22,6 +22,9 @@ InetdLine as_raw(const InetdLine& line, const std::string& wrapper);
 /// The text with one of its lines (of parse_inetd_conf) replaced.
 std::string with_line_replaced(std::string_view text, const InetdLine& line, std::string_view replacement);
 
+/// xinetd.conf(5) with "disable = yes" in the block that begins in `line` with `first_line` ("service ftp").
+std::string with_xinetd_disabled(std::string_view text, unsigned line, std::string_view first_line);
+
 // ---- the access tables ----
 
 /// Whether a rule can name it: no blanks, commas, colons, patterns, and not a number (which would be a port).

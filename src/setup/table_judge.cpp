@@ -25,8 +25,13 @@ FileText read_table(const Root& root, const std::string& path, const std::option
 
 access::TableFiles read_files(const Root& root, const TableTexts& texts, Reading reading)
 {
-    access::TableFiles files{texts.allow_path, texts.deny_path, read_table(root, texts.allow_path, texts.new_allow),
-        read_table(root, texts.deny_path, texts.new_deny), {}};
+    const bool is_ours = reading == Reading::safe;
+    const std::string& allow_path = is_ours ? texts.our_allow_path : texts.allow_path;
+    const std::string& deny_path = is_ours ? texts.our_deny_path : texts.deny_path;
+    const std::optional<std::string> unplanned;
+    access::TableFiles files{allow_path, deny_path,
+        read_table(root, allow_path, allow_path == texts.allow_path ? texts.new_allow : unplanned),
+        read_table(root, deny_path, deny_path == texts.deny_path ? texts.new_deny : unplanned), {}};
     std::vector<std::string> wanted;
     for (const FileText* table : {&files.allow, &files.deny}) {
         for (std::string& path : access::files_named_by_table(table->text, reading, {}))
@@ -117,7 +122,8 @@ Judgement judge_with(const Image& image, const Caller& caller)
 Judge make_judge(const Root& root, const TableTexts& texts)
 {
     const auto make = [&](Reading reading) {
-        return Image{access::compile(read_files(root, texts, reading), reading), texts.allow_path, texts.deny_path};
+        const access::TableFiles files = read_files(root, texts, reading);
+        return Image{access::compile(files, reading), files.allow_path, files.deny_path};
     };
     return [strict = make(Reading::strict), safe = make(Reading::safe)](
                const Caller& caller) { return judge_with(caller.reading == Reading::strict ? strict : safe, caller); };

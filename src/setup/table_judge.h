@@ -15,7 +15,7 @@ namespace safetp::setup {
 struct Judgement {
     bool is_granted = false;
     std::string why;         ///< "hosts.allow:3", "no rule", "the table is broken"
-    bool asked_name = false; ///< a rule wanted a host name, an ident user or a netgroup, which were taken as unknown
+    bool asked_name = false;  ///< a rule wanted a host name, an ident user or a netgroup, which were taken as unknown
     bool ran_command = false; ///< a rule would have run a program, which was taken to succeed
 };
 
@@ -32,9 +32,11 @@ using Judge = std::function<Judgement(const Caller&)>;
 
 /// The texts of the two tables; what a plan would make of them can be judged before it is written.
 struct TableTexts {
-    std::string allow_path = "/etc/hosts.allow"; ///< within the root
+    std::string allow_path = "/etc/hosts.allow"; ///< of the library, within the root
     std::string deny_path = "/etc/hosts.deny";
-    std::optional<std::string> new_allow; ///< instead of what the file has
+    std::string our_allow_path = "/etc/hosts.allow"; ///< [access] of safetpd.toml: safetp-tcpd reads these
+    std::string our_deny_path = "/etc/hosts.deny";
+    std::optional<std::string> new_allow; ///< instead of what the library's file has
     std::optional<std::string> new_deny;
 };
 
