@@ -26,9 +26,9 @@ Step Evaluation::answer_netgroup(bool member)
     return machine_->run();
 }
 
-Step Evaluation::answer_command(int exit_status)
+Step Evaluation::answer_command(int exit_status, int killed_by, int process_id)
 {
-    machine_->answer_command(exit_status);
+    machine_->answer_command(exit_status, killed_by, process_id);
     return machine_->run();
 }
 

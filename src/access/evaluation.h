@@ -111,7 +111,8 @@ public:
     Step start();
     Step learn(const std::string& value);       ///< to LookUp
     Step answer_netgroup(bool member);
-    Step answer_command(int exit_status);       ///< 128 + signal where it was killed
+    /// `killed_by`: the signal that ended it, and then which process it was; 0: none did, and exit_status counts.
+    Step answer_command(int exit_status, int killed_by = 0, int process_id = 0);
     Step answer_effect(int os_error);
 
     const Request& request() const;             ///< with what was looked up so far

@@ -200,6 +200,7 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::end_of_rule()
 /// A failed aclexec ends the search of the table. safe: in hosts.deny the rules behind it are not passed over.
 Evaluation::Machine::MaybeStep Evaluation::Machine::rule_taken_back()
 {
+    journal_.log("info", "aclexec returned 1"); // libwrap's flag, not the command's status
     if (!safe() || table_ == TableName::allow)
         return end_of_table();
     ++next_item_;

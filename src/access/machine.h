@@ -22,7 +22,7 @@ public:
     Step run();
     void learn(const std::string& value);
     void answer_netgroup(bool member);
-    void answer_command(int exit_status);
+    void answer_command(int exit_status, int killed_by, int process_id);
     void answer_effect(int os_error);
 
     const Request& request() const { return request_; }
@@ -59,7 +59,6 @@ private:
     MaybeStep option_error(std::string_view text);
     MaybeStep expand(std::string& value);
     MaybeStep overflowed();
-    void after_aclexec(int exit_status);
 
     bool safe() const { return image_.reading() == Reading::safe; }
     Position position() const { return {table_, journal_.line()}; }

@@ -111,11 +111,9 @@ MaybeStep Evaluation::Machine::perform(const std::string& value)
     case Keyword::spawn:
     case Keyword::aclexec: break;
     }
-    if (!dry)
-        return RunCommand{option_.keyword == Keyword::spawn ? CommandKind::spawn : CommandKind::aclexec, value};
-    if (option_.keyword == Keyword::aclexec)
-        state_->aclexec_failed = false;
-    return std::nullopt;
+    if (dry)
+        return std::nullopt;
+    return RunCommand{option_.keyword == Keyword::spawn ? CommandKind::spawn : CommandKind::aclexec, value};
 }
 
 MaybeStep Evaluation::Machine::perform_number(Keyword keyword, const std::string& value)
@@ -235,19 +233,16 @@ MaybeStep Evaluation::Machine::option_error(std::string_view text)
     return finish(Outcome::error, true);
 }
 
-void Evaluation::Machine::answer_command(int exit_status)
+void Evaluation::Machine::answer_command(int exit_status, int killed_by, int process_id)
 {
-    if (option_.keyword == Keyword::aclexec)
-        after_aclexec(exit_status);
+    if (option_.keyword == Keyword::aclexec) {
+        const bool failed = exit_status != 0 || killed_by != 0;
+        state_->aclexec_failed = failed || (safe() && state_->aclexec_failed); // safe: two commands must both succeed
+        if (killed_by != 0)
+            journal_.warn(fmt::format("process {} exited with signal {}", process_id, killed_by));
+    }
     ++field_;
     option_parsed_ = false;
-}
-
-void Evaluation::Machine::after_aclexec(int exit_status)
-{
-    state_->aclexec_failed = exit_status != 0 || (safe() && state_->aclexec_failed);
-    if (exit_status != 0)
-        journal_.log("info", fmt::format("aclexec returned {}", exit_status));
 }
 
 void Evaluation::Machine::answer_effect(int os_error)

@@ -16,20 +16,6 @@ std::uint32_t mask_of_length(int length) { return length == 0 ? 0 : kAllOnes << 
 
 int leading_integer(std::string_view text) { return std::atoi(std::string(text).c_str()); }
 
-bool is_ipv4_mapped(const Ipv6Text& address)
-{
-    constexpr std::array<std::uint8_t, 12> kPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::equal(kPrefix.begin(), kPrefix.end(), address.bytes.begin());
-}
-
-std::uint32_t ipv4_part(const Ipv6Text& address)
-{
-    std::uint32_t result = 0;
-    for (std::size_t i = 12; i < 16; ++i)
-        result = result << 8 | address.bytes[i];
-    return result;
-}
-
 std::optional<std::uint32_t> mask_loosely(std::string_view text)
 {
     if (const auto dotted = parse_ipv4_loosely(text))
@@ -84,20 +70,15 @@ NetMatch unreadable(bool refusing, bool same_family)
 
 bool matches_net(std::string_view net, std::string_view mask, std::string_view address)
 {
+    address = without_mapped_prefix(address);
     if (const auto client = parse_ipv4_loosely(address)) {
         const auto base = parse_ipv4_loosely(net);
         const auto bits = mask_loosely(mask);
-        if (base && bits && (*client & *bits) == *base)
-            return true;
+        return base && bits && (*client & *bits) == *base;
     }
     const auto client = parse_ipv6(address);
     if (!client)
         return false;
-    if (is_ipv4_mapped(*client)) {
-        const auto base = parse_ipv4_loosely(net);
-        const auto bits = mask_loosely(mask);
-        return base && bits && (ipv4_part(*client) & *bits) == *base;
-    }
     const auto base = bracketed_ipv6(net);
     const int length = leading_integer(mask);
     return base && length >= 0 && length <= 128 && same_start(*base, *client, length);
