@@ -116,8 +116,6 @@ public:
     Step answer_effect(int os_error);
 
     const Request& request() const;             ///< with what was looked up so far
-    /// The rule that is being looked at: libwrap names it in what it says of a lookup. None before and after the tables.
-    const std::optional<Position>& position() const;
     std::vector<Report> take_reports();         ///< since the last call, in order
     /// `warning: FILE, line N: TEXT` at the rule being looked at, as libwrap words what a lookup has to say.
     Report warning(std::string_view text) const;

@@ -157,10 +157,13 @@ struct Decision {
 
 Decision decide_by_tables(const Connection& connection, Request request, const Settings& settings)
 {
-    safetp::wrapper::Means means{.connection = connection, .reading = settings.reading, .paths = settings.paths,
+    safetp::wrapper::Means means{.connection = connection, .reading = settings.reading,
         .lookup_time = settings.lookup_time, .ident_time = settings.ident_time, .report = write_system_log};
     if (settings.is_always_paranoid) {
-        request.client_name = safetp::wrapper::find_name(connection.client, means, {});
+        const auto finding = safetp::wrapper::find_name(connection.client, means);
+        if (!finding.warning.empty())
+            log_error("warning: " + finding.warning);
+        request.client_name = finding.value;
         if (request.client_name == safetp::access::kParanoid)
             refuse(connection, request);
     }

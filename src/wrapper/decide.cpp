@@ -4,8 +4,8 @@
 #include "wrapper/effects.h"
 #include "wrapper/ident.h"
 
+#include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <netdb.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ bool is_in_netgroup(const access::AskNetgroup& question)
 class Answers {
 public:
     Answers(access::Evaluation& evaluation, Means& means)
-        : evaluation_(evaluation), means_(means), effects_(means.connection.fd, means.reading)
+        : evaluation_(evaluation), means_(means), effects_(means.connection.fd)
     {
     }
 
@@ -34,10 +34,10 @@ public:
     {
         switch (question.fact) {
         case access::Fact::client_user: return evaluation_.learn(find_user(question.seconds));
-        case access::Fact::client_name: return evaluation_.learn(find_name(means_.connection.client, means_, where()));
+        case access::Fact::client_name: return evaluation_.learn(name_of(means_.connection.client));
         case access::Fact::server_name: break;
         }
-        return evaluation_.learn(find_name(means_.connection.server, means_, where()));
+        return evaluation_.learn(name_of(means_.connection.server));
     }
 
     access::Step operator()(const access::AskNetgroup& question)
@@ -60,6 +60,14 @@ public:
     bool has_identity_failed() const { return effects_.has_identity_failed(); }
 
 private:
+    std::string name_of(const std::optional<SocketAddress>& end)
+    {
+        const NameFinding finding = find_name(end, means_);
+        if (!finding.warning.empty())
+            means_.report(evaluation_.warning(finding.warning));
+        return finding.value;
+    }
+
     std::string find_user(unsigned seconds) const
     {
         const Connection& connection = means_.connection;
@@ -69,15 +77,6 @@ private:
         return ask_ident(*connection.client, *connection.server, time);
     }
 
-    std::string where() const
-    {
-        const auto& position = evaluation_.position();
-        if (!position)
-            return {};
-        const bool is_allow = position->table == access::TableName::allow;
-        return fmt::format("{}, line {}: ", is_allow ? means_.paths.allow : means_.paths.deny, position->line);
-    }
-
     access::Evaluation& evaluation_;
     Means& means_;
     Effects effects_;
@@ -85,22 +84,17 @@ private:
 
 } // namespace
 
-std::string find_name(const std::optional<SocketAddress>& end, Means& means, const std::string& where)
+NameFinding find_name(const std::optional<SocketAddress>& end, Means& means)
 {
     const auto endpoint = end ? from_socket_address(*end) : fail(ErrorCode::bad_address);
     if (!endpoint)
-        return access::kUnknown;
-    NameFinding finding;
-    if (means.reading == access::Reading::strict) {
-        finding = look_up_name(endpoint->address, kLibraryNameBytes);
-    } else {
-        const auto begin = Clock::now();
-        finding = look_up_name_within(endpoint->address, means.lookup_time);
-        means.lookup_time -= std::min(means.lookup_time, std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin));
-    }
-    if (!finding.warning.empty())
-        means.report({"err", fmt::format("warning: {}{}", where, finding.warning)});
-    return finding.value;
+        return {access::kUnknown, {}};
+    if (means.reading == access::Reading::strict)
+        return look_up_name(endpoint->address, kLibraryNameBytes);
+    const auto begin = Clock::now();
+    NameFinding finding = look_up_name_within(endpoint->address, means.lookup_time);
+    means.lookup_time -= std::min(means.lookup_time, std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin));
+    return finding;
 }
 
 access::Verdict decide(access::Evaluation& evaluation, Means means)

@@ -4,7 +4,6 @@
 #include "access/evaluation.h"
 #include "wrapper/connection.h"
 #include "wrapper/names.h"
-#include "wrapper/table_files.h"
 
 #include <chrono>
 #include <functional>
@@ -14,16 +13,15 @@ namespace safetp::wrapper {
 struct Means {
     const Connection& connection;
     access::Reading reading = access::Reading::safe;
-    TablePaths paths;                         ///< named in warnings about lookups
     std::chrono::milliseconds lookup_time{0}; ///< safe: left for names; strict takes as long as the resolver does
     std::chrono::milliseconds ident_time{0};  ///< where no rule says rfc931 SECONDS
     std::function<void(const access::Report&)> report;
 };
 
-/// The verified name of one end; its warning is reported with `where` before it ("FILE, line N: ", or nothing).
-std::string find_name(const std::optional<SocketAddress>& end, Means& means, const std::string& where);
+/// The verified name of one end, within what is left of Means::lookup_time.
+NameFinding find_name(const std::optional<SocketAddress>& end, Means& means);
 
-/// Runs it to its end. Every report is given to Means::report in order. Effects are the process's, for good.
+/// Runs the evaluation to its end. Every report is given to Means::report in order. Effects are the process's, for good.
 /// In safe a change of identity that failed is an error whatever comes after it.
 access::Verdict decide(access::Evaluation& evaluation, Means means);
 

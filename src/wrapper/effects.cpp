@@ -63,28 +63,28 @@ int Effects::apply_one(const access::ApplySetenv& variable) const
 
 int Effects::apply_one(const access::ApplyUser& user)
 {
-    int error = user.group.empty() ? 0 : become_group(user.group);
+    int error = user.group.empty() ? 0 : become_group(user.group, user.check_only);
     if (error == 0)
-        error = become_user(user.user);
-    identity_failed_ = identity_failed_ || error != 0;
+        error = become_user(user.user, user.check_only);
+    identity_failed_ = identity_failed_ || (error != 0 && !user.check_only);
     return error;
 }
 
 int Effects::apply_one(const access::ApplyGroup& group)
 {
-    const int error = become_group(group.group);
-    identity_failed_ = identity_failed_ || error != 0;
+    const int error = become_group(group.group, group.check_only);
+    identity_failed_ = identity_failed_ || (error != 0 && !group.check_only);
     return error;
 }
 
 /// The supplementary groups go too: what root's groups may do, the named group need not.
-int Effects::become_group(const std::string& name)
+int Effects::become_group(const std::string& name, bool check_only)
 {
     const group* entry = ::getgrnam(name.c_str());
     if (entry == nullptr)
         return ENOENT;
     const gid_t gid = entry->gr_gid;
-    if (reading_ == access::Reading::strict)
+    if (check_only)
         return 0;
     if (::setgroups(1, &gid) != 0 || ::setresgid(gid, gid, gid) != 0)
         return errno;
@@ -93,14 +93,14 @@ int Effects::become_group(const std::string& name)
 }
 
 /// Groups first, while there is still the right to set them.
-int Effects::become_user(const std::string& name)
+int Effects::become_user(const std::string& name, bool check_only)
 {
     const passwd* entry = ::getpwnam(name.c_str());
     if (entry == nullptr)
         return ENOENT;
     const uid_t uid = entry->pw_uid;
     const gid_t gid = group_.value_or(entry->pw_gid);
-    if (reading_ == access::Reading::strict)
+    if (check_only)
         return 0;
     if (::initgroups(name.c_str(), gid) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)
         return errno;

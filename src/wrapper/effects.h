@@ -11,13 +11,12 @@ namespace safetp::wrapper {
 /// In a process for one connection only: umask, nice, setenv and the identity are the process's, for good.
 class Effects {
 public:
-    /// Borrows the connection. With Reading::strict `user` and `group` look their names up and change nothing, as in libwrap.
-    Effects(int connection, access::Reading reading) : connection_(connection), reading_(reading) {}
+    explicit Effects(int connection) : connection_(connection) {} ///< borrows it
 
     /// 0, or the errno that the evaluation is told; ENOENT for a user or group that does not exist.
     int apply(const access::Effect& effect);
 
-    /// A change of identity that was asked for and did not come about: whoever goes on would go on as root.
+    /// An identity that was asked for (and not to be checked only) and not taken: whoever goes on would go on as root.
     bool has_identity_failed() const { return identity_failed_; }
 
 private:
@@ -29,11 +28,10 @@ private:
     int apply_one(const access::ApplyUser& user);
     int apply_one(const access::ApplyGroup& group);
     int apply_one(const access::SendBanner& banner) const;
-    int become_group(const std::string& name);
-    int become_user(const std::string& name);
+    int become_group(const std::string& name, bool check_only);
+    int become_user(const std::string& name, bool check_only);
 
     int connection_;
-    access::Reading reading_;
     std::optional<gid_t> group_; ///< set by `group`, which stands before `user`
     bool identity_failed_ = false;
 };
