@@ -35,7 +35,7 @@ struct Listener {
     SessionReuse session_reuse = SessionReuse::prefer;
     ClientCertificate client_certificate = ClientCertificate::off;
     bool allow_ccc = false;
-    std::string daemon; ///< its name in hosts.allow and hosts.deny; empty: Access::daemon
+    std::string daemon{}; ///< its name in hosts.allow and hosts.deny; empty: Access::daemon
     bool operator==(const Listener&) const = default;
 };
 

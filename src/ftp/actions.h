@@ -15,7 +15,7 @@ namespace safetp::ftp {
 enum class EndReason : std::uint8_t {
     quit, client_closed, server_closed, server_refused, server_nonsense, server_unreachable, server_timeout, login_timeout,
     idle_timeout, starttls_injection, tls_failed, too_many_bad_commands, too_many_login_failures, http_client, drained,
-    connection_broken,
+    connection_broken, access_refused,
 };
 std::string_view to_string(EndReason reason);
 

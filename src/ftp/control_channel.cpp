@@ -40,6 +40,7 @@ std::string_view to_string(EndReason reason)
     case EndReason::http_client: return "HTTP client";
     case EndReason::drained: return "shutting down";
     case EndReason::connection_broken: return "connection broken";
+    case EndReason::access_refused: return "access refused";
     }
     return "unknown";
 }

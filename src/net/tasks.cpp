@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 #include <exception>
 #include <string>
+#include <utility>
 
 namespace safetp::net {
 
@@ -17,6 +18,15 @@ Task<> Event::wait()
         co_await timer_.async_wait(kAsTuple);
     }
     is_set_ = false;
+}
+
+Task<bool> Event::wait_until(Clock::time_point limit)
+{
+    while (!is_set_ && Clock::now() < limit) {
+        timer_.expires_at(limit);
+        co_await timer_.async_wait(kAsTuple);
+    }
+    co_return std::exchange(is_set_, false);
 }
 
 namespace {

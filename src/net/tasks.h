@@ -21,6 +21,7 @@ public:
         timer_.cancel();
     }
     Task<> wait(); ///< one waiter at a time
+    Task<bool> wait_until(Clock::time_point limit); ///< the same; false: it was too late
 
 private:
     Timer timer_;

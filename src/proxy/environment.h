@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "ftp/control_channel.h"
 #include "net/asio.h"
+#include "proxy/access_helper.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/xferlog.h"
 #include "tls/context.h"
@@ -24,8 +25,10 @@ struct Environment {
     const AnnouncedNames& announced_names;
     BufferPool& buffers;
     Xferlog& xferlog;
-    /// Has the raw ftpd started by the supervisor: our end of its control connection.
-    std::function<net::Task<Result<UniqueFd>>()> start_server;
+    /// Has the raw ftpd started by the supervisor: our end of its control connection. With a record: as the options of the
+    /// rule that its facts lead to want it (setenv, umask, nice).
+    std::function<net::Task<Result<UniqueFd>>(const AccessRecord* record)> start_server;
+    AccessHelper* access = nullptr; ///< null: everybody may come in
 };
 
 /// What the sessions of one listener share.

@@ -54,6 +54,7 @@ Session::Session(
     , binding_(tls::make_session_binding())
     , client_may_speak_(environment.executor)
     , ended_(environment.executor)
+    , client_left_(environment.executor)
     , timer_(environment.executor, Clock::time_point::max())
 {
 }
@@ -64,13 +65,16 @@ Session::~Session() { wipe(to_server_.bytes); }
 
 net::Task<> Session::run()
 {
-    log::Event(Level::info, number_, "connect", "connect from " + peer_.to_string()).with("local", local_.to_string());
+    log::Event(environment_.access ? Level::debug : Level::info, number_, environment_.access ? "accept" : "connect", "connect from " + peer_.to_string())
+        .with("local", local_.to_string());
     net::enable_keepalive(client_.fd(), static_cast<int>(environment_.config.timeouts.keepalive.count()));
     net::disable_nagle(client_.fd());
     net::keep_urgent_data_inline(client_.fd());
     tasks_.spawn("time limits", watch_time());
 
-    if (front_.listener.implicit_tls)
+    if (environment_.access != nullptr)
+        co_await admit();
+    if (!is_ending_ && front_.listener.implicit_tls)
         co_await start_tls();
     if (!is_ending_)
         co_await reach_server();
@@ -125,7 +129,7 @@ net::Task<Result<void>> Session::open_server_connection()
         const Endpoint target{server_address(server, local_), server.port};
         co_return co_await net::connect(server_, environment_.executor, target, std::nullopt);
     }
-    auto started = co_await environment_.start_server();
+    auto started = co_await environment_.start_server(access_record_.get());
     if (!started)
         co_return std::unexpected(started.error());
     server_.emplace(environment_.executor, std::move(*started));
@@ -135,11 +139,12 @@ net::Task<Result<void>> Session::open_server_connection()
 // What is still to be said goes out, then close_notify and FIN, all within one short time limit.
 net::Task<> Session::say_farewell()
 {
-    farewell_deadline_ = Clock::now() + environment_.config.timeouts.data_close;
+    farewell_deadline_ = Clock::now() + linger_.value_or(environment_.config.timeouts.data_close);
     timer_.cancel();
     if (server_)
         server_->close();
-    const bool is_silent = end_reason_ == ftp::EndReason::tls_failed || end_reason_ == ftp::EndReason::connection_broken;
+    const bool is_silent = end_reason_ == ftp::EndReason::tls_failed || end_reason_ == ftp::EndReason::connection_broken
+        || is_refused_silently_ || (front_.listener.implicit_tls && !client_.stream().is_tls());
     if (is_silent || !co_await flush_client()) {
         client_.close();
         co_return;
@@ -171,6 +176,10 @@ void Session::end(ftp::EndReason reason)
 {
     is_ending_ = true;
     end_reason_ = reason;
+    if (access_step_ != nullptr) {
+        access_step_->stop();
+        client_left_.notify();
+    }
     data_.close();
     if (server_)
         server_->cancel_waits();
@@ -206,6 +215,7 @@ void Session::drive()
             continue;
         if (has_nothing_to_say)
             break;
+        put_banner_before(output.to_client);
         to_client_.bytes += output.to_client;
         to_server_.bytes += output.to_server;
         wipe(output.to_server);

@@ -6,6 +6,7 @@
 #include "ftp/control_channel.h"
 #include "ftp/line_buffer.h"
 #include "net/tasks.h"
+#include "proxy/access_step.h"
 #include "proxy/data_channel.h"
 #include "proxy/environment.h"
 
@@ -63,6 +64,12 @@ private:
     net::Task<bool> handshake();
     net::Task<> end_tls();
 
+    // session_access.cpp
+    net::Task<> admit();
+    net::Task<> watch_for_leaving(net::Event& decided);
+    net::Task<> refuse(const Admission& admission);
+    void put_banner_before(std::string& first_reply);
+
     // session_time.cpp
     net::Task<> watch_time();
     std::optional<Clock::time_point> waiting_deadline() const;
@@ -103,6 +110,14 @@ private:
     bool is_ending_ = false;      ///< the dialogue is over: readers and writers leave
     bool is_closed_ = false;      ///< the farewell is over too
     bool is_driving_ = false;
+
+    AccessStep* access_step_ = nullptr; ///< while it is under way
+    net::Event client_left_;            ///< during it
+    bool is_refused_silently_ = false;
+    std::optional<std::chrono::seconds> linger_; ///< for the farewell, instead of the configured time
+    std::string banner_;                         ///< goes before the first reply
+    std::shared_ptr<const AccessRecord> access_record_;
+
     std::optional<ftp::EndReason> end_reason_;
 
     net::Timer timer_;
@@ -119,5 +134,8 @@ private:
     unsigned transfers_ = 0;
     std::string tls_summary_ = "none";
 };
+
+/// A banner of hosts_options(5) as lines of a reply: "421-text" CRLF each. A code that a line has already is replaced.
+std::string banner_lines(std::string_view banner, std::string_view code);
 
 } // namespace safetp::proxy

@@ -83,7 +83,31 @@ Result<std::optional<Packet>> receive_packet(int channel, std::span<std::byte> b
     return packet;
 }
 
-bool is_known(RequestKind kind) { return kind == RequestKind::start_server; }
+/// What a worker may send: with facts or without.
+struct RequestPacket {
+    Request request{};
+    Facts facts{};
+};
+static_assert(sizeof(RequestPacket) == sizeof(Request) + sizeof(Facts));
+
+bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::twist; }
+
+bool is_sound(const Facts& facts)
+{
+    const auto ends = [](const auto& text) { return std::memchr(text, '\0', sizeof text) != nullptr; };
+    return ends(facts.daemon) && ends(facts.client_address) && ends(facts.server_address) && ends(facts.client_name)
+        && ends(facts.server_name) && ends(facts.client_user) && facts.answer_count <= Facts::kMaxAnswers;
+}
+
+bool is_sound(const RequestPacket& message, const Packet& got)
+{
+    const RequestKind kind = message.request.kind;
+    if (got.is_cut || got.bytes < sizeof(Request) || !is_known(kind))
+        return false;
+    const std::size_t wanted = has_facts(kind) ? sizeof(RequestPacket) : sizeof(Request);
+    const std::size_t descriptors = kind == RequestKind::twist ? 1 : 0;
+    return got.bytes == wanted && got.descriptors.size() == descriptors && (!has_facts(kind) || is_sound(message.facts));
+}
 
 bool is_known(NoticeKind kind)
 {
@@ -101,9 +125,17 @@ Result<std::pair<UniqueFd, UniqueFd>> make_channel()
     return std::pair(UniqueFd(pair[0]), UniqueFd(pair[1]));
 }
 
-Result<void> send_request(int channel, const Request& request)
+bool has_facts(RequestKind kind)
 {
-    return send_packet(channel, std::as_bytes(std::span(&request, 1)), -1);
+    return kind == RequestKind::start_server_for || kind == RequestKind::run_command || kind == RequestKind::twist;
+}
+
+Result<void> send_request(int channel, const Request& request, const Facts* facts, int passed_fd)
+{
+    if (facts == nullptr)
+        return send_packet(channel, std::as_bytes(std::span(&request, 1)), passed_fd);
+    const RequestPacket message{request, *facts};
+    return send_packet(channel, std::as_bytes(std::span(&message, 1)), passed_fd);
 }
 
 Result<void> send_notice(int channel, const Notice& notice, int passed_fd)
@@ -111,18 +143,21 @@ Result<void> send_notice(int channel, const Notice& notice, int passed_fd)
     return send_packet(channel, std::as_bytes(std::span(&notice, 1)), passed_fd);
 }
 
-Result<std::optional<Request>> receive_request(int channel)
+Result<std::optional<ReceivedRequest>> receive_request(int channel)
 {
-    Request request{};
-    const auto packet = receive_packet(channel, std::as_writable_bytes(std::span(&request, 1)));
+    RequestPacket message;
+    auto packet = receive_packet(channel, std::as_writable_bytes(std::span(&message, 1)));
     if (!packet)
         return std::unexpected(packet.error());
     if (!*packet)
-        return std::optional<Request>{};
-    const Packet& got = **packet;
-    if (got.bytes != sizeof request || got.is_cut || !got.descriptors.empty() || !is_known(request.kind))
+        return std::optional<ReceivedRequest>{};
+    Packet& got = **packet;
+    if (!is_sound(message, got))
         return fail(ErrorCode::supervisor, 0, "malformed request");
-    return request;
+    ReceivedRequest received{message.request, message.facts, {}};
+    if (!got.descriptors.empty())
+        received.passed = std::move(got.descriptors.front());
+    return received;
 }
 
 Result<std::optional<ReceivedNotice>> receive_notice(int channel)

@@ -13,9 +13,17 @@ namespace safetp::supervisor {
 /// Both ends close-on-exec and blocking.
 Result<std::pair<UniqueFd, UniqueFd>> make_channel();
 
-/// Neither blocks: a full queue is system_call with EAGAIN. The descriptor is only borrowed.
-Result<void> send_request(int channel, const Request& request);
+bool has_facts(RequestKind kind);
+
+/// Neither blocks: a full queue is system_call with EAGAIN. The descriptor is only borrowed. `facts` where the kind has them.
+Result<void> send_request(int channel, const Request& request, const Facts* facts = nullptr, int passed_fd = -1);
 Result<void> send_notice(int channel, const Notice& notice, int passed_fd = -1);
+
+struct ReceivedRequest {
+    Request request;
+    Facts facts{};   ///< all texts end with NUL
+    UniqueFd passed; ///< close-on-exec; with twist only
+};
 
 struct ReceivedNotice {
     Notice notice;
@@ -24,7 +32,7 @@ struct ReceivedNotice {
 
 /// Neither blocks. Empty: nothing there now. peer_closed: the other end is gone. supervisor: malformed (wrong size, unknown
 /// kind, a descriptor where none belongs); all descriptors that came with it are closed.
-Result<std::optional<Request>> receive_request(int channel);
+Result<std::optional<ReceivedRequest>> receive_request(int channel);
 Result<std::optional<ReceivedNotice>> receive_notice(int channel);
 
 } // namespace safetp::supervisor

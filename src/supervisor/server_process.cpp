@@ -101,13 +101,16 @@ int execute(const ServerProgram& program, int socket, int report)
     ::fcntl(3, F_SETFD, FD_CLOEXEC);
     if (::close_range(4, ~0u, 0) != 0)
         return errno;
+    errno = 0;
+    if (program.nice != 0 && ::nice(program.nice) == -1 && errno != 0)
+        return errno;
     if (program.identity) {
         if (const auto became = become(*program.identity); !became)
             return became.error().os_error != 0 ? became.error().os_error : EPERM;
     }
     if (::chdir(program.directory.c_str()) != 0)
         return errno;
-    ::umask(022);
+    ::umask(program.umask);
     ::execve(program.path.c_str(), pointers_to(program.arguments).data(), pointers_to(program.environment).data());
     return errno;
 }
@@ -141,6 +144,16 @@ Result<ServerProgram> ServerProgram::plan(const config::Server& server)
             fmt::format("[server] user {}: only root can start the raw ftpd as another user", server.user));
     program.identity = *who;
     return program;
+}
+
+void ServerProgram::take(const ServerEffects& effects)
+{
+    for (const auto& [name, value] : effects.environment) {
+        std::erase_if(environment, [start = name + "="](const std::string& each) { return each.starts_with(start); });
+        environment.push_back(name + "=" + value);
+    }
+    umask = effects.umask.value_or(umask);
+    nice += effects.nice;
 }
 
 Result<StartedServer> start_server(const ServerProgram& program)

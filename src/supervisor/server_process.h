@@ -5,6 +5,7 @@
 #include "base/unique_fd.h"
 #include "config/config.h"
 #include "supervisor/privileges.h"
+#include "supervisor/replay.h"
 
 #include <optional>
 #include <string>
@@ -20,6 +21,11 @@ struct ServerProgram {
     std::string directory;
     std::vector<std::string> environment; ///< PATH, TZ if we have it, and USER, LOGNAME, HOME, SHELL of who runs it
     std::optional<Identity> identity;     ///< whom to become; none: stay who we are
+    unsigned umask = 022;
+    int nice = 0;                         ///< added to ours
+
+    /// What an access rule's options want of it. A variable takes the place of one that is there.
+    void take(const ServerEffects& effects);
 
     /// bad_config: no such user, or another user wanted while not root.
     static Result<ServerProgram> plan(const config::Server& server);

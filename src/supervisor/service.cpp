@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::chrono::seconds kLookAtCertificates{5};
 constexpr std::chrono::seconds kFinishGrace{5};
-constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end while the next sessions begin
 
 /// CLOCK_MONOTONIC in microseconds, as sd_notify(3) wants it with RELOADING=1.
 std::uint64_t monotonic_usec()
@@ -58,12 +57,14 @@ Service::Service(ConfigSource source, SharedCounters& counters, Prepared prepare
     , only_client_(std::move(only_client))
     , is_inetd_(only_client_)
     , table_(counters)
+    , tables_([this](const TableAnswer& answer) { give_tables(answer); })
 {
 }
 
 int Service::run()
 {
     take_signals();
+    configure_access();
     if (const auto started = start_workers(); !started) {
         log::Event(log::Level::error, 0, "start-problem", describe(started.error()));
         end_now(started.error().os_error == EPERM ? kExitNoPermission : kExitFailure);
@@ -115,6 +116,10 @@ Result<void> Service::start_worker(unsigned index)
         .xferlog = prepared_.xferlog.get(), .only_client = std::move(only_client_), .index = index,
         .generation_number = generation_number_};
     order.not_for_worker.push_back(signals_.get());
+    for (const int fd : tables_.descriptors())
+        order.not_for_worker.push_back(fd);
+    if (resolver_.descriptor() >= 0)
+        order.not_for_worker.push_back(resolver_.descriptor());
     return table_.start(std::move(order));
 }
 
@@ -142,6 +147,7 @@ int Service::milliseconds_to_next_task() const
         next = std::min(next, finish_deadline_);
     if (watchdog_.count() > 0)
         next = std::min(next, next_watchdog_);
+    next = std::min(next, tables_.deadline().value_or(next));
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
 }
@@ -157,6 +163,7 @@ void Service::run_due_tasks()
         log::Event(log::Level::warning, 0, "stop", "sessions did not end in time and are cut off");
         end_now(exit_code_);
     }
+    tables_.on_deadline(now);
     if (now >= next_look_) {
         next_look_ = now + kLookAtCertificates;
         if (state_ == State::running && !is_inetd() && certificates_.has_changed(look_at_certificates()))
@@ -209,6 +216,8 @@ void Service::reap()
             log::Event(log::Level::debug, 0, "server-end", "started raw ftpd " + describe_end(status)).with("pid", pid);
             continue;
         }
+        if (on_helper_end(pid, status))
+            continue;
         if (const auto dead = table_.remove(pid))
             on_worker_end(*dead, status);
     }
@@ -267,6 +276,7 @@ void Service::switch_to(Prepared next)
         return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     prepared_ = std::move(next);
     ++generation_number_;
+    configure_access();
     if (prepared_.xferlog) // older workers go on for a while: not in the file that was rotated away
         table_.send_all({NoticeKind::reopen_log, 0, 0, 0}, prepared_.xferlog.get());
     certificates_.start(look_at_certificates());
@@ -312,47 +322,6 @@ void Service::end_now(int exit_code)
     state_ = State::ending;
     respawns_.clear();
     table_.kill_all();
-}
-
-void Service::serve_requests(Worker& worker)
-{
-    while (worker.channel) {
-        const auto request = receive_request(worker.channel.get());
-        if (request && !*request)
-            return;
-        if (!request && request.error().code == ErrorCode::peer_closed) {
-            worker.channel.reset(); // it is ending: SIGCHLD tells how
-            return;
-        }
-        if (!request) {
-            log::Event(log::Level::error, 0, "bad-request", "worker is ended: " + describe(request.error()))
-                .with("pid", worker.pid);
-            return table_.kill(worker);
-        }
-        answer(worker, **request);
-    }
-}
-
-void Service::answer(Worker& worker, const Request& request)
-{
-    if (!prepared_.server_program) {
-        // A worker of an older configuration may still ask for what that one allowed: it learns that it is gone.
-        if (worker.generation != generation_number_)
-            return table_.send(worker, {NoticeKind::answer, request.id, ENOENT, 0});
-        log::Event(log::Level::error, 0, "bad-request", "worker asks for a raw ftpd, but none is configured: it is ended")
-            .with("pid", worker.pid);
-        return table_.kill(worker);
-    }
-    if (servers_.size() >= config().limits.sessions + kLingeringServers)
-        return table_.send(worker, {NoticeKind::answer, request.id, EAGAIN, 0});
-    auto started = start_server(*prepared_.server_program);
-    if (!started) {
-        log::Event(log::Level::error, 0, "server-start", describe(started.error()));
-        const int error = started.error().os_error;
-        return table_.send(worker, {NoticeKind::answer, request.id, error != 0 ? error : EIO, 0});
-    }
-    servers_.insert(started->pid);
-    table_.send(worker, {NoticeKind::answer, request.id, 0, 0}, started->our_end.get());
 }
 
 std::vector<FileStamp> Service::look_at_certificates() const

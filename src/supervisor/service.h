@@ -2,7 +2,11 @@
 #pragma once
 
 #include "supervisor/plan.h"
+#include "supervisor/messages.h"
 #include "supervisor/prepare.h"
+#include "supervisor/resolver.h"
+#include "supervisor/rule_commands.h"
+#include "supervisor/table_keeper.h"
 #include "supervisor/worker_table.h"
 
 #include <set>
@@ -46,8 +50,17 @@ private:
     void finish();
     void end_now(int exit_code);
 
+    // service_requests.cpp
     void serve_requests(Worker& worker);
-    void answer(Worker& worker, const Request& request);
+    void answer(Worker& worker, ReceivedRequest& received);
+    void start_server_for(Worker& worker, const Request& request, const Facts* facts);
+    Result<ServerProgram> server_program(const Facts* facts) const;
+    void give_tables(const TableAnswer& answer);
+    void open_resolver_line(Worker& worker, const Request& request);
+    void run_rule_command(Worker& worker, ReceivedRequest& received);
+    void end_disobedient(Worker& worker, const std::string& why);
+    bool on_helper_end(pid_t pid, int status);
+    void configure_access();
 
     std::vector<FileStamp> look_at_certificates() const;
 
@@ -63,6 +76,9 @@ private:
     std::vector<RespawnDelay> delays_;
     std::vector<Respawn> respawns_;
     std::set<pid_t> servers_; ///< started raw ftpds that live
+    TableKeeper tables_;
+    Resolver resolver_;
+    RuleCommands commands_;
     FileWatch certificates_;
     Clock::time_point next_look_;
     Clock::time_point finish_deadline_;

@@ -4,7 +4,7 @@
 #include "net/sockets.h"
 #include "net/tasks.h"
 #include "proxy/session.h"
-#include "supervisor/messages.h"
+#include "supervisor/worker_access.h"
 
 #include <exception>
 #include <map>
@@ -23,19 +23,13 @@ public:
     int run();
 
 private:
-    struct StartingServer {
-        explicit StartingServer(const net::Executor& executor) : answered(executor) {}
-        net::Event answered;
-        Result<UniqueFd> connection = fail(ErrorCode::supervisor);
-    };
-
     net::Task<> accept_clients(ListeningSocket listening);
     void receive(std::size_t listener, net::Accepted accepted);
     net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer);
     net::Task<> obey_supervisor();
     void obey(ReceivedNotice received);
     net::Task<> leave_after(std::chrono::seconds time);
-    net::Task<Result<UniqueFd>> start_server();
+    net::Task<Result<UniqueFd>> start_server(const proxy::AccessRecord* record);
     void stop_accepting();
     void leave_if_done();
 
@@ -48,10 +42,10 @@ private:
     std::map<std::uint64_t, proxy::Session*> sessions_;
     std::vector<net::Channel*> listeners_;
     net::Channel supervisor_;
-    std::map<std::uint32_t, StartingServer*> starting_;
-    std::uint32_t next_request_ = 1;
+    Inquiries inquiries_;
     bool is_draining_ = false;
     net::TaskGroup tasks_;
+    WorkerAccess access_;
 };
 
 Worker::Worker(WorkerStart start)
@@ -62,9 +56,12 @@ Worker::Worker(WorkerStart start)
           .announced_names = start_.generation.announced_names,
           .buffers = buffers_,
           .xferlog = xferlog_,
-          .start_server = [this] { return start_server(); }}
+          .start_server = [this](const proxy::AccessRecord* record) { return start_server(record); },
+          .access = start_.generation.config.access.enabled ? &access_ : nullptr}
     , supervisor_(io_.get_executor(), std::move(start_.supervisor))
+    , inquiries_(io_.get_executor(), supervisor_.fd())
     , tasks_(io_.get_executor())
+    , access_(io_.get_executor(), start_.generation.config.access, inquiries_, tasks_)
 {
     const config::Config& config = start_.generation.config;
     for (std::size_t i = 0; i < config.listeners.size(); ++i) {
@@ -173,19 +170,11 @@ void Worker::obey(ReceivedNotice received)
 {
     const Notice& notice = received.notice;
     switch (notice.kind) {
-    case NoticeKind::answer:
-        if (const auto waiting = starting_.find(notice.id); waiting != starting_.end()) {
-            if (received.passed)
-                waiting->second->connection = std::move(received.passed);
-            else
-                waiting->second->connection = fail(ErrorCode::supervisor, notice.os_error, "starting the raw ftpd");
-            waiting->second->answered.notify();
-        }
-        return;
+    case NoticeKind::answer: return inquiries_.take(std::move(received));
     case NoticeKind::drain: stop_accepting(); return leave_if_done();
     case NoticeKind::finish:
         stop_accepting();
-        tasks_.spawn("drain limit", leave_after(std::chrono::seconds(notice.seconds)));
+        tasks_.spawn("drain limit", leave_after(std::chrono::seconds(notice.value)));
         for (const auto& [number, session] : std::map(sessions_))
             session->drain();
         return leave_if_done();
@@ -215,17 +204,19 @@ void Worker::leave_if_done()
         io_.stop();
 }
 
-net::Task<Result<UniqueFd>> Worker::start_server()
+net::Task<Result<UniqueFd>> Worker::start_server(const proxy::AccessRecord* record)
 {
-    StartingServer starting(environment_.executor);
-    const std::uint32_t id = next_request_++;
-    const auto sent = send_request(supervisor_.fd(), {RequestKind::start_server, id});
-    if (!sent)
-        co_return std::unexpected(sent.error());
-    starting_.emplace(id, &starting);
-    co_await starting.answered.wait();
-    starting_.erase(id);
-    co_return std::move(starting.connection);
+    std::optional<Facts> facts;
+    if (record != nullptr) {
+        facts = to_facts(*record);
+        if (!facts)
+            co_return fail(ErrorCode::supervisor, E2BIG, "starting the raw ftpd");
+    }
+    const auto kind = facts ? RequestKind::start_server_for : RequestKind::start_server;
+    auto answer = co_await inquiries_.ask(kind, 0, facts ? &*facts : nullptr);
+    if (!answer.passed)
+        co_return fail(ErrorCode::supervisor, answer.os_error, "starting the raw ftpd");
+    co_return std::move(answer.passed);
 }
 
 } // namespace

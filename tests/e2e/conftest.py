@@ -127,13 +127,13 @@ def play(running):
 def start_gateway(directory, running, certificate):
     """start_gateway(server, listener={...}, ...) -> Gateway: in front of anything that has an address and a port."""
 
-    def start(behind=None, /, **settings) -> Gateway:
+    def start(behind=None, /, start=True, **settings) -> Gateway:
         gateway = Gateway(directory / f"gateway-{len(running.things)}", certificate)
         if behind is not None:
             settings["server"] = {"address": behind.address, "port": behind.port} | settings.get("server", {})
         gateway.change(**settings)
         running.add(gateway)
-        return gateway.start()
+        return gateway.start() if start else gateway
 
     return start
 

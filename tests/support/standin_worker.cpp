@@ -98,7 +98,7 @@ private:
             for (const ListeningSocket& listener : start_.listeners)
                 ::close(listener.fd);
         }
-        if (kind == NoticeKind::finish && (*notice)->notice.seconds == 0)
+        if (kind == NoticeKind::finish && (*notice)->notice.value == 0)
             clients_.clear();
         return true;
     }

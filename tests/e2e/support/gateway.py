@@ -91,6 +91,8 @@ class Gateway:
         self.clients: list[FtpClient] = []
         self.log_path = directory / "safetpd.log"
         self.config_path = directory / "safetpd.toml"
+        self.allow_path = directory / "hosts.allow"
+        self.deny_path = directory / "hosts.deny"
         self.config = self._defaults(certificate)
         self.change(**settings)
         self.process: subprocess.Popen | None = None
@@ -99,6 +101,7 @@ class Gateway:
         return {
             "listener": [{"address": "127.0.0.1", "port": self.port}],
             "server": {},
+            "access": {"hosts_allow": str(self.allow_path), "hosts_deny": str(self.deny_path)},  # not the machine's
             "tls": {"certificates": [certificate.toml]},
             "data": {"passive_ports": f"{self.ports[1]}-{self.ports[-1]}"},
             "limits": {"sessions_per_client": 200},
