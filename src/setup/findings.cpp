@@ -46,7 +46,7 @@ public:
     {
         Row row{.address = address_.to_string(), .stranger = "", .itself = describe(ask(address_.to_string()))};
         if (address_.is_loopback()) {
-            row.stranger = "not reachable from outside";
+            row.stranger = "cannot get there";
             return row;
         }
         const Judgement far = ask(address_.is_ipv4() ? kStranger4 : kStranger6);

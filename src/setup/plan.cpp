@@ -136,6 +136,9 @@ Result<void> Planner::move_inetd()
         }
         is_there = true;
     }
+    const bool has_inetd = root_.is_program("/usr/sbin/inetd") || root_.is_program("/usr/sbin/inetutils-inetd");
+    if (!is_there && !has_inetd)
+        return fail(ErrorCode::bad_file, 0, "there is no inetd: apt-get install openbsd-inetd; or use another --backend");
     if (!is_there) {
         const auto change = open("/etc/inetd.conf");
         if (!change)
@@ -358,6 +361,7 @@ Result<void> Planner::plan_inetd()
             fmt::format("inetd starts several raw ftpds ({}); leave one, or use the backend started", fmt::join(daemons, ", ")));
     if (daemons.empty())
         return fail(ErrorCode::bad_config, 0, "inetd's line for the raw ftpd is on a port of its own; give it the service raw-ftp");
+    plan_.remarks.emplace_back("hosts.allow gets the addresses that this machine has now; run it again when they change");
     return write_tables(daemons.front(), options_.addresses, find_port(services_, "raw-ftp").value_or(kRawPort));
 }
 
@@ -398,6 +402,8 @@ Result<Plan> Planner::make()
         if (const auto done = (this->*step)(); !done)
             return std::unexpected(done.error());
     }
+    // The tables first: wherever an apply ends, no line of inetd's is without its guard.
+    std::ranges::stable_partition(plan_.changes, [](const Change& change) { return change.path.starts_with("/etc/hosts."); });
     finish_commands();
     return std::move(plan_);
 }

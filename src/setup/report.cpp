@@ -45,12 +45,15 @@ std::string_view title_of(Weight weight)
 std::string finding_text(const Finding& finding)
 {
     std::string out = fmt::format("{}  {}\n    {}\n", title_of(finding.weight), printable(finding.where), printable(finding.what));
-    std::size_t width = 0;
-    for (const Row& row : finding.rows)
+    std::size_t width = 2, stranger_width = 10;
+    for (const Row& row : finding.rows) {
         width = std::max(width, row.address.size());
+        stranger_width = std::max(stranger_width, row.stranger.size());
+    }
+    if (!finding.rows.empty())
+        out += fmt::format("    {:<{}}  {:<{}}  this machine, and so the gateway\n", "on", width, "a stranger", stranger_width);
     for (const Row& row : finding.rows)
-        out += fmt::format("    on {:<{}}  a stranger is {}\n    {:<{}}  this machine, and so the gateway, is {}\n", row.address, width,
-            row.stranger, "", width + 3, row.itself);
+        out += fmt::format("    {:<{}}  {:<{}}  {}\n", row.address, width, row.stranger, stranger_width, row.itself);
     for (const Mend& mend : finding.mends) {
         out += fmt::format("  mend: {}:\n", mend.where);
         for (const std::string& line : mend.lines)

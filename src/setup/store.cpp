@@ -194,8 +194,9 @@ Result<void> restore_file(const Root& root, const Run& run, const ManifestEntry&
 /// Puts the files of one run back and forgets it; the manifest goes first, so that a crash leaves only rubbish.
 Result<void> undo_run(const Root& root, const Run& run, Changed changed, Undone& undone)
 {
-    for (const ManifestEntry& entry : run.manifest.files) {
-        if (const auto restored = restore_file(root, run, entry, changed, undone); !restored)
+    // Backwards: what guards a file was changed before it, and stays until it is back.
+    for (auto entry = run.manifest.files.rbegin(); entry != run.manifest.files.rend(); ++entry) {
+        if (const auto restored = restore_file(root, run, *entry, changed, undone); !restored)
             return restored;
     }
     if (const auto removed = remove_durably(run.place + "/manifest"); !removed)

@@ -29,7 +29,7 @@ struct Change {
 /// links, a link that leads nowhere).
 Result<std::optional<std::string>> read_for_change(const Root& root, const std::string& path);
 
-/// Makes all changes, or none: where one fails, those before it are taken back. Fails when a file is no longer as `before` says.
+/// Makes all changes, in this order, or none: where one fails, those before it are taken back. Fails when a file is no longer as `before` says.
 /// Mode, owner and extended attributes stay; new files get mode 0644 and root.
 Result<void> apply_changes(const Root& root, const std::vector<Change>& changes);
 
@@ -40,7 +40,7 @@ struct Undone {
     bool is_nothing() const { return restored.empty() && removed.empty(); }
 };
 
-/// Takes back every apply, the last one first. Unless `force`: refuses, before anything is touched, when a file is neither as it was
+/// Takes back every apply, the last one first, each in the reverse order. Unless `force`: refuses, before anything is touched, when a file is neither as it was
 /// left nor as it was before.
 Result<Undone> undo_changes(const Root& root, bool force);
 
