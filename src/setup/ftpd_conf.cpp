@@ -229,7 +229,12 @@ FtpdSettings read_ftpd_settings(const Root& root, FtpdKind kind, const std::vect
     if (kind != FtpdKind::vsftpd)
         return {};
     const auto text = root.read(file);
-    return text && *text ? parse_vsftpd_conf(**text, file) : FtpdSettings{};
+    std::string all = text && *text ? **text : std::string();
+    for (const std::string& word : arguments) { // "-olisten=YES" wins over the file
+        if (word.starts_with("-o"))
+            all += "\n" + word.substr(2);
+    }
+    return all.empty() ? FtpdSettings{} : parse_vsftpd_conf(all, file);
 }
 
 } // namespace safetp::setup

@@ -1,9 +1,10 @@
 #include "setup/raw_server.h"
 
+#include "setup/systemd_units.h"
 #include "setup/text.h"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 
 namespace safetp::setup {
 
@@ -40,6 +41,31 @@ RawServer from_line(const InetdLine& line, const std::string& file)
     return server;
 }
 
+/// What our own socket unit starts, from an earlier setup; specifiers and variables were doubled there.
+std::optional<RawServer> from_our_unit(const Root& root)
+{
+    Unit unit{.name = "raw-ftp@.service", .file = "/etc/systemd/system/raw-ftp@.service"};
+    const auto text = root.read(unit.file);
+    if (!text || !*text)
+        return std::nullopt;
+    unit.settings = parse_unit(**text, unit.file);
+    ExecCommand command = parse_exec(unit.last_value("Service", "ExecStart"));
+    for (std::string& word : command.arguments) {
+        for (const char* twice : {"%%", "$$"}) {
+            for (std::size_t at = word.find(twice); at != std::string::npos; at = word.find(twice, at + 1))
+                word.erase(at, 1);
+        }
+    }
+    if (command.program.empty() || command.arguments.empty())
+        return std::nullopt;
+    const std::string user = unit.last_value("Service", "User");
+    const bool has_argv0 = command.arguments.front() != command.program;
+    return RawServer{.kind = recognise_ftpd(command.program), .program = command.program,
+        .arguments = {command.arguments.begin() + 1, command.arguments.end()},
+        .argv0 = has_argv0 ? command.arguments.front() : std::string(), .user = user.empty() ? "root" : user,
+        .origin = "from " + unit.file};
+}
+
 RawServer from_standalone(const Root& root, const Opening& opening)
 {
     RawServer server = from_installed(root, opening.program, "started by " + opening.unit);
@@ -74,6 +100,8 @@ Result<RawServer> find_raw_server(
     if (!wanted.empty() && (!wanted.starts_with('/') || !root.is_program(wanted)))
         return fail(ErrorCode::bad_file, 0, fmt::format("--ftpd {} is no program of this machine (give its whole path)", wanted));
     const auto is_wanted = [&](const Opening& opening) { return wanted.empty() || opening.program == wanted; };
+    if (const auto ours = from_our_unit(root); ours && (wanted.empty() || wanted == ours->program))
+        return *ours;
     for (const Opening& opening : openings) {
         const auto lines = opening.source == Source::inetd ? parse_inetd_conf(opening.text) : std::vector<InetdLine>{};
         if (!lines.empty() && is_wanted(opening)) {

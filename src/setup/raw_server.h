@@ -24,8 +24,8 @@ struct RawServer {
     std::vector<std::string> command() const;      ///< program and arguments
 };
 
-/// `wanted` (a path) or, where that is empty: the one that safetpd starts already, else inetd's, else one that listens by itself,
-/// else one that is installed. bad_file: none, or `wanted` is no program.
+/// `wanted` (a path) or, where that is empty: the one that safetpd, or our own unit, starts already, else inetd's, else one that
+/// listens by itself, else one that is installed. bad_file: none, or `wanted` is no program.
 Result<RawServer> find_raw_server(
     const Root& root, const std::string& wanted, const config::Config& config, const std::vector<Opening>& openings);
 

@@ -33,7 +33,7 @@ class ScratchRoot:
     def __init__(self, directory: Path, *packages: str):
         """`packages`: those whose FTP server or super-server is to be installed, with their services enabled as after apt-get."""
         self.path = directory
-        source = ftpds_directory() / "root"
+        source = self.source()
         for name in ("etc/services", "etc/protocols", "etc/vsftpd.conf", "etc/pure-ftpd", "etc/init.d/pure-ftpd"):
             self._take(source, name)
         self._take(source, "usr/sbin/tcpd")
@@ -41,6 +41,14 @@ class ScratchRoot:
         self.write("etc/hosts.deny", HOSTS.format(name="deny", verb="not use"))
         for package in packages:
             getattr(self, "_install_" + package.replace("-", "_"))(source)
+
+    @staticmethod
+    def source() -> Path:
+        """Where the packages lie unpacked."""
+        return ftpds_directory() / "root"
+
+    def install_inetd(self) -> None:
+        self._install_openbsd_inetd(self.source())
 
     def _take(self, source: Path, name: str) -> None:
         target = self.path / name

@@ -112,6 +112,19 @@ TEST(Openings, KnowsWhenAStandaloneServerStartsAtBoot)
     EXPECT_TRUE(openings(inetd).empty());
 }
 
+TEST(Openings, KnowsVsftpdsOptionsOnItsCommandLine)
+{
+    const Scratch scratch;
+    scratch.write("/etc/vsftpd.conf", "listen=NO");
+    const auto settings = [&](std::vector<std::string> arguments) {
+        return read_ftpd_settings(scratch.root(), FtpdKind::vsftpd, arguments);
+    };
+    EXPECT_TRUE(settings({"vsftpd"}).listens.empty());
+    ASSERT_EQ(settings({"vsftpd", "-olisten=YES", "-olisten_port=2100"}).listens.size(), 1u);
+    EXPECT_EQ(settings({"vsftpd", "-olisten=YES", "-olisten_port=2100"}).listens[0].port, 2100);
+    EXPECT_TRUE(settings({"vsftpd", "-otcp_wrappers=YES"}).asks_tables);
+}
+
 TEST(Openings, ReadsProftpdsIncludesAndPorts)
 {
     const Scratch scratch;
