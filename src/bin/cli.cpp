@@ -91,7 +91,8 @@ CLI::App* declare_setup(CLI::App& app, setup::SetupOptions& options)
 {
     static const std::map<std::string, setup::Backend> kBackends{{"started", setup::Backend::started},
         {"inetd", setup::Backend::inetd}, {"systemd", setup::Backend::systemd}};
-    CLI::App* verb = app.add_subcommand("setup", "Put safetpd before the FTP server of this machine: show what is to be changed");
+    CLI::App* verb
+        = app.add_subcommand("setup", "Put safetpd before the FTP server of this machine: show what is to be changed");
     verb->set_help_flag("-h,--help", "Show this and exit");
     verb->add_option("--backend", options.backend,
             "How the raw ftpd is started: started (by safetpd for each session, without a port: recommended), inetd or systemd")
@@ -99,8 +100,10 @@ CLI::App* declare_setup(CLI::App& app, setup::SetupOptions& options)
         ->transform(CLI::CheckedTransformer(kBackends).description(""));
     verb->add_option("--ftpd", options.ftpd, "The raw ftpd (default: the one that is found)")->type_name("PATH");
     CLI::Option* const apply = verb->add_flag("--apply", options.apply, "Change it; what is replaced is kept");
-    CLI::Option* const undo = verb->add_flag("--undo", options.undo, "Put back what --apply replaced, byte for byte")->excludes(apply);
-    verb->add_flag("--force", options.force, "With --undo: also where a file was changed since, which is kept aside")->needs(undo);
+    CLI::Option* const undo
+        = verb->add_flag("--undo", options.undo, "Put back what --apply replaced, byte for byte")->excludes(apply);
+    verb->add_flag("--force", options.force, "With --undo: also where a file was changed since; that version is kept")
+        ->needs(undo);
     verb->add_option("-c", options.config, "Configuration (default: /etc/safetp/safetpd.toml)")->type_name("FILE");
     verb->add_option("--root", options.root, "Work on the files below DIR instead of on this machine")
         ->type_name("DIR")

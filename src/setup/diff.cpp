@@ -14,7 +14,7 @@ constexpr std::size_t kContext = 3;
 constexpr std::size_t kMaxTable = 16u << 20; // cells; beyond it the middle is shown as replaced whole
 
 struct Edit {
-    char kind = ' '; ///< ' ', '-' or '+'
+    char kind = ' ';       ///< ' ', '-' or '+'
     std::string_view text; ///< with its line end, if it has one
 };
 
@@ -40,7 +40,8 @@ void diff_middle(const Lines& before, const Lines& after, std::vector<Edit>& edi
         return;
     }
     std::vector<std::uint32_t> lengths((rows + 1) * (columns + 1)); // of what is common from [row][column] to the ends
-    const auto at = [&](std::size_t row, std::size_t column) -> std::uint32_t& { return lengths[row * (columns + 1) + column]; };
+    const auto at
+        = [&](std::size_t row, std::size_t column) -> std::uint32_t& { return lengths[row * (columns + 1) + column]; };
     for (std::size_t row = rows; row-- > 0;) {
         for (std::size_t column = columns; column-- > 0;)
             at(row, column) = before[row] == after[column] ? at(row + 1, column + 1) + 1

@@ -6,13 +6,13 @@
 namespace safetp::setup {
 
 struct DoctorOptions {
-    std::string config;   ///< empty: /etc/safetp/safetpd.toml
-    std::string root;     ///< a scratch root; empty: this machine
+    std::string config; ///< empty: /etc/safetp/safetpd.toml
+    std::string root;   ///< a scratch root; empty: this machine
     bool is_json = false;
 };
 
 enum class Diagnosis {
-    no_way,       ///< none was found, and all was seen
+    no_way, ///< none was found, and all was seen
     ways,
     not_all_seen, ///< none was found, but something could not be looked at
     bad_config,

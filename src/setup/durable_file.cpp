@@ -18,7 +18,8 @@ namespace {
 class TemporaryFile {
 public:
     explicit TemporaryFile(const std::string& beside)
-        : path_(std::string(directory_name(beside)) + "/.safetpd-setup-XXXXXX"), fd_(::mkostemp(path_.data(), O_CLOEXEC))
+        : path_(std::string(directory_name(beside)) + "/.safetpd-setup-XXXXXX")
+        , fd_(::mkostemp(path_.data(), O_CLOEXEC))
     {
     }
     TemporaryFile(const TemporaryFile&) = delete;
@@ -78,7 +79,7 @@ bool copy_attributes(int from, int to)
 bool copy_metadata(const std::string& from, int to, bool with_times)
 {
     const UniqueFd pattern(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    struct stat status{};
+    struct stat status { };
     if (!pattern || ::fstat(pattern.get(), &status) != 0 || !copy_attributes(pattern.get(), to))
         return false;
     const bool is_same_owner = status.st_uid == ::geteuid() && status.st_gid == ::getegid();

@@ -58,7 +58,8 @@ std::vector<std::string> read_needed(std::string_view image)
     }
     std::vector<std::string> needed;
     for (const Segment& segment : segments) {
-        if (!strings || segment.p_type != PT_LOAD || *strings < segment.p_vaddr || *strings - segment.p_vaddr >= segment.p_filesz)
+        if (!strings || segment.p_type != PT_LOAD || *strings < segment.p_vaddr
+            || *strings - segment.p_vaddr >= segment.p_filesz)
             continue;
         const std::uint64_t table = segment.p_offset + (*strings - segment.p_vaddr);
         for (const std::uint64_t name : names)
@@ -82,8 +83,7 @@ std::vector<std::string> needed_libraries(std::string_view image)
 
 bool needs_libwrap(std::string_view image)
 {
-    return std::ranges::any_of(
-        needed_libraries(image), [](const std::string& name) { return name.starts_with("libwrap.so"); });
+    return std::ranges::any_of(needed_libraries(image), [](const std::string& name) { return name.starts_with("libwrap.so"); });
 }
 
 } // namespace safetp::setup

@@ -1,4 +1,5 @@
-// elf(5): the libraries that a program says it needs, read from its dynamic section. Nothing of the program is run, as ldd(1) would.
+// elf(5): the libraries that a program says it needs, read from its dynamic section. Nothing of the program is run, as ldd(1)
+// would.
 #pragma once
 
 #include <string>

@@ -20,8 +20,8 @@ std::string neighbour_of(const IpAddress& address, const std::vector<IpAddress>&
         auto bytes = address.bytes();
         auto& last = bytes[address.is_ipv4() ? 3 : 15];
         last = static_cast<std::uint8_t>(last ^ offset);
-        const IpAddress other = address.is_ipv4() ? IpAddress::from_ipv4({bytes[0], bytes[1], bytes[2], bytes[3]})
-                                                  : IpAddress::from_ipv6(bytes);
+        const IpAddress other
+            = address.is_ipv4() ? IpAddress::from_ipv4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::from_ipv6(bytes);
         if (std::ranges::find(ours, other) == ours.end())
             return other.to_string();
     }
@@ -38,7 +38,10 @@ std::string wrapper_of(const Opening& opening)
 class Place {
 public:
     Place(const Situation& situation, const Opening& opening, const IpAddress& address, const Judge& judge)
-        : situation_(situation), opening_(opening), address_(address), judge_(judge)
+        : situation_(situation)
+        , opening_(opening)
+        , address_(address)
+        , judge_(judge)
     {
     }
 
@@ -71,7 +74,10 @@ private:
             return open;
         }
         const bool is_ours = base_name(wrapper_of(opening_)) == "safetp-tcpd";
-        return judge_({.daemon = opening_.daemon, .client = client, .server = address_.to_string(), .port = opening_.port,
+        return judge_({.daemon = opening_.daemon,
+            .client = client,
+            .server = address_.to_string(),
+            .port = opening_.port,
             .reading = is_ours ? Reading::safe : Reading::strict});
     }
 
@@ -102,7 +108,8 @@ std::string describe_place(const Opening& opening)
 std::string describe_opening(const Situation& situation, const Opening& opening)
 {
     std::string text = fmt::format("{} on {}", opening.name(),
-        opening.address ? Endpoint{*opening.address, opening.port}.to_string() : fmt::format("port {}, all addresses", opening.port));
+        opening.address ? Endpoint{*opening.address, opening.port}.to_string()
+                        : fmt::format("port {}, all addresses", opening.port));
     if (!opening.why.empty())
         text += "; " + opening.why;
     if (opening.source == Source::socket && !opening.text.empty())
@@ -171,8 +178,8 @@ void judge_opening(const Situation& situation, const Opening& opening, const Jud
     const auto refused = refused_to_gateway(situation, opening, judge);
     if (is_way) {
         finding.weight = Weight::way;
-        const bool is_by_rule = std::ranges::any_of(finding.rows,
-            [](const Row& row) { return row.is_way && row.stranger.find("hosts.allow:") != std::string::npos; });
+        const bool is_by_rule = std::ranges::any_of(
+            finding.rows, [](const Row& row) { return row.is_way && row.stranger.find("hosts.allow:") != std::string::npos; });
         finding.mends = mend_way(situation, opening, is_by_rule ? LetIn::by_an_allow_rule : LetIn::by_no_rule);
     } else if (!refused.empty()) {
         finding.weight = Weight::trouble;
@@ -187,11 +194,12 @@ void judge_started(const Situation& situation, const Judge& judge, std::vector<F
 {
     if (situation.started_daemon.empty())
         return;
-    const Judgement judgement
-        = judge({.daemon = situation.started_daemon, .client = "127.0.0.1", .server = "127.0.0.1", .port = situation.server_port});
+    const Judgement judgement = judge(
+        {.daemon = situation.started_daemon, .client = "127.0.0.1", .server = "127.0.0.1", .port = situation.server_port});
     if (judgement.is_granted)
         return;
-    Finding finding{.weight = Weight::trouble, .where = "[server] command",
+    Finding finding{.weight = Weight::trouble,
+        .where = "[server] command",
         .what = fmt::format("{} is started for each session and asks the tables itself, which refuse 127.0.0.1: {}",
             situation.started_daemon, judgement.why)};
     finding.mends.push_back({"/etc/hosts.allow, before all other lines", {situation.started_daemon + " : 127.0.0.1"}});
@@ -203,14 +211,16 @@ void add_notes(const Situation& situation, std::vector<Finding>& findings)
     const auto note = [&](std::string where, std::string what) {
         findings.push_back({.weight = Weight::note, .where = std::move(where), .what = std::move(what)});
     };
-    const bool has_server = std::ranges::any_of(
-        situation.openings, [&](const Opening& opening) { return is_raw_server(situation, opening); });
+    const bool has_server
+        = std::ranges::any_of(situation.openings, [&](const Opening& opening) { return is_raw_server(situation, opening); });
     if (!situation.is_started && !has_server)
-        note("[server]", fmt::format("no raw ftpd was found on port {}, where the gateway looks for it", situation.server_port));
+        note(
+            "[server]", fmt::format("no raw ftpd was found on port {}, where the gateway looks for it", situation.server_port));
     if (!situation.firewall.empty())
-        note("firewall", fmt::format("there is one here ({}): it may keep strangers from what is judged open above, and may keep "
-                                     "clients from the front door. It was not asked; what it hides shows when it is switched off",
-                             fmt::join(situation.firewall, ", ")));
+        note("firewall",
+            fmt::format("there is one here ({}): it may keep strangers from what is judged open above, and may keep "
+                        "clients from the front door. It was not asked; what it hides shows when it is switched off",
+                fmt::join(situation.firewall, ", ")));
     if (!situation.is_live)
         note("--root", "only files were looked at: no sockets, no processes; the addresses are this machine's");
     else if (!situation.sees_owners)

@@ -1,5 +1,5 @@
-// Judges a machine: is there any way round the front door? Pure: everything it looks at is in Situation, and the tables' answers
-// come from a Judge.
+// Judges a machine: is there any way round the front door? Pure: everything it looks at is in Situation, and the tables'
+// answers come from a Judge.
 #pragma once
 
 #include "base/ip_address.h"
@@ -21,22 +21,22 @@ struct Attempt {
 
 /// What is known of the machine.
 struct Situation {
-    bool is_live = true;                      ///< false: a scratch root: files only
-    bool sees_owners = true;                  ///< root: whose socket it is
-    std::vector<IpAddress> addresses;         ///< of this machine, loopback first
+    bool is_live = true;              ///< false: a scratch root: files only
+    bool sees_owners = true;          ///< root: whose socket it is
+    std::vector<IpAddress> addresses; ///< of this machine, loopback first
     std::vector<Opening> openings;
     std::vector<Attempt> attempts;
-    bool is_started = false;                  ///< [server] command: the raw ftpd needs no port
-    std::optional<IpAddress> server_address;  ///< where the gateway looks for it otherwise; none: where the client came in
+    bool is_started = false;                 ///< [server] command: the raw ftpd needs no port
+    std::optional<IpAddress> server_address; ///< where the gateway looks for it otherwise; none: where the client came in
     std::uint16_t server_port = 351;
-    std::string started_daemon;               ///< with is_started: its name in the tables where it asks them itself
-    std::string wrapper = "/usr/sbin/tcpd";   ///< the wrapper to propose
-    std::vector<std::string> firewall;        ///< signs of one
-    std::vector<std::string> unread;          ///< what could not be looked at, and why
+    std::string started_daemon;             ///< with is_started: its name in the tables where it asks them itself
+    std::string wrapper = "/usr/sbin/tcpd"; ///< the wrapper to propose
+    std::vector<std::string> firewall;      ///< signs of one
+    std::vector<std::string> unread;        ///< what could not be looked at, and why
 };
 
 struct Mend {
-    std::string where{};              ///< "/etc/inetd.conf, instead of line 3"; "run"
+    std::string where{}; ///< "/etc/inetd.conf, instead of line 3"; "run"
     std::vector<std::string> lines{};
 };
 

@@ -117,8 +117,8 @@ FtpdKind recognise_ftpd(std::string_view program)
         return name == "pure-ftpd-control" ? FtpdKind::none : FtpdKind::pure_ftpd;
     if (name == "ftpd" || name == "in.ftpd" || name == "inetutils-ftpd")
         return FtpdKind::inetutils;
-    static constexpr std::array<std::string_view, 10> kOthers{
-        "wu.ftpd", "wu-ftpd", "in.wuftpd", "bftpd", "tnftpd", "lukemftpd", "ftpd-ssl", "in.ftpd-ssl", "muddleftpd", "twoftpd-anon"};
+    static constexpr std::array<std::string_view, 10> kOthers{"wu.ftpd", "wu-ftpd", "in.wuftpd", "bftpd", "tnftpd", "lukemftpd",
+        "ftpd-ssl", "in.ftpd-ssl", "muddleftpd", "twoftpd-anon"};
     return std::ranges::find(kOthers, name) != kOthers.end() ? FtpdKind::other : FtpdKind::none;
 }
 

@@ -14,9 +14,10 @@ namespace safetp::setup {
 
 enum class FtpdKind { none, vsftpd, proftpd, pure_ftpd, inetutils, other };
 
-/// By the name of the program, in any directory: "ftpd", "in.proftpd", "wu.ftpd". none: no FTP server that is known, and safetpd.
+/// By the name of the program, in any directory: "ftpd", "in.proftpd", "wu.ftpd". none: no FTP server that is known, and
+/// safetpd.
 FtpdKind recognise_ftpd(std::string_view program);
-bool is_wrapper(std::string_view program);  ///< tcpd or safetp-tcpd
+bool is_wrapper(std::string_view program);    ///< tcpd or safetp-tcpd
 bool is_front_door(std::string_view program); ///< safetpd
 
 /// One address and port that a configuration names.
@@ -24,15 +25,15 @@ struct Standing {
     std::optional<IpAddress> address; ///< none: all
     std::uint16_t port = 21;
     std::string file;
-    unsigned line = 0;  ///< that made it listen; 0: the default did
+    unsigned line = 0;   ///< that made it listen; 0: the default did
     std::string setting; ///< that line
 };
 
 /// What a daemon's configuration says about itself. `listens` is empty where it is not to listen by itself.
 struct FtpdSettings {
-    std::string file;                 ///< the main one; empty: none was found
+    std::string file; ///< the main one; empty: none was found
     std::vector<Standing> listens{};
-    bool asks_tables = false;         ///< vsftpd: tcp_wrappers=YES
+    bool asks_tables = false; ///< vsftpd: tcp_wrappers=YES
 };
 
 FtpdSettings parse_vsftpd_conf(std::string_view text, const std::string& file);

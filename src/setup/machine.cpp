@@ -12,7 +12,8 @@ namespace safetp::setup {
 namespace {
 
 /// [server] port as the root's services give it: load() asks this machine's.
-void correct_port(config::Config& config, const config::Loaded& loaded, const std::string& text, const std::vector<Service>& services)
+void correct_port(
+    config::Config& config, const config::Loaded& loaded, const std::string& text, const std::vector<Service>& services)
 {
     const std::uint16_t raw_port = find_port(services, "raw-ftp").value_or(kRawPort);
     const auto line = loaded.lines.find("server.port");

@@ -10,10 +10,10 @@
 namespace safetp::setup {
 
 struct ManifestEntry {
-    std::string path;        ///< within the root, links followed
-    std::string before;      ///< SHA-256; empty: there was no such file
-    std::string after;       ///< SHA-256
-    std::string kept;        ///< name of the copy beside the manifest; empty where there was no file
+    std::string path;   ///< within the root, links followed
+    std::string before; ///< SHA-256; empty: there was no such file
+    std::string after;  ///< SHA-256
+    std::string kept;   ///< name of the copy beside the manifest; empty where there was no file
     bool operator==(const ManifestEntry&) const = default;
 };
 

@@ -40,15 +40,15 @@ std::vector<Mend> mend_systemd_socket(const Opening& opening)
 {
     return {{fmt::format("/etc/systemd/system/{}.d/safetp.conf", opening.unit),
                 {"[Socket]", "ListenStream=", fmt::format("ListenStream=127.0.0.1:{}", opening.port)}},
-        kLoopbackServer,
-        {"run", {"systemctl daemon-reload", fmt::format("systemctl restart {}", opening.unit)}}};
+        kLoopbackServer, {"run", {"systemctl daemon-reload", fmt::format("systemctl restart {}", opening.unit)}}};
 }
 
 /// An ftpd that listens by itself need not: the gateway starts it for each session.
 std::vector<Mend> mend_standalone(const Opening& opening)
 {
     std::vector<Mend> mends;
-    const std::string place = opening.line == 0 ? opening.file : fmt::format("{}, instead of line {}", opening.file, opening.line);
+    const std::string place
+        = opening.line == 0 ? opening.file : fmt::format("{}, instead of line {}", opening.file, opening.line);
     switch (opening.kind) {
     case FtpdKind::vsftpd: mends.push_back({opening.file, {"listen=NO", "listen_ipv6=NO"}}); break;
     case FtpdKind::proftpd: mends.push_back({place, {"ServerType inetd"}}); break;
@@ -76,8 +76,9 @@ std::vector<Mend> mend_socket(const Opening& opening)
         return {{"run", {"kill -HUP \"$(cat /run/inetd.pid)\""}}};
     if (opening.kind == FtpdKind::vsftpd || opening.kind == FtpdKind::proftpd || opening.kind == FtpdKind::pure_ftpd)
         return mend_standalone(opening);
-    return {{"run", {fmt::format("ss -ltnp 'sport = :{}'    # shows whose it is; end it, or let it listen on 127.0.0.1 only",
-                        opening.port)}}};
+    return {{"run",
+        {fmt::format(
+            "ss -ltnp 'sport = :{}'    # shows whose it is; end it, or let it listen on 127.0.0.1 only", opening.port)}}};
 }
 
 } // namespace
@@ -85,12 +86,13 @@ std::vector<Mend> mend_socket(const Opening& opening)
 std::vector<Mend> mend_tables(const Situation& situation, const std::string& daemon, LetIn let_in)
 {
     if (!is_daemon_name(daemon))
-        return {{"inetd.conf or the unit", {fmt::format("# no rule can name the daemon '{}': give it another name as argv[0]",
-                                               printable(daemon))}}};
+        return {{"inetd.conf or the unit",
+            {fmt::format("# no rule can name the daemon '{}': give it another name as argv[0]", printable(daemon))}}};
     std::vector<std::string> allow = allow_rules(daemon, situation.addresses);
     if (let_in == LetIn::by_an_allow_rule) // which would win over hosts.deny
         allow.push_back(daemon + " : ALL : deny");
-    return {{"/etc/hosts.allow, before all other lines", allow}, {"/etc/hosts.deny, before all other lines", {daemon + " : ALL"}}};
+    return {
+        {"/etc/hosts.allow, before all other lines", allow}, {"/etc/hosts.deny, before all other lines", {daemon + " : ALL"}}};
 }
 
 std::vector<Mend> mend_way(const Situation& situation, const Opening& opening, LetIn let_in)
@@ -98,8 +100,8 @@ std::vector<Mend> mend_way(const Situation& situation, const Opening& opening, L
     switch (opening.source) {
     case Source::inetd: return mend_inetd(situation, opening, let_in);
     case Source::xinetd:
-        return {{fmt::format("{}, in the block of line {}", opening.file, opening.line), {"\tbind = 127.0.0.1"}}, kLoopbackServer,
-            {"run", {"kill -HUP \"$(cat /run/xinetd.pid)\""}}};
+        return {{fmt::format("{}, in the block of line {}", opening.file, opening.line), {"\tbind = 127.0.0.1"}},
+            kLoopbackServer, {"run", {"kill -HUP \"$(cat /run/xinetd.pid)\""}}};
     case Source::systemd_socket: return mend_systemd_socket(opening);
     case Source::standalone: return mend_standalone(opening);
     case Source::socket: break;

@@ -34,8 +34,8 @@ std::optional<IpAddress> parse_place(std::string_view text)
     return address && !address->is_unspecified() ? std::optional(*address) : std::nullopt;
 }
 
-/// Sets whether the program itself asks the tables. Only what is known of a server counts: that a library is linked does not say
-/// that it is used.
+/// Sets whether the program itself asks the tables. Only what is known of a server counts: that a library is linked does not
+/// say that it is used.
 void judge_program(const Root& root, bool has_own_socket, Opening& opening)
 {
     if (opening.asks == Asks::tables)
@@ -81,9 +81,19 @@ void add_inetd_line(const Root& root, const std::string& file, const InetdLine& 
     const FtpdKind kind = recognise_ftpd(target.program);
     if (is_front_door(target.program) || (kind == FtpdKind::none && !contains(ftp_ports, port)) || line.program == "internal")
         return;
-    Opening opening{.source = Source::inetd, .file = file, .line = line.number, .text = line.text, .unit = "",
-        .program = target.program, .arguments = target.arguments, .kind = kind, .daemon = target.daemon,
-        .address = parse_place(line.address), .port = port, .asks = Asks::nobody, .why = ""};
+    Opening opening{.source = Source::inetd,
+        .file = file,
+        .line = line.number,
+        .text = line.text,
+        .unit = "",
+        .program = target.program,
+        .arguments = target.arguments,
+        .kind = kind,
+        .daemon = target.daemon,
+        .address = parse_place(line.address),
+        .port = port,
+        .asks = Asks::nobody,
+        .why = ""};
     if (!target.wrapper.empty()) {
         opening.asks = Asks::tables;
         opening.why = "through " + target.wrapper;
@@ -97,7 +107,8 @@ void add_inetd_line(const Root& root, const std::string& file, const InetdLine& 
     openings.push_back(std::move(opening));
 }
 
-void find_inetd(const Root& root, const std::vector<Service>& services, const std::vector<std::uint16_t>& ftp_ports, Openings& out)
+void find_inetd(
+    const Root& root, const std::vector<Service>& services, const std::vector<std::uint16_t>& ftp_ports, Openings& out)
 {
     const bool is_asked = inetd_asks(root);
     for (const std::string& file : inetd_files(root)) {
@@ -139,7 +150,8 @@ std::vector<XinetdBlock> read_xinetd(const Root& root, Openings& out)
     return blocks;
 }
 
-void find_xinetd(const Root& root, const std::vector<Service>& services, const std::vector<std::uint16_t>& ftp_ports, Openings& out)
+void find_xinetd(
+    const Root& root, const std::vector<Service>& services, const std::vector<std::uint16_t>& ftp_ports, Openings& out)
 {
     const std::vector<XinetdBlock> blocks = read_xinetd(root, out);
     const auto found = std::ranges::find(blocks, "", &XinetdBlock::name);
@@ -157,9 +169,19 @@ void find_xinetd(const Root& root, const std::vector<Service>& services, const s
             || (kind == FtpdKind::none && !contains(ftp_ports, *port)))
             continue;
         const std::string bind = block.value("bind").empty() ? block.value("interface") : block.value("bind");
-        Opening opening{.source = Source::xinetd, .file = block.file, .line = block.line, .text = "service " + block.name, .unit = "",
-            .program = target.program, .arguments = target.arguments, .kind = kind, .daemon = target.daemon,
-            .address = parse_place(bind), .port = *port, .asks = Asks::nobody, .why = ""};
+        Opening opening{.source = Source::xinetd,
+            .file = block.file,
+            .line = block.line,
+            .text = "service " + block.name,
+            .unit = "",
+            .program = target.program,
+            .arguments = target.arguments,
+            .kind = kind,
+            .daemon = target.daemon,
+            .address = parse_place(bind),
+            .port = *port,
+            .asks = Asks::nobody,
+            .why = ""};
         const bool asks = !block.has_flag("NOLIBWRAP") && is_linked_to_libwrap(root, "/usr/sbin/xinetd");
         if (asks || !target.wrapper.empty()) {
             opening.asks = Asks::tables;
@@ -175,7 +197,8 @@ std::optional<Opening> parse_listen_stream(const std::string& value)
 {
     Opening opening;
     const std::size_t colon = value.rfind(':');
-    const auto port = parse_port(colon == std::string::npos ? std::string_view(value) : std::string_view(value).substr(colon + 1));
+    const auto port
+        = parse_port(colon == std::string::npos ? std::string_view(value) : std::string_view(value).substr(colon + 1));
     if (!port)
         return std::nullopt;
     opening.port = *port;
@@ -201,8 +224,8 @@ const Unit* service_of(const Unit& socket, const std::vector<Unit>& units)
     return find_unit(units, stem + (is_template ? "@.service" : ".service"));
 }
 
-void find_socket(const Root& root, const Unit& socket, const std::vector<Unit>& units, const std::vector<std::uint16_t>& ftp_ports,
-    std::vector<Opening>& openings)
+void find_socket(const Root& root, const Unit& socket, const std::vector<Unit>& units,
+    const std::vector<std::uint16_t>& ftp_ports, std::vector<Opening>& openings)
 {
     const Unit* const service = service_of(socket, units);
     const ExecCommand command = parse_exec(service == nullptr ? "" : service->last_value("Service", "ExecStart"));
@@ -235,10 +258,19 @@ void add_standalone(const Root& root, const std::string& unit, const ExecCommand
 {
     const FtpdKind kind = recognise_ftpd(command.program);
     for (const Standing& standing : read_ftpd_settings(root, kind, command.arguments).listens) {
-        Opening opening{.source = Source::standalone, .file = standing.file, .line = standing.line, .text = standing.setting,
-            .unit = unit, .program = command.program, .arguments = command.arguments, .kind = kind,
-            .daemon = std::string(base_name(command.program)), .address = standing.address, .port = standing.port,
-            .asks = Asks::nobody, .why = ""};
+        Opening opening{.source = Source::standalone,
+            .file = standing.file,
+            .line = standing.line,
+            .text = standing.setting,
+            .unit = unit,
+            .program = command.program,
+            .arguments = command.arguments,
+            .kind = kind,
+            .daemon = std::string(base_name(command.program)),
+            .address = standing.address,
+            .port = standing.port,
+            .asks = Asks::nobody,
+            .why = ""};
         judge_program(root, true, opening);
         openings.push_back(std::move(opening));
     }
@@ -269,8 +301,8 @@ void find_units(const Root& root, const std::vector<std::uint16_t>& ftp_ports, O
             add_standalone(root, unit.name, command, out.found);
     }
     // Debian's init scripts count where systemd has no unit of that name.
-    const std::pair<const char*, const char*> scripts[] = {{"vsftpd", "/usr/sbin/vsftpd"}, {"proftpd", "/usr/sbin/proftpd"},
-        {"pure-ftpd", "/usr/sbin/pure-ftpd-wrapper"}};
+    const std::pair<const char*, const char*> scripts[]
+        = {{"vsftpd", "/usr/sbin/vsftpd"}, {"proftpd", "/usr/sbin/proftpd"}, {"pure-ftpd", "/usr/sbin/pure-ftpd-wrapper"}};
     for (const auto& [script, program] : scripts) {
         const bool has_unit = find_unit(units, fmt::format("{}.service", script)) != nullptr;
         if (!has_unit && root.exists(fmt::format("/etc/init.d/{}", script)) && is_started_by_rc(root, script))
@@ -320,7 +352,8 @@ void add_listeners(const Root& root, const std::vector<Listener>& listeners, con
     std::vector<Opening>& openings)
 {
     for (const Listener& listener : listeners) {
-        const auto is_door = [](const Owner& owner) { return is_front_door(owner.program.empty() ? owner.name : owner.program); };
+        const auto is_door
+            = [](const Owner& owner) { return is_front_door(owner.program.empty() ? owner.name : owner.program); };
         const auto is_ftpd = [](const Owner& owner) {
             return recognise_ftpd(owner.program.empty() ? owner.name : owner.program) != FtpdKind::none;
         };
@@ -332,14 +365,17 @@ void add_listeners(const Root& root, const std::vector<Listener>& listeners, con
         bool is_explained = false;
         for (Opening& opening : openings) {
             const bool is_same = opening.port == listener.endpoint.port
-                && (!opening.address || listener.endpoint.address.is_unspecified() || *opening.address == listener.endpoint.address);
+                && (!opening.address || listener.endpoint.address.is_unspecified()
+                    || *opening.address == listener.endpoint.address);
             if (is_same)
                 opening.is_listening = is_explained = true;
         }
         if (is_explained)
             continue;
-        Opening opening{.address = listener.endpoint.address.is_unspecified() ? std::nullopt : std::optional(listener.endpoint.address),
-            .port = listener.endpoint.port, .is_listening = true};
+        Opening opening{
+            .address = listener.endpoint.address.is_unspecified() ? std::nullopt : std::optional(listener.endpoint.address),
+            .port = listener.endpoint.port,
+            .is_listening = true};
         const auto owner = has_ftpd ? ftpd : listener.owners.begin();
         if (owner != listener.owners.end()) {
             opening.program = owner->program.empty() ? owner->name : owner->program;

@@ -29,18 +29,18 @@ enum class Asks { nobody, tables, unknown };
 
 struct Opening {
     Source source = Source::socket;
-    std::string file{};       ///< where it is configured; empty: nowhere that was found
+    std::string file{}; ///< where it is configured; empty: nowhere that was found
     unsigned line = 0;
-    std::string text{};       ///< that line
-    std::string unit{};       ///< of systemd, or the init script's name
-    std::string program{};    ///< the ftpd, behind a wrapper; empty: unknown
+    std::string text{};                   ///< that line
+    std::string unit{};                   ///< of systemd, or the init script's name
+    std::string program{};                ///< the ftpd, behind a wrapper; empty: unknown
     std::vector<std::string> arguments{}; ///< [0] is argv[0]
     FtpdKind kind = FtpdKind::none;
-    std::string daemon{};     ///< its name in the tables
+    std::string daemon{};               ///< its name in the tables
     std::optional<IpAddress> address{}; ///< none: all
     std::uint16_t port = 0;
     Asks asks = Asks::nobody;
-    std::string why{};        ///< who asks, or why nobody does: one clause
+    std::string why{};         ///< who asks, or why nobody does: one clause
     bool is_listening = false; ///< a socket is open now
 
     std::string name() const; ///< of the program, for people
@@ -60,7 +60,8 @@ void add_listeners(const Root& root, const std::vector<Listener>& listeners, con
 /// Files of inetd: inetd.conf, and inetd.d of inetutils.
 std::vector<std::string> inetd_files(const Root& root);
 
-/// The program that a line of inetd's runs in the end, behind a wrapper; its arguments ([0] is argv[0]) and its name in the tables.
+/// The program that a line of inetd's runs in the end, behind a wrapper; its arguments ([0] is argv[0]) and its name in the
+/// tables.
 struct Target {
     std::string wrapper; ///< empty: none
     std::string program;

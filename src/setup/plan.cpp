@@ -22,7 +22,7 @@ constexpr std::string_view kMadeBy = "# Made by safetpd setup";
 /// The plan as it grows: several steps may change one file.
 class Planner {
 public:
-    Planner(const Root& root, const PlanOptions& options) : root_(root), options_(options) {}
+    Planner(const Root& root, const PlanOptions& options) : root_(root), options_(options) { }
 
     Result<Plan> make();
 
@@ -154,7 +154,8 @@ Result<void> Planner::move_inetd()
     if (needs_wrapper && !root_.is_program(wrapper))
         return fail(ErrorCode::bad_file, 0,
             fmt::format("{} is not installed, which is to guard the raw ftpd's port: apt-get install tcpd; or use the backend "
-                        "started, which needs none", wrapper));
+                        "started, which needs none",
+                wrapper));
     return {};
 }
 
@@ -240,13 +241,16 @@ Result<void> Planner::write_units()
     if (!server_.argv0.empty())
         words.insert(words.begin() + 1, unit_word(server_.argv0));
     const std::string user = server_.user == "root" ? "" : fmt::format("User={}\n", server_.user);
-    const std::string socket = fmt::format("{}: the FTP server behind safetpd, for this machine only.\n[Unit]\nDescription=FTP server "
-                                           "behind safetpd, listening socket\n\n[Socket]\nListenStream=127.0.0.1:{}\nAccept=yes\n\n"
-                                           "[Install]\nWantedBy=sockets.target\n", kMadeBy, port);
-    const std::string service = fmt::format("{}: one session of the FTP server behind safetpd.\n[Unit]\nDescription=FTP server behind "
-                                            "safetpd, one session\nCollectMode=inactive-or-failed\n\n[Service]\nExecStart=-{}{}\n{}"
-                                            "StandardInput=socket\nStandardOutput=socket\nStandardError=journal\n", kMadeBy,
-        server_.argv0.empty() ? "" : "@", fmt::join(words, " "), user);
+    const std::string socket
+        = fmt::format("{}: the FTP server behind safetpd, for this machine only.\n[Unit]\nDescription=FTP server "
+                      "behind safetpd, listening socket\n\n[Socket]\nListenStream=127.0.0.1:{}\nAccept=yes\n\n"
+                      "[Install]\nWantedBy=sockets.target\n",
+            kMadeBy, port);
+    const std::string service
+        = fmt::format("{}: one session of the FTP server behind safetpd.\n[Unit]\nDescription=FTP server behind "
+                      "safetpd, one session\nCollectMode=inactive-or-failed\n\n[Service]\nExecStart=-{}{}\n{}"
+                      "StandardInput=socket\nStandardOutput=socket\nStandardError=journal\n",
+            kMadeBy, server_.argv0.empty() ? "" : "@", fmt::join(words, " "), user);
     const std::pair<const char*, const std::string*> units[] = {{kRawSocket, &socket}, {kRawService, &service}};
     for (const auto& [path, text] : units) {
         const auto change = open(path);
@@ -268,8 +272,12 @@ bool Planner::strangers_get_in(const std::string& daemon, std::uint16_t port)
     Situation situation;
     situation.addresses = options_.addresses;
     situation.is_started = true;
-    situation.openings.push_back({.source = Source::socket, .kind = FtpdKind::other, .daemon = daemon, .port = port,
-        .asks = Asks::tables, .is_listening = true});
+    situation.openings.push_back({.source = Source::socket,
+        .kind = FtpdKind::other,
+        .daemon = daemon,
+        .port = port,
+        .asks = Asks::tables,
+        .is_listening = true});
     const auto findings = diagnose(situation, make_judge(root_, texts));
     return std::ranges::find(findings, Weight::way, &Finding::weight) != findings.end();
 }
@@ -296,7 +304,8 @@ Result<void> Planner::write_tables(const std::string& daemon, const std::vector<
     allow.after = with_table_lines(allow_before, allowed);
     if (strangers_get_in(daemon, port))
         return fail(ErrorCode::bad_config, 0,
-            "the access tables would still let strangers in; see what `safetpd check` says of them, or use the backend started");
+            "the access tables would still let strangers in; see what `safetpd check` says of them, or use the backend "
+            "started");
     return {};
 }
 
@@ -358,9 +367,11 @@ Result<void> Planner::plan_inetd()
     daemons.erase(std::ranges::unique(daemons).begin(), daemons.end());
     if (daemons.size() > 1)
         return fail(ErrorCode::bad_config, 0,
-            fmt::format("inetd starts several raw ftpds ({}); leave one, or use the backend started", fmt::join(daemons, ", ")));
+            fmt::format(
+                "inetd starts several raw ftpds ({}); leave one, or use the backend started", fmt::join(daemons, ", ")));
     if (daemons.empty())
-        return fail(ErrorCode::bad_config, 0, "inetd's line for the raw ftpd is on a port of its own; give it the service raw-ftp");
+        return fail(
+            ErrorCode::bad_config, 0, "inetd's line for the raw ftpd is on a port of its own; give it the service raw-ftp");
     plan_.remarks.emplace_back("hosts.allow gets the addresses that this machine has now; run it again when they change");
     return write_tables(daemons.front(), options_.addresses, find_port(services_, "raw-ftp").value_or(kRawPort));
 }
@@ -393,8 +404,10 @@ Result<Plan> Planner::make()
     const bool has_units = root_.exists(kRawSocket);
     if (options_.backend != Backend::systemd && has_units)
         return fail(ErrorCode::bad_config, 0,
-            fmt::format("{} is there: systemd starts the raw ftpd. Take that back first: systemctl disable --now raw-ftp.socket, "
-                        "safetpd setup --undo", kRawSocket));
+            fmt::format(
+                "{} is there: systemd starts the raw ftpd. Take that back first: systemctl disable --now raw-ftp.socket, "
+                "safetpd setup --undo",
+                kRawSocket));
     const auto steps = options_.backend == Backend::started ? &Planner::plan_started
         : options_.backend == Backend::inetd                ? &Planner::plan_inetd
                                                             : &Planner::plan_systemd;

@@ -19,16 +19,16 @@ enum class Backend {
 
 struct PlanOptions {
     Backend backend = Backend::started;
-    std::string ftpd;                  ///< path; empty: the one found
-    std::string config;                ///< safetpd.toml within the root; empty: the usual one
-    std::vector<IpAddress> addresses;  ///< of this machine, for the access tables
+    std::string ftpd;                 ///< path; empty: the one found
+    std::string config;               ///< safetpd.toml within the root; empty: the usual one
+    std::vector<IpAddress> addresses; ///< of this machine, for the access tables
 };
 
 struct Plan {
-    std::vector<Change> changes;        ///< each path once; also those that turned out to need none
-    std::vector<std::string> commands;  ///< to be run afterwards, in this order
-    std::vector<std::string> remarks;   ///< for people: what was chosen and why
-    bool changes_inetd = false;         ///< inetd has to read its files again
+    std::vector<Change> changes;       ///< each path once; also those that turned out to need none
+    std::vector<std::string> commands; ///< to be run afterwards, in this order
+    std::vector<std::string> remarks;  ///< for people: what was chosen and why
+    bool changes_inetd = false;        ///< inetd has to read its files again
 
     bool is_needed() const;
 };

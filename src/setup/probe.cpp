@@ -39,8 +39,8 @@ Connection dial(const Endpoint& endpoint)
     connection.attempt.endpoint = endpoint;
     const SocketAddress address = to_socket_address(endpoint);
     connection.fd.reset(::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const bool is_under_way = connection.fd
-        && (::connect(connection.fd.get(), address.get(), address.length) == 0 || errno == EINPROGRESS);
+    const bool is_under_way
+        = connection.fd && (::connect(connection.fd.get(), address.get(), address.length) == 0 || errno == EINPROGRESS);
     if (!is_under_way)
         finish(connection, errno == ECONNREFUSED ? Attempt::Result::refused : Attempt::Result::failed, std::strerror(errno));
     return connection;

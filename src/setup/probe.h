@@ -1,5 +1,5 @@
-// Tries what can be tried: connects from this machine to its own addresses and reads what greets it. From here it cannot be seen
-// what a stranger gets; it can be seen that something answers, and that it is an FTP server.
+// Tries what can be tried: connects from this machine to its own addresses and reads what greets it. From here it cannot be
+// seen what a stranger gets; it can be seen that something answers, and that it is an FTP server.
 #pragma once
 
 #include "base/ip_address.h"

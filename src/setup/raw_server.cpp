@@ -26,16 +26,23 @@ RawServer from_installed(const Root& root, std::string program, std::string orig
     // Debian's wrapper reads pure-ftpd's configuration files, which the program itself does not.
     if (kind == FtpdKind::pure_ftpd && root.is_program("/usr/sbin/pure-ftpd-wrapper"))
         program = "/usr/sbin/pure-ftpd-wrapper";
-    return {.kind = kind, .program = std::move(program), .arguments = usual_arguments(kind), .argv0 = "", .user = "root",
+    return {.kind = kind,
+        .program = std::move(program),
+        .arguments = usual_arguments(kind),
+        .argv0 = "",
+        .user = "root",
         .origin = std::move(origin)};
 }
 
 RawServer from_line(const InetdLine& line, const std::string& file)
 {
     const Target target = find_target(line.program, line.arguments);
-    RawServer server{.kind = recognise_ftpd(target.program), .program = target.program,
-        .arguments = {target.arguments.begin() + 1, target.arguments.end()}, .argv0 = "",
-        .user = line.user.substr(0, line.user.find_first_of(".:")), .origin = fmt::format("from {}:{}", file, line.number)};
+    RawServer server{.kind = recognise_ftpd(target.program),
+        .program = target.program,
+        .arguments = {target.arguments.begin() + 1, target.arguments.end()},
+        .argv0 = "",
+        .user = line.user.substr(0, line.user.find_first_of(".:")),
+        .origin = fmt::format("from {}:{}", file, line.number)};
     if (base_name(target.arguments.front()) != base_name(target.program))
         server.argv0 = target.arguments.front();
     return server;
@@ -60,9 +67,11 @@ std::optional<RawServer> from_our_unit(const Root& root)
         return std::nullopt;
     const std::string user = unit.last_value("Service", "User");
     const bool has_argv0 = command.arguments.front() != command.program;
-    return RawServer{.kind = recognise_ftpd(command.program), .program = command.program,
+    return RawServer{.kind = recognise_ftpd(command.program),
+        .program = command.program,
         .arguments = {command.arguments.begin() + 1, command.arguments.end()},
-        .argv0 = has_argv0 ? command.arguments.front() : std::string(), .user = user.empty() ? "root" : user,
+        .argv0 = has_argv0 ? command.arguments.front() : std::string(),
+        .user = user.empty() ? "root" : user,
         .origin = "from " + unit.file};
 }
 
@@ -94,11 +103,15 @@ Result<RawServer> find_raw_server(
     const config::Server& configured = config.server;
     const bool is_configured = !configured.command.empty() && (wanted.empty() || wanted == configured.command.front());
     if (is_configured)
-        return RawServer{.kind = recognise_ftpd(configured.command.front()), .program = configured.command.front(),
-            .arguments = {configured.command.begin() + 1, configured.command.end()}, .argv0 = configured.argv0,
-            .user = configured.user.empty() ? "root" : configured.user, .origin = "from [server] command"};
+        return RawServer{.kind = recognise_ftpd(configured.command.front()),
+            .program = configured.command.front(),
+            .arguments = {configured.command.begin() + 1, configured.command.end()},
+            .argv0 = configured.argv0,
+            .user = configured.user.empty() ? "root" : configured.user,
+            .origin = "from [server] command"};
     if (!wanted.empty() && (!wanted.starts_with('/') || !root.is_program(wanted)))
-        return fail(ErrorCode::bad_file, 0, fmt::format("--ftpd {} is no program of this machine (give its whole path)", wanted));
+        return fail(
+            ErrorCode::bad_file, 0, fmt::format("--ftpd {} is no program of this machine (give its whole path)", wanted));
     const auto is_wanted = [&](const Opening& opening) { return wanted.empty() || opening.program == wanted; };
     if (const auto ours = from_our_unit(root); ours && (wanted.empty() || wanted == ours->program))
         return *ours;
@@ -116,7 +129,8 @@ Result<RawServer> find_raw_server(
     }
     if (!wanted.empty())
         return from_installed(root, wanted, "as --ftpd says");
-    for (const char* program : {"/usr/sbin/vsftpd", "/usr/sbin/proftpd", "/usr/sbin/pure-ftpd", "/usr/sbin/in.ftpd", "/usr/sbin/ftpd"}) {
+    for (const char* program :
+        {"/usr/sbin/vsftpd", "/usr/sbin/proftpd", "/usr/sbin/pure-ftpd", "/usr/sbin/in.ftpd", "/usr/sbin/ftpd"}) {
         if (root.is_program(program))
             return from_installed(root, program, "installed");
     }

@@ -44,7 +44,8 @@ std::string_view title_of(Weight weight)
 
 std::string finding_text(const Finding& finding)
 {
-    std::string out = fmt::format("{}  {}\n    {}\n", title_of(finding.weight), printable(finding.where), printable(finding.what));
+    std::string out
+        = fmt::format("{}  {}\n    {}\n", title_of(finding.weight), printable(finding.where), printable(finding.what));
     std::size_t width = 2, stranger_width = 10;
     for (const Row& row : finding.rows) {
         width = std::max(width, row.address.size());
@@ -88,12 +89,13 @@ std::string finding_json(const Finding& finding)
 {
     std::vector<std::string> rows, mends;
     for (const Row& row : finding.rows)
-        rows.push_back(fmt::format("{{\"address\": {}, \"stranger\": {}, \"itself\": {}, \"way\": {}}}", json_string(row.address),
-            json_string(row.stranger), json_string(row.itself), row.is_way));
+        rows.push_back(fmt::format("{{\"address\": {}, \"stranger\": {}, \"itself\": {}, \"way\": {}}}",
+            json_string(row.address), json_string(row.stranger), json_string(row.itself), row.is_way));
     for (const Mend& mend : finding.mends)
         mends.push_back(fmt::format("{{\"where\": {}, \"lines\": {}}}", json_string(mend.where), list_json(mend.lines)));
-    return fmt::format("{{\"kind\": \"{}\", \"where\": {}, \"what\": {}, \"addresses\": [{}], \"mend\": [{}]}}", name_of(finding.weight),
-        json_string(finding.where), json_string(finding.what), fmt::join(rows, ", "), fmt::join(mends, ", "));
+    return fmt::format("{{\"kind\": \"{}\", \"where\": {}, \"what\": {}, \"addresses\": [{}], \"mend\": [{}]}}",
+        name_of(finding.weight), json_string(finding.where), json_string(finding.what), fmt::join(rows, ", "),
+        fmt::join(mends, ", "));
 }
 
 std::size_t count_ways(const std::vector<Finding>& findings)
@@ -132,8 +134,9 @@ std::string report_json(const Situation& situation, const std::vector<Finding>& 
     for (const Attempt& attempt : situation.attempts)
         attempts.push_back(fmt::format("\n    {{\"endpoint\": {}, \"result\": \"{}\", \"text\": {}}}",
             json_string(attempt.endpoint.to_string()), name_of(attempt.result), json_string(attempt.text)));
-    return fmt::format("{{\n  \"ways\": {},\n  \"started_per_session\": {},\n  \"addresses\": {},\n  \"findings\": [{}\n  ],\n  "
-                       "\"attempts\": [{}\n  ]\n}}\n",
+    return fmt::format(
+        "{{\n  \"ways\": {},\n  \"started_per_session\": {},\n  \"addresses\": {},\n  \"findings\": [{}\n  ],\n  "
+        "\"attempts\": [{}\n  ]\n}}\n",
         count_ways(findings), situation.is_started, list_json(addresses), fmt::join(parts, ","), fmt::join(attempts, ","));
 }
 

@@ -13,7 +13,8 @@ namespace safetp::setup {
 
 namespace {
 
-constexpr std::string_view kBlockBegin = "# safetpd setup: begin. Only this machine may reach the raw ftpd; --undo takes this out.";
+constexpr std::string_view kBlockBegin
+    = "# safetpd setup: begin. Only this machine may reach the raw ftpd; --undo takes this out.";
 constexpr std::string_view kBlockEnd = "# safetpd setup: end";
 constexpr std::string_view kBeginMark = "# safetpd setup: begin";
 constexpr std::size_t kMaxRuleBytes = 1500; // libwrap reads less than 2048 in a line
@@ -102,7 +103,8 @@ std::string with_key(std::string_view section, const std::string& key, const std
         const std::string_view whole = section.substr(line.begin, line.end - line.begin);
         if (depth == 0 && key_of(line.text) == key) {
             depth = std::max(bracket_depth(line.text), 0);
-            if (!is_placed && depth == 0 && trim(line.text) == trim(std::string_view(assignment).substr(0, assignment.size() - 1)))
+            if (!is_placed && depth == 0
+                && trim(line.text) == trim(std::string_view(assignment).substr(0, assignment.size() - 1)))
                 return std::string(section); // as it is to be
             if (!is_placed)
                 out += assignment;
@@ -182,8 +184,8 @@ std::vector<std::string> allow_rules(const std::string& daemon, const std::vecto
     std::vector<std::string> rules;
     for (const IpAddress& address : addresses) {
         // Without the interface of a link-local address: libwrap does not compare it.
-        const std::string text = address.is_ipv4() ? address.to_string()
-                                                   : "[" + IpAddress::from_ipv6(address.bytes()).to_string() + "]";
+        const std::string text
+            = address.is_ipv4() ? address.to_string() : "[" + IpAddress::from_ipv6(address.bytes()).to_string() + "]";
         if (rules.empty() || rules.back().size() + text.size() > kMaxRuleBytes)
             rules.push_back(daemon + " :");
         rules.back() += " " + text;

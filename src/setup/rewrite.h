@@ -33,14 +33,14 @@ bool is_daemon_name(std::string_view name);
 /// `wu.ftpd : 127.0.0.1 [::1] 192.0.2.1`, several rules where one would be longer than libwrap reads.
 std::vector<std::string> allow_rules(const std::string& daemon, const std::vector<IpAddress>& addresses);
 
-/// The table with these lines at its top, between two comments that are ours; the lines that stood between them before are gone.
-/// At the top, so that no rule, and no broken line, comes before them.
+/// The table with these lines at its top, between two comments that are ours; the lines that stood between them before are
+/// gone. At the top, so that no rule, and no broken line, comes before them.
 std::string with_table_lines(std::string_view text, const std::vector<std::string>& lines);
 
 // ---- the ftpds' configurations ----
 
 std::string with_vsftpd_setting(std::string_view text, const std::string& key, const std::string& value); ///< key=value
-std::string with_proftpd_inetd(std::string_view text);                                                   ///< ServerType inetd
+std::string with_proftpd_inetd(std::string_view text);                                                    ///< ServerType inetd
 std::string with_shell_setting(std::string_view text, const std::string& name, const std::string& value);
 
 // ---- safetpd.toml ----
@@ -50,7 +50,7 @@ std::string with_shell_setting(std::string_view text, const std::string& name, c
 using ServerKeys = std::vector<std::pair<std::string, std::optional<std::string>>>;
 Result<std::string> with_server_keys(std::string_view toml, const ServerKeys& keys, const std::string& file);
 
-std::string toml_text(std::string_view value);                      ///< a basic string
+std::string toml_text(std::string_view value); ///< a basic string
 std::string toml_list(const std::vector<std::string>& values);
 
 } // namespace safetp::setup

@@ -74,7 +74,7 @@ Result<std::string> Root::resolve(std::string_view path) const
             push_components(*target, pending);
             continue;
         }
-        struct stat status{};
+        struct stat status { };
         if (!pending.empty() && ::lstat(next.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
             return fail(ErrorCode::bad_file, ENOTDIR, std::string(path));
         walked += "/" + part;
@@ -95,7 +95,7 @@ Result<std::optional<std::string>> Root::read(std::string_view path) const
     const UniqueFd file(::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!file && (errno == ENOENT || errno == ENOTDIR))
         return std::optional<std::string>();
-    struct stat status{};
+    struct stat status { };
     if (!file || ::fstat(file.get(), &status) != 0)
         return fail(ErrorCode::bad_file, errno, std::string(path));
     if (!S_ISREG(status.st_mode))
@@ -123,7 +123,7 @@ bool Root::exists(std::string_view path) const
 bool Root::is_program(std::string_view path) const
 {
     const auto real = resolve(path);
-    struct stat status{};
+    struct stat status { };
     return real && ::stat(real->c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
 }
 

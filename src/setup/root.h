@@ -29,9 +29,9 @@ public:
     Result<std::optional<std::string>> read(std::string_view path) const;
 
     bool exists(std::string_view path) const;
-    bool is_program(std::string_view path) const;                  ///< a regular file that may be executed
+    bool is_program(std::string_view path) const;                      ///< a regular file that may be executed
     std::optional<std::string> read_link(std::string_view path) const; ///< of the last component
-    std::vector<std::string> list(std::string_view path) const;    ///< names, sorted, without . and ..; empty where there is none
+    std::vector<std::string> list(std::string_view path) const; ///< names, sorted, without . and ..; empty where there is none
 
 private:
     std::string directory_;

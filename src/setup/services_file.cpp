@@ -30,7 +30,8 @@ std::optional<std::uint16_t> find_port(const std::vector<Service>& services, std
     if (const auto number = parse_port(name))
         return number;
     for (const Service& service : services) {
-        if (service.protocol == "tcp" && (service.name == name || std::ranges::find(service.aliases, name) != service.aliases.end()))
+        if (service.protocol == "tcp"
+            && (service.name == name || std::ranges::find(service.aliases, name) != service.aliases.end()))
             return service.port;
     }
     return std::nullopt;

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <csignal>
+#include <cstdio>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,7 +31,8 @@ void show_changes(const Plan& plan)
         fmt::print("# {}\n", printable(remark));
     for (const Change& change : plan.changes) {
         if (change.is_needed())
-            fmt::print("{}", unified_diff(change.before.value_or(""), change.after, change.before ? change.path : "/dev/null", change.path));
+            fmt::print("{}",
+                unified_diff(change.before.value_or(""), change.after, change.before ? change.path : "/dev/null", change.path));
     }
 }
 

@@ -13,7 +13,7 @@
 namespace safetp::setup {
 
 struct ListeningSocket {
-    Endpoint endpoint;         ///< "::" takes IPv4 too, as a rule
+    Endpoint endpoint; ///< "::" takes IPv4 too, as a rule
     std::uint64_t inode = 0;
 };
 
@@ -23,8 +23,8 @@ std::vector<ListeningSocket> parse_sockets(std::string_view text);
 /// A process that holds a listening socket.
 struct Owner {
     pid_t pid = 0;
-    std::string name;                   ///< comm
-    std::string program;                ///< path; empty: not to be seen
+    std::string name;    ///< comm
+    std::string program; ///< path; empty: not to be seen
     std::vector<std::string> arguments;
 };
 

@@ -232,7 +232,8 @@ Result<void> check_runs(const Root& root, const std::vector<Run>& runs)
         return {};
     return fail(ErrorCode::bad_file, 0,
         fmt::format("changed since setup, so nothing was put back:\n{}--force puts back what was there before setup and keeps "
-                    "the changed versions in {}/changed", changed, kStateDirectory));
+                    "the changed versions in {}/changed",
+            changed, kStateDirectory));
 }
 
 /// The state directory with those above it; the new ones, within the root.
@@ -261,7 +262,7 @@ Result<std::optional<std::string>> read_for_change(const Root& root, const std::
     const auto real = root.resolve(path);
     if (!real)
         return std::unexpected(real.error());
-    struct stat status{};
+    struct stat status { };
     if (::lstat(real->c_str(), &status) != 0) {
         if (errno != ENOENT)
             return fail(ErrorCode::bad_file, errno, path);
@@ -270,7 +271,8 @@ Result<std::optional<std::string>> read_for_change(const Root& root, const std::
         return std::optional<std::string>();
     }
     if (S_ISREG(status.st_mode) && status.st_nlink > 1)
-        return fail(ErrorCode::bad_file, 0, path + " has other names (hard links), which would keep the old text; edit it yourself");
+        return fail(
+            ErrorCode::bad_file, 0, path + " has other names (hard links), which would keep the old text; edit it yourself");
     if (!is_plain_path(*real))
         return fail(ErrorCode::bad_file, 0, path + " is a link to a name with tabs or line ends");
     return root.read(path); // refuses what is no regular file

@@ -1,7 +1,7 @@
 // Changes files whole or not at all, keeps what they were, and puts it back byte for byte, also after a crash half way.
 //
-// Order of an apply: what is to be replaced is copied below kStateDirectory, then a manifest with the hashes of before and after is
-// made durable, and only then is the first file replaced. So whoever finds a manifest can undo, however far it got.
+// Order of an apply: what is to be replaced is copied below kStateDirectory, then a manifest with the hashes of before and
+// after is made durable, and only then is the first file replaced. So whoever finds a manifest can undo, however far it got.
 #pragma once
 
 #include "base/result.h"
@@ -29,8 +29,8 @@ struct Change {
 /// links, a link that leads nowhere).
 Result<std::optional<std::string>> read_for_change(const Root& root, const std::string& path);
 
-/// Makes all changes, in this order, or none: where one fails, those before it are taken back. Fails when a file is no longer as `before` says.
-/// Mode, owner and extended attributes stay; new files get mode 0644 and root.
+/// Makes all changes, in this order, or none: where one fails, those before it are taken back. Fails when a file is no longer
+/// as `before` says. Mode, owner and extended attributes stay; new files get mode 0644 and root.
 Result<void> apply_changes(const Root& root, const std::vector<Change>& changes);
 
 struct Undone {
@@ -40,8 +40,8 @@ struct Undone {
     bool is_nothing() const { return restored.empty() && removed.empty(); }
 };
 
-/// Takes back every apply, the last one first, each in the reverse order. Unless `force`: refuses, before anything is touched, when a file is neither as it was
-/// left nor as it was before.
+/// Takes back every apply, the last one first, each in the reverse order. Unless `force`: refuses, before anything is touched,
+/// when a file is neither as it was left nor as it was before.
 Result<Undone> undo_changes(const Root& root, bool force);
 
 /// Whether there is something to undo.

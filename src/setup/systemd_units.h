@@ -13,12 +13,12 @@ struct UnitSetting {
     std::string section;
     std::string key;
     std::string value;
-    std::string file;   ///< the unit's or a drop-in's
+    std::string file; ///< the unit's or a drop-in's
     unsigned line = 0;
 };
 
 struct Unit {
-    std::string name;   ///< vsftpd.service
+    std::string name; ///< vsftpd.service
     std::string file;
     bool is_masked = false;
     bool is_enabled = false; ///< something wants it at boot

@@ -14,7 +14,7 @@ namespace safetp::setup {
 
 struct Judgement {
     bool is_granted = false;
-    std::string why;         ///< "hosts.allow:3", "no rule", "the table is broken"
+    std::string why;          ///< "hosts.allow:3", "no rule", "the table is broken"
     bool asked_name = false;  ///< a rule wanted a host name, an ident user or a netgroup, which were taken as unknown
     bool ran_command = false; ///< a rule would have run a program, which was taken to succeed
 };

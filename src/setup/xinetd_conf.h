@@ -9,9 +9,9 @@
 namespace safetp::setup {
 
 struct XinetdBlock {
-    std::string name;   ///< of the service; empty for "defaults"
+    std::string name; ///< of the service; empty for "defaults"
     std::string file;
-    unsigned line = 0;  ///< of its first line
+    unsigned line = 0;                                                   ///< of its first line
     std::map<std::string, std::vector<std::string>, std::less<>> values; ///< after =, += and -=; names in lower case
 
     std::string value(std::string_view key) const; ///< the words, one blank between; empty where there is none

@@ -68,9 +68,8 @@ TEST(XinetdConf, ReadsBlocksAndIncludes)
 
 TEST(XinetdConf, KnowsTheWaysToSwitchOff)
 {
-    const auto block = [](const std::string& lines) {
-        return parse_xinetd_conf("service ftp\n{\n" + lines + "}\n", "f").blocks.at(0);
-    };
+    const auto block
+        = [](const std::string& lines) { return parse_xinetd_conf("service ftp\n{\n" + lines + "}\n", "f").blocks.at(0); };
     XinetdBlock only_others;
     only_others.values["enabled"] = {"time"};
     EXPECT_FALSE(is_enabled(block("disable = yes\n"), {}));

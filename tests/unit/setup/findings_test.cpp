@@ -20,11 +20,19 @@ Situation machine()
 
 Opening line(Asks asks)
 {
-    return {.source = Source::inetd, .file = "/etc/inetd.conf", .line = 3,
+    return {.source = Source::inetd,
+        .file = "/etc/inetd.conf",
+        .line = 3,
         .text = asks == Asks::tables ? "raw-ftp stream tcp nowait root /usr/sbin/tcpd vsftpd"
                                      : "ftp stream tcp nowait root /usr/sbin/vsftpd vsftpd",
-        .program = "/usr/sbin/vsftpd", .arguments = {"vsftpd"}, .kind = FtpdKind::vsftpd, .daemon = "vsftpd", .port = 351,
-        .asks = asks, .why = asks == Asks::tables ? "through /usr/sbin/tcpd" : "no tcpd in the line", .is_listening = true};
+        .program = "/usr/sbin/vsftpd",
+        .arguments = {"vsftpd"},
+        .kind = FtpdKind::vsftpd,
+        .daemon = "vsftpd",
+        .port = 351,
+        .asks = asks,
+        .why = asks == Asks::tables ? "through /usr/sbin/tcpd" : "no tcpd in the line",
+        .is_listening = true};
 }
 
 /// Who is let in, by what.
@@ -173,7 +181,12 @@ TEST(Mends, SayHowAnFtpdStopsListening)
 {
     const Situation situation = machine();
     const auto text = [&](Source source, FtpdKind kind, const char* program) {
-        const Opening opening{.source = source, .file = "/etc/conf", .line = 1, .unit = "x.service", .program = program, .kind = kind,
+        const Opening opening{.source = source,
+            .file = "/etc/conf",
+            .line = 1,
+            .unit = "x.service",
+            .program = program,
+            .kind = kind,
             .port = 21};
         std::string all;
         for (const Mend& mend : mend_way(situation, opening, LetIn::by_no_rule)) {
@@ -183,7 +196,8 @@ TEST(Mends, SayHowAnFtpdStopsListening)
         return all;
     };
     EXPECT_NE(text(Source::standalone, FtpdKind::vsftpd, "/usr/sbin/vsftpd").find("listen_ipv6=NO\n"), std::string::npos);
-    EXPECT_NE(text(Source::standalone, FtpdKind::vsftpd, "/usr/sbin/vsftpd").find("systemctl disable --now x.service"), std::string::npos);
+    EXPECT_NE(text(Source::standalone, FtpdKind::vsftpd, "/usr/sbin/vsftpd").find("systemctl disable --now x.service"),
+        std::string::npos);
     EXPECT_NE(text(Source::standalone, FtpdKind::proftpd, "/usr/sbin/proftpd").find("ServerType inetd\n"), std::string::npos);
     EXPECT_NE(text(Source::standalone, FtpdKind::pure_ftpd, "/x").find("STANDALONE_OR_INETD=inetd\n"), std::string::npos);
     EXPECT_NE(text(Source::systemd_socket, FtpdKind::proftpd, "/x").find("ListenStream=127.0.0.1:21\n"), std::string::npos);

@@ -51,8 +51,7 @@ TEST(Diff, SplitsDistantChangesAndJoinsNearOnes)
 TEST(Diff, HandlesNewFilesAndMissingLineEnds)
 {
     EXPECT_EQ(unified_diff("", "a\n", "/dev/null", "b"), "--- /dev/null\n+++ b\n@@ -0,0 +1 @@\n+a\n");
-    EXPECT_EQ(unified_diff("a", "a\n", "a", "b"),
-        "--- a\n+++ b\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
+    EXPECT_EQ(unified_diff("a", "a\n", "a", "b"), "--- a\n+++ b\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
     EXPECT_EQ(unified_diff("a\n", "", "a", "/dev/null"), "--- a\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
 }
 
@@ -82,10 +81,10 @@ TEST(ElfNeeded, SurvivesDamagedPrograms)
 TEST(LocalAddresses, ComeLoopbackFirstAndOnce)
 {
     const auto address = [](const char* text) { return *IpAddress::parse(text); };
-    const auto sorted = in_order({address("2001:db8::1"), address("192.0.2.1"), address("::1"), address("127.0.0.1"),
-        address("192.0.2.1")});
-    EXPECT_EQ(sorted,
-        (std::vector<IpAddress>{address("127.0.0.1"), address("::1"), address("192.0.2.1"), address("2001:db8::1")}));
+    const auto sorted
+        = in_order({address("2001:db8::1"), address("192.0.2.1"), address("::1"), address("127.0.0.1"), address("192.0.2.1")});
+    EXPECT_EQ(
+        sorted, (std::vector<IpAddress>{address("127.0.0.1"), address("::1"), address("192.0.2.1"), address("2001:db8::1")}));
 }
 
 TEST(Text, EscapesForTerminalsAndJson)

@@ -69,12 +69,13 @@ bool is_idempotent(const Scratch& scratch, Backend backend)
 TEST(Openings, FindsWhatEachSuperServerStarts)
 {
     const Scratch scratch;
-    install_inetd(scratch, "ftp stream tcp nowait root /usr/sbin/safetpd safetpd -s\n"
-                           "raw-ftp stream tcp nowait root /usr/sbin/tcpd wu.ftpd -l\n"
-                           "#<off># ftp stream tcp nowait root /usr/sbin/in.ftpd\n"
-                           "127.0.0.1:2100 stream tcp nowait root /usr/sbin/in.ftpd in.ftpd\n"
-                           "ftp dgram udp wait root /usr/sbin/in.ftpd in.ftpd\n"
-                           "https stream tcp nowait root /usr/sbin/stunnel stunnel\n");
+    install_inetd(scratch,
+        "ftp stream tcp nowait root /usr/sbin/safetpd safetpd -s\n"
+        "raw-ftp stream tcp nowait root /usr/sbin/tcpd wu.ftpd -l\n"
+        "#<off># ftp stream tcp nowait root /usr/sbin/in.ftpd\n"
+        "127.0.0.1:2100 stream tcp nowait root /usr/sbin/in.ftpd in.ftpd\n"
+        "ftp dgram udp wait root /usr/sbin/in.ftpd in.ftpd\n"
+        "https stream tcp nowait root /usr/sbin/stunnel stunnel\n");
     scratch.write("/etc/services", "ftp 21/tcp\nraw-ftp 351/tcp\nhttps 443/tcp\n");
     scratch.write("/etc/xinetd.d/ftp", "service ftp\n{\n disable = no\n server = /usr/sbin/vsftpd\n bind = 192.0.2.1\n}\n");
     scratch.write("/etc/xinetd.conf", "defaults\n{\n}\nincludedir /etc/xinetd.d\n");
@@ -116,9 +117,8 @@ TEST(Openings, KnowsVsftpdsOptionsOnItsCommandLine)
 {
     const Scratch scratch;
     scratch.write("/etc/vsftpd.conf", "listen=NO");
-    const auto settings = [&](std::vector<std::string> arguments) {
-        return read_ftpd_settings(scratch.root(), FtpdKind::vsftpd, arguments);
-    };
+    const auto settings
+        = [&](std::vector<std::string> arguments) { return read_ftpd_settings(scratch.root(), FtpdKind::vsftpd, arguments); };
     EXPECT_TRUE(settings({"vsftpd"}).listens.empty());
     ASSERT_EQ(settings({"vsftpd", "-olisten=YES", "-olisten_port=2100"}).listens.size(), 1u);
     EXPECT_EQ(settings({"vsftpd", "-olisten=YES", "-olisten_port=2100"}).listens[0].port, 2100);
@@ -128,7 +128,8 @@ TEST(Openings, KnowsVsftpdsOptionsOnItsCommandLine)
 TEST(Openings, ReadsProftpdsIncludesAndPorts)
 {
     const Scratch scratch;
-    scratch.write("/etc/proftpd/proftpd.conf", "ServerType standalone\nPort 21\nInclude /etc/proftpd/conf.d/\nInclude /etc/proftpd/proftpd.conf\n");
+    scratch.write("/etc/proftpd/proftpd.conf",
+        "ServerType standalone\nPort 21\nInclude /etc/proftpd/conf.d/\nInclude /etc/proftpd/proftpd.conf\n");
     scratch.write("/etc/proftpd/conf.d/host.conf", "<VirtualHost 192.0.2.1>\n  Port 2121\n</VirtualHost>\n");
     const auto settings = read_proftpd_conf(scratch.root(), "/etc/proftpd/proftpd.conf");
     const auto has = [&](std::uint16_t port) {
@@ -147,8 +148,9 @@ TEST(Openings, TakesSocketsThatNoFileExplains)
     const auto any = IpAddress::from_ipv6({});
     const Owner ftpd{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}}, door{8, "safetpd", "/usr/sbin/safetpd", {"safetpd"}},
         other{9, "sshd", "/usr/sbin/sshd", {"sshd"}}, inetd{10, "inetd", "/usr/sbin/inetd", {"inetd"}};
-    add_listeners(scratch.root(), {{{any, 21}, {door}}, {{any, 2100}, {ftpd}}, {{any, 22}, {other}}, {{any, 351}, {inetd}}, {{any, 99}, {}}},
-        {21, 351}, found);
+    add_listeners(scratch.root(),
+        {{{any, 21}, {door}}, {{any, 2100}, {ftpd}}, {{any, 22}, {other}}, {{any, 351}, {inetd}}, {{any, 99}, {}}}, {21, 351},
+        found);
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].port, 2100);
     EXPECT_EQ(found[0].kind, FtpdKind::vsftpd);
@@ -210,7 +212,8 @@ TEST(Plan, WritesUnitsOnLoopback)
     install_vsftpd(scratch);
     const auto made = plan(scratch, Backend::systemd);
     EXPECT_NE(after(made, "/etc/systemd/system/raw-ftp.socket").find("ListenStream=127.0.0.1:351\n"), std::string::npos);
-    EXPECT_NE(after(made, "/etc/systemd/system/raw-ftp@.service").find("ExecStart=-/usr/sbin/vsftpd /etc/vsftpd.conf\n"), std::string::npos);
+    EXPECT_NE(after(made, "/etc/systemd/system/raw-ftp@.service").find("ExecStart=-/usr/sbin/vsftpd /etc/vsftpd.conf\n"),
+        std::string::npos);
     EXPECT_NE(after(made, "/etc/safetp/safetpd.toml").find("address = \"127.0.0.1\""), std::string::npos);
     EXPECT_TRUE(is_idempotent(scratch, Backend::systemd));
     EXPECT_FALSE(plan(scratch, Backend::started)) << "the units would stay";
@@ -261,7 +264,9 @@ TEST(TableJudge, AnswersAsTheTablesDo)
     EXPECT_FALSE(ask("vsftpd", "203.0.113.77").is_granted);
     EXPECT_EQ(ask("vsftpd", "203.0.113.77").why, "hosts.deny:1");
     EXPECT_TRUE(ask("other", "203.0.113.77").asked_name);
-    EXPECT_TRUE(make_judge(scratch.root(), {.new_allow = "", .new_deny = ""})({.daemon = "x", .client = "203.0.113.77", .server = "192.0.2.1"}).is_granted);
+    EXPECT_TRUE(make_judge(scratch.root(), {.new_allow = "", .new_deny = ""})(
+        {.daemon = "x", .client = "203.0.113.77", .server = "192.0.2.1"})
+                    .is_granted);
 }
 
 TEST(Machine, TakesItsPortsFromTheRootsServices)

@@ -9,10 +9,7 @@ namespace {
 
 constexpr const char* kTcpd = "/usr/sbin/tcpd";
 
-std::string raw_line(const std::string& line)
-{
-    return to_text(as_raw(parse_inetd_conf(line + "\n").at(0), kTcpd));
-}
+std::string raw_line(const std::string& line) { return to_text(as_raw(parse_inetd_conf(line + "\n").at(0), kTcpd)); }
 
 TEST(Rewrite, MovesInetdsLineAsTheOldManualDoes)
 {
@@ -26,7 +23,8 @@ TEST(Rewrite, MovesInetdsLineAsTheOldManualDoes)
 
 TEST(Rewrite, NamesAProgramThatTcpdWouldNotFindByItsPath)
 {
-    EXPECT_EQ(raw_line("ftp stream tcp nowait root /opt/ftpd ftpd -l"), "raw-ftp\tstream\ttcp\tnowait\troot\t/usr/sbin/tcpd\t/opt/ftpd -l");
+    EXPECT_EQ(raw_line("ftp stream tcp nowait root /opt/ftpd ftpd -l"),
+        "raw-ftp\tstream\ttcp\tnowait\troot\t/usr/sbin/tcpd\t/opt/ftpd -l");
     EXPECT_EQ(raw_line("ftp stream tcp nowait root /usr/sbin/ftpd in.ftpd -l"),
         "raw-ftp\tstream\ttcp\tnowait\troot\t/usr/sbin/tcpd\t/usr/sbin/ftpd -l");
 }
@@ -35,14 +33,16 @@ TEST(Rewrite, LeavesALineThatIsRight)
 {
     const std::string right = "raw-ftp\tstream\ttcp\tnowait\troot\t/usr/sbin/safetp-tcpd\twu.ftpd -l";
     EXPECT_EQ(raw_line(right), right);
-    EXPECT_EQ(raw_line("351 stream tcp nowait root /usr/sbin/tcpd ftpd"), "351\tstream\ttcp\tnowait\troot\t/usr/sbin/tcpd\tftpd");
+    EXPECT_EQ(
+        raw_line("351 stream tcp nowait root /usr/sbin/tcpd ftpd"), "351\tstream\ttcp\tnowait\troot\t/usr/sbin/tcpd\tftpd");
 }
 
 TEST(Rewrite, KnowsWhichNamesARuleCanHave)
 {
     for (const char* name : {"vsftpd", "wu.ftpd", "in.ftpd", "pure-ftpd-wrapper", "a1"})
         EXPECT_TRUE(is_daemon_name(name)) << name;
-    for (const char* name : {"", "21", "a b", "a,b", "a:b", "a@b", ".ftpd", "ftpd.", "f*", "all", "EXCEPT", "[x]", "../sh", "a#b"})
+    for (const char* name :
+        {"", "21", "a b", "a,b", "a:b", "a@b", ".ftpd", "ftpd.", "f*", "all", "EXCEPT", "[x]", "../sh", "a#b"})
         EXPECT_FALSE(is_daemon_name(name)) << name;
 }
 
@@ -93,14 +93,15 @@ TEST(Rewrite, ChangesTheFtpdsSettings)
 
 TEST(Rewrite, SwitchesOneXinetdBlockOff)
 {
-    const std::string text = "service time\n{\n\tdisable = no\n}\nservice ftp\n{\n\tdisable = no\n\tserver = /x\n}\nservice b\n{\n}\n";
+    const std::string text
+        = "service time\n{\n\tdisable = no\n}\nservice ftp\n{\n\tdisable = no\n\tserver = /x\n}\nservice b\n{\n}\n";
     EXPECT_EQ(with_xinetd_disabled(text, 5, "service ftp"),
         "service time\n{\n\tdisable = no\n}\nservice ftp\n{\n\tdisable\t\t= yes\n\tserver = /x\n}\nservice b\n{\n}\n");
     EXPECT_EQ(with_xinetd_disabled(text, 1, "service nothing"), text);
 }
 
-const ServerKeys kStarted{{"address", std::nullopt}, {"port", std::nullopt}, {"command", "[\"/usr/sbin/vsftpd\"]"},
-    {"user", "\"root\""}};
+const ServerKeys kStarted{
+    {"address", std::nullopt}, {"port", std::nullopt}, {"command", "[\"/usr/sbin/vsftpd\"]"}, {"user", "\"root\""}};
 
 TEST(Rewrite, EditsTheServerSection)
 {
@@ -122,7 +123,8 @@ TEST(Rewrite, TakesOutAValueOfSeveralLines)
 {
     const ServerKeys none{{"command", std::nullopt}, {"user", std::nullopt}};
     const auto edited = with_server_keys("[server]\ncommand = [ # the ftpd\n  \"/usr/sbin/x\", \"a]b\",\n]\nuser = \"root\"\n"
-                                         "data_mode = \"pasv\"\n", none, "f");
+                                         "data_mode = \"pasv\"\n",
+        none, "f");
     ASSERT_TRUE(edited) << describe(edited.error());
     const auto loaded = config::parse(*edited, "f");
     EXPECT_TRUE(loaded.is_usable());

@@ -5,8 +5,8 @@
 #include "setup/manifest.h"
 #include "setup/sha256.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -31,8 +31,9 @@ TEST(Store, AppliesAndUndoesByteForByte)
     scratch.write("/etc/inetd.conf", "ftp\n");
     fs::permissions(scratch.path() + "/etc/inetd.conf", fs::perms(0640));
     const auto before = scratch.everything();
-    ASSERT_TRUE(apply_changes(scratch.root(), {change(scratch, "/etc/services", "new\n"), change(scratch, "/etc/inetd.conf", "n"),
-                                                  change(scratch, "/etc/safetp/deep/safetpd.toml", "x = 1\n")}));
+    ASSERT_TRUE(apply_changes(scratch.root(),
+        {change(scratch, "/etc/services", "new\n"), change(scratch, "/etc/inetd.conf", "n"),
+            change(scratch, "/etc/safetp/deep/safetpd.toml", "x = 1\n")}));
     EXPECT_EQ(scratch.read("/etc/services"), "new\n");
     EXPECT_EQ(scratch.read("/etc/safetp/deep/safetpd.toml"), "x = 1\n");
     EXPECT_EQ(fs::status(scratch.path() + "/etc/inetd.conf").permissions(), fs::perms(0640));
@@ -154,9 +155,10 @@ TEST(Store, UndoesAfterACrashAnywhere)
         scratch.write("/etc/a", "1a");
         scratch.write("/etc/b", "1b");
         const auto before = scratch.everything();
-        const auto a_time = fs::last_write_time(scratch.path() + "/etc/a"), b_time = fs::last_write_time(scratch.path() + "/etc/b");
-        ASSERT_TRUE(apply_changes(scratch.root(), {change(scratch, "/etc/a", "2a"), change(scratch, "/etc/b", "2b"),
-                                                      change(scratch, "/etc/c", "2c")}));
+        const auto a_time = fs::last_write_time(scratch.path() + "/etc/a"),
+                   b_time = fs::last_write_time(scratch.path() + "/etc/b");
+        ASSERT_TRUE(apply_changes(scratch.root(),
+            {change(scratch, "/etc/a", "2a"), change(scratch, "/etc/b", "2b"), change(scratch, "/etc/c", "2c")}));
         if (replaced < 3)
             fs::remove(scratch.path() + "/etc/c");
         if (replaced < 2)
