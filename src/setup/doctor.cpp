@@ -43,10 +43,9 @@ Situation look_around(const Root& root, const config::Config& config, const std:
     situation.server_address = config.server.address;
     situation.server_port = config.server.port;
     situation.wrapper = find_wrapper(root);
+    situation.inetd_reload = inetd_reload(root);
     situation.started_daemon = situation.is_started ? daemon_that_asks(root, config.server.command) : std::string();
-    std::vector<std::uint16_t> ftp_ports{21};
-    if (!situation.is_started && config.server.port != 21)
-        ftp_ports.push_back(config.server.port);
+    const std::vector<std::uint16_t> ftp_ports{21, find_port(services, "raw-ftp").value_or(kRawPort), config.server.port};
     Openings openings = find_configured(root, services, ftp_ports);
     situation.unread = std::move(openings.unread);
     situation.openings = std::move(openings.found);

@@ -1,6 +1,7 @@
 #include "setup/durable_file.h"
 
 #include "base/unique_fd.h"
+#include "setup/root.h"
 #include "setup/text.h"
 
 #include <algorithm>
@@ -14,11 +15,13 @@ namespace safetp::setup {
 
 namespace {
 
+constexpr std::string_view kPrefix = ".safetpd-setup-";
+
 /// A temporary file that is gone unless it was renamed.
 class TemporaryFile {
 public:
     explicit TemporaryFile(const std::string& beside)
-        : path_(std::string(directory_name(beside)) + "/.safetpd-setup-XXXXXX")
+        : path_(std::string(directory_name(beside)) + "/" + std::string(kPrefix) + "XXXXXX")
         , fd_(::mkostemp(path_.data(), O_CLOEXEC))
     {
     }
@@ -112,6 +115,14 @@ Result<void> write_durably(const std::string& path, std::string_view content, co
     if (!sync_directory(std::string(directory_name(path))))
         return fail(ErrorCode::bad_file, errno, std::string(directory_name(path)));
     return {};
+}
+
+void sweep_temporary_files(const std::string& directory)
+{
+    for (const std::string& name : Root().list(directory)) {
+        if (name.starts_with(kPrefix))
+            ::unlink((directory + "/" + name).c_str());
+    }
 }
 
 Result<void> remove_durably(const std::string& path)

@@ -15,6 +15,9 @@ namespace safetp::setup {
 Result<void> write_durably(
     const std::string& path, std::string_view content, const std::string& pattern, bool keep_times = false);
 
+/// Removes what a crash may have left of write_durably in a directory. Only while nobody else writes there.
+void sweep_temporary_files(const std::string& directory);
+
 Result<void> remove_durably(const std::string& path); ///< no error where it is gone already
 
 /// Makes a directory with those above it; the new ones, outermost first.

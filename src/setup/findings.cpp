@@ -78,6 +78,7 @@ private:
             .client = client,
             .server = address_.to_string(),
             .port = opening_.port,
+            .may_look_up = situation_.is_live && client == address_.to_string(),
             .reading = is_ours ? Reading::safe : Reading::strict});
     }
 

@@ -31,8 +31,9 @@ struct Situation {
     std::uint16_t server_port = 351;
     std::string started_daemon;             ///< with is_started: its name in the tables where it asks them itself
     std::string wrapper = "/usr/sbin/tcpd"; ///< the wrapper to propose
-    std::vector<std::string> firewall;      ///< signs of one
-    std::vector<std::string> unread;        ///< what could not be looked at, and why
+    std::string inetd_reload = "kill -HUP \"$(cat /run/inetd.pid)\""; ///< how inetd is told to read its files again
+    std::vector<std::string> firewall;                                ///< signs of one
+    std::vector<std::string> unread;                                  ///< what could not be looked at, and why
 };
 
 struct Mend {

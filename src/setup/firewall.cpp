@@ -65,8 +65,8 @@ std::vector<std::string> find_firewall(const Root& root)
                 signs.push_back(fmt::format("{} is not empty", file));
         }
     }
-    const auto ufw = root.read("/etc/ufw/ufw.conf");
-    for (const Line& line : split_lines(ufw && *ufw ? **ufw : std::string())) {
+    const std::string ufw = root.read_text("/etc/ufw/ufw.conf");
+    for (const Line& line : split_lines(ufw)) {
         if (equals_ignoring_case(trim(line.text), "ENABLED=yes"))
             signs.emplace_back("ufw is enabled");
     }

@@ -68,6 +68,17 @@ std::string find_wrapper(const Root& root)
     return "/usr/sbin/tcpd";
 }
 
+std::string inetd_reload(const Root& root)
+{
+    for (const char* unit : {"inetd.service", "openbsd-inetd.service", "inetutils-inetd.service"}) {
+        for (const char* directory : {"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}) {
+            if (root.exists(fmt::format("{}/{}", directory, unit)))
+                return fmt::format("systemctl reload {}", unit);
+        }
+    }
+    return "kill -HUP \"$(cat /run/inetd.pid)\"";
+}
+
 std::string daemon_that_asks(const Root& root, const std::vector<std::string>& command)
 {
     if (command.empty() || recognise_ftpd(command.front()) != FtpdKind::vsftpd)

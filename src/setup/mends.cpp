@@ -9,7 +9,6 @@ namespace safetp::setup {
 
 namespace {
 
-const Mend kReloadInetd{"run", {"kill -HUP \"$(cat /run/inetd.pid)\""}};
 const Mend kLoopbackServer{"/etc/safetp/safetpd.toml, in [server]", {"address = \"127.0.0.1\""}};
 
 void append(std::vector<Mend>& mends, std::vector<Mend> more)
@@ -32,7 +31,7 @@ std::vector<Mend> mend_inetd(const Situation& situation, const Opening& opening,
         mends.push_back({"/etc/services, unless it is there", {"raw-ftp\t\t351/tcp"}});
     append(mends, mend_tables(situation, find_target(raw.program, raw.arguments).daemon, let_in));
     if (raw.program != lines.front().program || is_moved)
-        mends.push_back(kReloadInetd);
+        mends.push_back({"run", {situation.inetd_reload}});
     return mends;
 }
 
@@ -70,10 +69,10 @@ std::vector<Mend> mend_standalone(const Opening& opening)
     return mends;
 }
 
-std::vector<Mend> mend_socket(const Opening& opening)
+std::vector<Mend> mend_socket(const Situation& situation, const Opening& opening)
 {
     if (opening.asks == Asks::unknown) // a super-server that has not read its file again
-        return {{"run", {"kill -HUP \"$(cat /run/inetd.pid)\""}}};
+        return {{"run", {situation.inetd_reload}}};
     if (opening.kind == FtpdKind::vsftpd || opening.kind == FtpdKind::proftpd || opening.kind == FtpdKind::pure_ftpd)
         return mend_standalone(opening);
     return {{"run",
@@ -106,7 +105,7 @@ std::vector<Mend> mend_way(const Situation& situation, const Opening& opening, L
     case Source::standalone: return mend_standalone(opening);
     case Source::socket: break;
     }
-    return mend_socket(opening);
+    return mend_socket(situation, opening);
 }
 
 } // namespace safetp::setup

@@ -59,19 +59,35 @@ void judge_program(const Root& root, bool has_own_socket, Opening& opening)
     }
 }
 
-/// What inetd's own options say: openbsd-inetd asks the tables for every line when it runs with -l.
+/// inetd's -l among its arguments, alone or with other letters.
+bool asks_for_all(const std::vector<std::string>& arguments)
+{
+    return std::any_of(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end(), [](const std::string& word) {
+        return word.starts_with('-') && !word.starts_with("--") && word.find('l') != std::string::npos;
+    });
+}
+
+/// Whether inetd is started with -l, by which openbsd-inetd asks the tables for every line: what systemd's unit says, or, where
+/// there is none, what the init script reads.
 bool inetd_asks(const Root& root)
 {
-    for (const char* file : {"/etc/default/openbsd-inetd", "/etc/default/inetd"}) {
-        const auto text = root.read(file);
-        for (const Line& line : split_lines(text && *text ? **text : std::string())) {
-            const std::string_view content = trim(line.text);
-            const bool is_options = content.starts_with("OPTIONS=") || content.starts_with("INETD_OPTS=");
-            if (is_options && content.find("-l") != std::string_view::npos)
-                return true;
-        }
+    for (const Unit& unit : load_units(root)) {
+        if (unit.name != "inetd.service" && unit.name != "openbsd-inetd.service")
+            continue;
+        return asks_for_all(parse_exec(unit.last_value("Service", "ExecStart")).arguments);
     }
-    return false;
+    const std::string text = root.read_text("/etc/default/openbsd-inetd");
+    std::vector<std::string> options{"inetd"};
+    for (const Line& line : split_lines(text)) {
+        std::string content(trim(line.text));
+        std::erase_if(content, [](char letter) { return letter == '"' || letter == '\''; });
+        if (!content.starts_with("OPTIONS="))
+            continue;
+        options.resize(1);
+        for (const Word& word : split_words(std::string_view(content).substr(std::string_view("OPTIONS=").size())))
+            options.emplace_back(word.text);
+    }
+    return asks_for_all(options);
 }
 
 void add_inetd_line(const Root& root, const std::string& file, const InetdLine& line, std::uint16_t port, bool is_asked,
@@ -159,7 +175,8 @@ void find_xinetd(
     for (const XinetdBlock& block : blocks) {
         const auto port = find_port(services, block.value("port").empty() ? block.name : block.value("port"));
         std::vector<std::string> arguments;
-        for (const Word& word : split_words(block.value("server_args")))
+        const std::string words = block.value("server_args");
+        for (const Word& word : split_words(words))
             arguments.emplace_back(word.text);
         if (!block.has_flag("NAMEINARGS"))
             arguments.insert(arguments.begin(), std::string(base_name(block.value("server"))));
@@ -316,6 +333,61 @@ bool is_super_server(const Owner& owner)
     return name == "inetd" || name == "xinetd" || name.ends_with("-inetd") || owner.pid == 1;
 }
 
+std::string_view program_of(const Owner& owner) { return owner.program.empty() ? owner.name : owner.program; }
+bool is_door(const Owner& owner) { return is_front_door(program_of(owner)); }
+bool is_ftpd(const Owner& owner) { return recognise_ftpd(program_of(owner)) != FtpdKind::none; }
+
+/// Whether what is configured is what listens there: a super-server for its lines, an ftpd for itself.
+bool explains(const Opening& opening, const Listener& listener)
+{
+    const bool is_same_place = opening.port == listener.endpoint.port
+        && (!opening.address || listener.endpoint.address.is_unspecified() || *opening.address == listener.endpoint.address);
+    if (!is_same_place || listener.owners.empty())
+        return is_same_place;
+    if (opening.source == Source::standalone)
+        return std::ranges::any_of(listener.owners, is_ftpd);
+    return std::ranges::any_of(listener.owners, is_super_server);
+}
+
+/// The inetd that runs may have other options than its files say.
+void correct_inetd(const Listener& listener, Opening& opening)
+{
+    static constexpr const char* kByInetd = "inetd -l asks the tables";
+    const auto inetd = std::ranges::find_if(listener.owners, is_super_server);
+    if (opening.source != Source::inetd || inetd == listener.owners.end() || inetd->pid == 1)
+        return;
+    const bool asks = asks_for_all(inetd->arguments);
+    if (asks && opening.asks == Asks::nobody) {
+        opening.asks = Asks::tables;
+        opening.why = kByInetd;
+    } else if (!asks && opening.why == kByInetd) {
+        opening.asks = Asks::nobody;
+        opening.why = "the inetd that runs was not started with -l";
+    }
+}
+
+Opening from_socket(const Root& root, const Listener& listener, const Owner* owner)
+{
+    const IpAddress& address = listener.endpoint.address;
+    Opening opening{.address = address.is_unspecified() ? std::nullopt : std::optional(address),
+        .port = listener.endpoint.port,
+        .is_listening = true};
+    if (owner == nullptr)
+        return opening;
+    opening.program = program_of(*owner);
+    opening.arguments = owner->arguments;
+    opening.kind = recognise_ftpd(opening.program);
+    opening.text = fmt::format("process {} ({})", owner->pid, fmt::join(owner->arguments, " "));
+    opening.daemon = base_name(opening.program);
+    if (is_super_server(*owner)) {
+        opening.asks = Asks::unknown;
+        opening.why = "its configuration has no such line: it has not read it since the last change, or reads another file";
+    } else {
+        judge_program(root, true, opening);
+    }
+    return opening;
+}
+
 } // namespace
 
 std::string Opening::name() const { return program.empty() ? "an unknown program" : std::string(base_name(program)); }
@@ -351,46 +423,26 @@ Openings find_configured(const Root& root, const std::vector<Service>& services,
 void add_listeners(const Root& root, const std::vector<Listener>& listeners, const std::vector<std::uint16_t>& ftp_ports,
     std::vector<Opening>& openings)
 {
+    const std::size_t configured = openings.size();
     for (const Listener& listener : listeners) {
-        const auto is_door
-            = [](const Owner& owner) { return is_front_door(owner.program.empty() ? owner.name : owner.program); };
-        const auto is_ftpd = [](const Owner& owner) {
-            return recognise_ftpd(owner.program.empty() ? owner.name : owner.program) != FtpdKind::none;
-        };
+        if (std::ranges::any_of(listener.owners, is_door))
+            continue;
+        bool is_explained = false;
+        for (std::size_t index = 0; index < configured; ++index) {
+            if (explains(openings[index], listener)) {
+                openings[index].is_listening = is_explained = true;
+                correct_inetd(listener, openings[index]);
+            }
+        }
         const auto ftpd = std::ranges::find_if(listener.owners, is_ftpd);
         const bool has_ftpd = ftpd != listener.owners.end();
-        if (std::ranges::any_of(listener.owners, is_door) || (!has_ftpd && !contains(ftp_ports, listener.endpoint.port)))
+        const bool is_ftp_port = contains(ftp_ports, listener.endpoint.port);
+        if (is_explained || (!is_ftp_port && (!has_ftpd || ftpd->is_session)))
             continue;
-        // A super-server has its ftpd's socket only by its lines; what is configured explains what listens.
-        bool is_explained = false;
-        for (Opening& opening : openings) {
-            const bool is_same = opening.port == listener.endpoint.port
-                && (!opening.address || listener.endpoint.address.is_unspecified()
-                    || *opening.address == listener.endpoint.address);
-            if (is_same)
-                opening.is_listening = is_explained = true;
-        }
-        if (is_explained)
-            continue;
-        Opening opening{
-            .address = listener.endpoint.address.is_unspecified() ? std::nullopt : std::optional(listener.endpoint.address),
-            .port = listener.endpoint.port,
-            .is_listening = true};
-        const auto owner = has_ftpd ? ftpd : listener.owners.begin();
-        if (owner != listener.owners.end()) {
-            opening.program = owner->program.empty() ? owner->name : owner->program;
-            opening.arguments = owner->arguments;
-            opening.kind = recognise_ftpd(opening.program);
-            opening.text = fmt::format("process {} ({})", owner->pid, fmt::join(owner->arguments, " "));
-            opening.daemon = base_name(opening.program);
-        }
-        if (owner != listener.owners.end() && is_super_server(*owner) && !has_ftpd) {
-            opening.asks = Asks::unknown;
-            opening.why = "its configuration has no such line: it has not read it since the last change, or reads another file";
-        } else {
-            judge_program(root, true, opening);
-        }
-        openings.push_back(std::move(opening));
+        openings.push_back(from_socket(root, listener,
+            has_ftpd                      ? &*ftpd
+                : listener.owners.empty() ? nullptr
+                                          : &listener.owners.front()));
     }
 }
 

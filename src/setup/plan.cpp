@@ -17,7 +17,16 @@ namespace {
 
 constexpr const char* kRawSocket = "/etc/systemd/system/raw-ftp.socket";
 constexpr const char* kRawService = "/etc/systemd/system/raw-ftp@.service";
+constexpr std::size_t kMaxFiles = 64; // as a rule there are about six
 constexpr std::string_view kMadeBy = "# Made by safetpd setup";
+
+/// A daemon that the tables are to guard, and who reads them for it.
+struct Guarded {
+    std::string daemon;
+    std::string wrapper; ///< empty: the daemon itself
+    std::string allow_path = "/etc/hosts.allow";
+    std::string deny_path = "/etc/hosts.deny";
+};
 
 /// The plan as it grows: several steps may change one file.
 class Planner {
@@ -36,12 +45,13 @@ private:
     Result<void> switch_off_all_standalone();
     Result<void> add_service();
     Result<void> write_units();
-    Result<void> write_tables(const std::string& daemon, const std::vector<IpAddress>& addresses, std::uint16_t port);
+    Result<void> write_tables(const Guarded& guarded);
     Result<void> write_config();
+    std::vector<Target> wrapped_daemons() const;
     Result<void> plan_started();
     Result<void> plan_inetd();
     Result<void> plan_systemd();
-    bool strangers_get_in(const std::string& daemon, std::uint16_t port);
+    bool strangers_get_in(const Guarded& guarded);
     void command(std::string line);
     void finish_commands();
 
@@ -53,6 +63,7 @@ private:
     RawServer server_;
     Plan plan_;
     std::vector<std::string> last_commands_;
+    std::vector<std::string> guards_; ///< files that have to be there first
 };
 
 Result<Change*> Planner::open(const std::string& path)
@@ -60,6 +71,8 @@ Result<Change*> Planner::open(const std::string& path)
     const auto found = std::ranges::find(plan_.changes, path, &Change::path);
     if (found != plan_.changes.end())
         return &*found;
+    if (plan_.changes.size() == kMaxFiles) // pointers into it are given out
+        return fail(ErrorCode::bad_file, 0, "too many files would have to be changed; use fewer FTP servers");
     auto before = read_for_change(root_, path);
     if (!before)
         return std::unexpected(before.error());
@@ -264,45 +277,50 @@ Result<void> Planner::write_units()
     return {};
 }
 
-bool Planner::strangers_get_in(const std::string& daemon, std::uint16_t port)
+bool Planner::strangers_get_in(const Guarded& guarded)
 {
     TableTexts texts = tables_of(config_);
-    texts.new_allow = (*open(texts.allow_path))->after;
-    texts.new_deny = (*open(texts.deny_path))->after;
+    texts.allow_path = guarded.allow_path;
+    texts.deny_path = guarded.deny_path;
+    texts.new_allow = (*open(guarded.allow_path))->after;
+    texts.new_deny = (*open(guarded.deny_path))->after;
     Situation situation;
     situation.addresses = options_.addresses;
     situation.is_started = true;
     situation.openings.push_back({.source = Source::socket,
         .kind = FtpdKind::other,
-        .daemon = daemon,
-        .port = port,
+        .daemon = guarded.daemon,
+        .port = find_port(services_, "raw-ftp").value_or(kRawPort),
         .asks = Asks::tables,
+        .why = "through " + guarded.wrapper,
         .is_listening = true});
     const auto findings = diagnose(situation, make_judge(root_, texts));
     return std::ranges::find(findings, Weight::way, &Finding::weight) != findings.end();
 }
 
-Result<void> Planner::write_tables(const std::string& daemon, const std::vector<IpAddress>& addresses, std::uint16_t port)
+Result<void> Planner::write_tables(const Guarded& guarded)
 {
-    if (!is_daemon_name(daemon))
+    if (!is_daemon_name(guarded.daemon))
         return fail(ErrorCode::bad_config, 0,
-            fmt::format("the access tables have no way to name the daemon '{}'; use the backend started", printable(daemon)));
-    for (const char* path : {"/etc/hosts.allow", "/etc/hosts.deny"}) {
-        if (const auto change = open(path); !change)
-            return std::unexpected(change.error());
+            fmt::format(
+                "the access tables have no way to name the daemon '{}'; use the backend started", printable(guarded.daemon)));
+    const auto allow = open(guarded.allow_path);
+    const auto deny = open(guarded.deny_path);
+    for (const auto* change : {&allow, &deny}) {
+        if (!*change)
+            return std::unexpected(change->error());
     }
-    std::vector<std::string> allowed = allow_rules(daemon, addresses);
-    Change& allow = **open("/etc/hosts.allow"); // after both were opened: the list of changes does not move any more
-    Change& deny = **open("/etc/hosts.deny");
-    const std::string allow_before = allow.after;
-    allow.after = with_table_lines(allow_before, allowed);
-    deny.after = with_table_lines(deny.after, {daemon + " : ALL"});
-    if (!strangers_get_in(daemon, port))
+    std::vector<std::string> allowed = allow_rules(guarded.daemon, options_.addresses);
+    const std::string allow_before = (*allow)->after;
+    (*allow)->after = with_table_lines(allow_before, allowed);
+    (*deny)->after = with_table_lines((*deny)->after, {guarded.daemon + " : ALL"});
+    guards_ = {guarded.allow_path, guarded.deny_path};
+    if (!strangers_get_in(guarded))
         return {};
     // Some rule of hosts.allow lets them in, and would win over hosts.deny.
-    allowed.push_back(daemon + " : ALL : deny");
-    allow.after = with_table_lines(allow_before, allowed);
-    if (strangers_get_in(daemon, port))
+    allowed.push_back(guarded.daemon + " : ALL : deny");
+    (*allow)->after = with_table_lines(allow_before, allowed);
+    if (strangers_get_in(guarded))
         return fail(ErrorCode::bad_config, 0,
             "the access tables would still let strangers in; see what `safetpd check` says of them, or use the backend "
             "started");
@@ -345,7 +363,24 @@ Result<void> Planner::plan_started()
     if (daemon.empty())
         return {};
     plan_.remarks.push_back(fmt::format("{} asks the access tables itself; it will see 127.0.0.1", daemon));
-    return write_tables(daemon, options_.addresses, find_port(services_, "raw-ftp").value_or(kRawPort));
+    return write_tables({.daemon = daemon, .wrapper = ""});
+}
+
+/// What the wrapped lines of inetd's files start, once they are changed: as a rule one daemon.
+std::vector<Target> Planner::wrapped_daemons() const
+{
+    std::vector<Target> targets;
+    for (const Change& change : plan_.changes) {
+        if (!change.path.starts_with("/etc/inetd"))
+            continue;
+        for (const InetdLine& line : parse_inetd_conf(change.after)) {
+            Target target = find_target(line.program, line.arguments);
+            const bool is_new = std::ranges::find(targets, target.daemon, &Target::daemon) == targets.end();
+            if (line.is_enabled && line.service == "raw-ftp" && !target.wrapper.empty() && is_new)
+                targets.push_back(std::move(target));
+        }
+    }
+    return targets;
 }
 
 Result<void> Planner::plan_inetd()
@@ -354,26 +389,21 @@ Result<void> Planner::plan_inetd()
         return done;
     if (const auto done = move_inetd(); !done)
         return done;
-    // Every line that was moved has its own name in the tables; as a rule there is one.
-    std::vector<std::string> daemons;
-    for (const Change& change : plan_.changes) {
-        for (const InetdLine& line : parse_inetd_conf(change.path.starts_with("/etc/inetd") ? change.after : std::string())) {
-            const Target target = find_target(line.program, line.arguments);
-            if (line.is_enabled && line.service == "raw-ftp" && !target.wrapper.empty())
-                daemons.push_back(target.daemon);
-        }
-    }
-    std::ranges::sort(daemons);
-    daemons.erase(std::ranges::unique(daemons).begin(), daemons.end());
-    if (daemons.size() > 1)
+    const std::vector<Target> targets = wrapped_daemons();
+    if (targets.size() > 1)
         return fail(ErrorCode::bad_config, 0,
-            fmt::format(
-                "inetd starts several raw ftpds ({}); leave one, or use the backend started", fmt::join(daemons, ", ")));
-    if (daemons.empty())
+            fmt::format("inetd starts several raw ftpds ({}, {}); leave one, or use the backend started", targets[0].daemon,
+                targets[1].daemon));
+    if (targets.empty())
         return fail(
             ErrorCode::bad_config, 0, "inetd's line for the raw ftpd is on a port of its own; give it the service raw-ftp");
     plan_.remarks.emplace_back("hosts.allow gets the addresses that this machine has now; run it again when they change");
-    return write_tables(daemons.front(), options_.addresses, find_port(services_, "raw-ftp").value_or(kRawPort));
+    Guarded guarded{.daemon = targets[0].daemon, .wrapper = targets[0].wrapper};
+    if (base_name(guarded.wrapper) == "safetp-tcpd") { // which reads the tables that safetpd.toml names
+        guarded.allow_path = config_.access.hosts_allow;
+        guarded.deny_path = config_.access.hosts_deny;
+    }
+    return write_tables(guarded);
 }
 
 Result<void> Planner::plan_systemd()
@@ -388,7 +418,7 @@ Result<void> Planner::plan_systemd()
 void Planner::finish_commands()
 {
     if (plan_.changes_inetd)
-        plan_.commands.insert(plan_.commands.begin(), "kill -HUP \"$(cat /run/inetd.pid)\"");
+        plan_.commands.insert(plan_.commands.begin(), plan_.inetd_reload);
     for (std::string& line : last_commands_)
         command(std::move(line));
     command("systemctl enable safetpd.service");
@@ -398,7 +428,8 @@ void Planner::finish_commands()
 
 Result<Plan> Planner::make()
 {
-    plan_.changes.reserve(64); // open() gives pointers into it; there are about ten files
+    plan_.changes.reserve(kMaxFiles);
+    plan_.inetd_reload = inetd_reload(root_);
     if (const auto done = look(); !done)
         return std::unexpected(done.error());
     const bool has_units = root_.exists(kRawSocket);
@@ -416,7 +447,8 @@ Result<Plan> Planner::make()
             return std::unexpected(done.error());
     }
     // The tables first: wherever an apply ends, no line of inetd's is without its guard.
-    std::ranges::stable_partition(plan_.changes, [](const Change& change) { return change.path.starts_with("/etc/hosts."); });
+    std::ranges::stable_partition(
+        plan_.changes, [&](const Change& change) { return std::ranges::find(guards_, change.path) != guards_.end(); });
     finish_commands();
     return std::move(plan_);
 }

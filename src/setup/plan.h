@@ -29,6 +29,7 @@ struct Plan {
     std::vector<std::string> commands; ///< to be run afterwards, in this order
     std::vector<std::string> remarks;  ///< for people: what was chosen and why
     bool changes_inetd = false;        ///< inetd has to read its files again
+    std::string inetd_reload;          ///< the command for that, among the others
 
     bool is_needed() const;
 };

@@ -114,6 +114,12 @@ Result<std::optional<std::string>> Root::read(std::string_view path) const
     }
 }
 
+std::string Root::read_text(std::string_view path) const
+{
+    auto text = read(path);
+    return text && *text ? std::move(**text) : std::string();
+}
+
 bool Root::exists(std::string_view path) const
 {
     const auto real = resolve(path);

@@ -28,6 +28,9 @@ public:
     /// A whole regular file; nothing where there is none. bad_file: it cannot be read, is no regular file, or is over 64 MiB.
     Result<std::optional<std::string>> read(std::string_view path) const;
 
+    /// The same where a file that is missing or cannot be read is as good as an empty one.
+    std::string read_text(std::string_view path) const;
+
     bool exists(std::string_view path) const;
     bool is_program(std::string_view path) const;                      ///< a regular file that may be executed
     std::optional<std::string> read_link(std::string_view path) const; ///< of the last component

@@ -2,8 +2,10 @@
 
 #include "setup/diff.h"
 #include "setup/local_addresses.h"
+#include "setup/machine.h"
 #include "setup/text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -36,20 +38,37 @@ void show_changes(const Plan& plan)
     }
 }
 
-/// inetd's process: what its file says, if that is an inetd of our own network namespace.
+/// Whether a process is an inetd of our own network and files: other containers have theirs.
+bool is_our_inetd(const Root& machine, const std::string& pid)
+{
+    const std::string place = "/proc/" + pid;
+    const std::string name = machine.read_text(place + "/comm");
+    const auto is_ours = [&](const char* space) {
+        return machine.read_link(place + space) == machine.read_link(std::string("/proc/self") + space);
+    };
+    const bool is_inetd = name == "inetd\n" || name.starts_with("openbsd-inetd") || name.starts_with("inetutils-inet");
+    return is_inetd && is_ours("/ns/net") && is_ours("/ns/mnt");
+}
+
+/// The process that its file names, else the oldest of that name; 0: none.
 pid_t find_inetd()
 {
     const Root machine;
-    const auto text = machine.read("/run/inetd.pid");
-    pid_t pid = 0;
-    if (!text || !*text)
-        return 0;
-    const std::string_view digits = trim(split_lines(**text).empty() ? std::string_view() : split_lines(**text)[0].text);
-    std::from_chars(digits.data(), digits.data() + digits.size(), pid);
-    const std::string place = fmt::format("/proc/{}", pid);
-    const auto name = machine.read(place + "/comm");
-    const bool is_inetd = pid > 1 && name && *name && (*name)->find("inetd") != std::string::npos;
-    return is_inetd && machine.read_link(place + "/ns/net") == machine.read_link("/proc/self/ns/net") ? pid : 0;
+    const std::string file = machine.read_text("/run/inetd.pid");
+    std::vector<std::string> candidates{std::string(trim(std::string_view(file).substr(0, file.find('\n'))))};
+    for (std::string& name : machine.list("/proc"))
+        candidates.push_back(std::move(name));
+    pid_t found = 0;
+    for (const std::string& name : candidates) {
+        pid_t pid = 0;
+        const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (error != std::errc() || rest != name.data() + name.size() || pid <= 1 || !is_our_inetd(machine, name))
+            continue;
+        if (&name == &candidates.front())
+            return pid;
+        found = found == 0 ? pid : std::min(found, pid);
+    }
+    return found;
 }
 
 /// Whether inetd was told; else the administrator has to.
@@ -81,7 +100,7 @@ SetupOutcome undo(const Root& root, const SetupOptions& options)
     for (const std::string& path : undone->kept)
         fmt::print("a version that was changed since is kept: {}\n", path);
     if (is_inetd && !wake_inetd(root))
-        fmt::print("Now run, if inetd is running:\n  kill -HUP \"$(cat /run/inetd.pid)\"\n");
+        fmt::print("Now run, if inetd is running:\n  {}\n", inetd_reload(root));
     fmt::print("Services that were stopped or started are left as they are: systemctl status shows them.\n");
     return SetupOutcome::done;
 }
@@ -94,7 +113,7 @@ SetupOutcome apply(const Root& root, const Plan& plan)
     const bool was_told = plan.changes_inetd && wake_inetd(root);
     fmt::print("Now run:\n");
     for (const std::string& line : plan.commands) {
-        if (!was_told || line.find("/run/inetd.pid") == std::string::npos)
+        if (!was_told || line != plan.inetd_reload)
             fmt::print("  {}\n", line);
     }
     return SetupOutcome::done;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <netinet/in.h>
+#include <set>
 
 namespace safetp::setup {
 
@@ -71,18 +72,18 @@ std::optional<std::uint64_t> socket_inode(const std::string& link)
 
 } // namespace
 
-std::vector<ListeningSocket> parse_sockets(std::string_view text)
+SocketLines parse_sockets(std::string_view text)
 {
-    static constexpr std::string_view kListen = "0A";
-    std::vector<ListeningSocket> sockets;
+    static constexpr std::string_view kListen = "0A", kEstablished = "01";
+    SocketLines sockets;
     for (const Line& line : split_lines(text)) {
         const auto words = split_words(line.text);
-        if (words.size() < 10 || words[3].text != kListen)
+        if (words.size() < 10 || (words[3].text != kListen && words[3].text != kEstablished))
             continue;
         const auto endpoint = parse_endpoint(words[1].text);
         const auto inode = parse_number<std::uint64_t>(words[9].text, 10);
         if (endpoint && inode)
-            sockets.push_back({*endpoint, *inode});
+            (words[3].text == kListen ? sockets.listening : sockets.connected).push_back({*endpoint, *inode});
     }
     return sockets;
 }
@@ -92,28 +93,34 @@ std::vector<Listener> find_listeners()
     const Root machine;
     std::vector<Listener> listeners;
     std::map<std::uint64_t, std::size_t> by_inode;
+    std::set<std::uint64_t> connected;
     for (const char* file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
         const auto text = machine.read(file);
-        if (!text || !*text)
-            continue;
-        for (const ListeningSocket& socket : parse_sockets(**text)) {
+        const SocketLines sockets = parse_sockets(text && *text ? **text : std::string());
+        for (const SocketLine& socket : sockets.listening) {
             by_inode.emplace(socket.inode, listeners.size());
             listeners.push_back({socket.endpoint, {}});
         }
+        for (const SocketLine& socket : sockets.connected)
+            connected.insert(socket.inode);
     }
     for (const std::string& pid : machine.list("/proc")) {
         if (!parse_number<pid_t>(pid, 10))
             continue;
         const std::string descriptors = "/proc/" + pid + "/fd";
         std::vector<std::size_t> held;
+        bool is_session = false;
         for (const std::string& fd : machine.list(descriptors)) {
             const auto link = machine.read_link(descriptors + "/" + fd);
             const auto inode = link ? socket_inode(*link) : std::nullopt;
+            is_session = is_session || (inode && connected.contains(*inode));
             if (const auto found = inode ? by_inode.find(*inode) : by_inode.end(); found != by_inode.end())
                 held.push_back(found->second);
         }
-        for (const std::size_t index : held)
+        for (const std::size_t index : held) {
             listeners[index].owners.push_back(describe_process(machine, pid));
+            listeners[index].owners.back().is_session = is_session;
+        }
     }
     return listeners;
 }

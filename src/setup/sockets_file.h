@@ -12,20 +12,26 @@
 
 namespace safetp::setup {
 
-struct ListeningSocket {
-    Endpoint endpoint; ///< "::" takes IPv4 too, as a rule
+struct SocketLine {
+    Endpoint endpoint; ///< the local one; "::" takes IPv4 too, as a rule
     std::uint64_t inode = 0;
 };
 
-/// The lines in state LISTEN of one of the two files.
-std::vector<ListeningSocket> parse_sockets(std::string_view text);
+struct SocketLines {
+    std::vector<SocketLine> listening; ///< state LISTEN
+    std::vector<SocketLine> connected; ///< state ESTABLISHED
+};
+
+/// The lines of one of the two files.
+SocketLines parse_sockets(std::string_view text);
 
 /// A process that holds a listening socket.
 struct Owner {
     pid_t pid = 0;
     std::string name;    ///< comm
     std::string program; ///< path; empty: not to be seen
-    std::vector<std::string> arguments;
+    std::vector<std::string> arguments{};
+    bool is_session = false; ///< it has a connection too: what an FTP session listens on is a data port
 };
 
 struct Listener {

@@ -86,6 +86,18 @@ Result<std::vector<Run>> find_runs(const Root& root)
     return runs;
 }
 
+/// What crashes left that had not come to a manifest, and the state directory itself where nothing is in it any more.
+void discard_unfinished(const Root& root)
+{
+    const auto state = root.resolve(kStateDirectory);
+    for (const std::string& name : root.list(kStateDirectory)) {
+        const bool is_number = name.find_first_not_of("0123456789") == std::string::npos;
+        if (is_number && !root.exists(fmt::format("{}/{}/manifest", kStateDirectory, name)))
+            discard(*state + "/" + name);
+    }
+    ::rmdir(state->c_str());
+}
+
 /// Directories that are missing on the way to a file, within the root, outermost first.
 std::vector<std::string> missing_directories(const Root& root, const std::string& path)
 {
@@ -198,6 +210,8 @@ Result<void> undo_run(const Root& root, const Run& run, Changed changed, Undone&
     for (auto entry = run.manifest.files.rbegin(); entry != run.manifest.files.rend(); ++entry) {
         if (const auto restored = restore_file(root, run, *entry, changed, undone); !restored)
             return restored;
+        if (const auto real = root.resolve(entry->path))
+            sweep_temporary_files(std::string(directory_name(*real)));
     }
     if (const auto removed = remove_durably(run.place + "/manifest"); !removed)
         return removed;
@@ -326,6 +340,7 @@ Result<Undone> undo_changes(const Root& root, bool force)
         if (const auto done = undo_run(root, run, Changed::keep_and_restore, undone); !done)
             return std::unexpected(done.error());
     }
+    discard_unfinished(root);
     return undone;
 }
 

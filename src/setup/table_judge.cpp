@@ -1,10 +1,13 @@
 #include "setup/table_judge.h"
 
 #include "access/evaluation.h"
+#include "base/ip_address.h"
 #include "setup/text.h"
 #include "wrapper/disk_file.h"
+#include "wrapper/names.h"
 
 #include <cerrno>
+#include <chrono>
 #include <fmt/format.h>
 
 namespace safetp::setup {
@@ -13,6 +16,8 @@ namespace {
 
 using access::FileText;
 using access::Reading;
+
+constexpr std::chrono::seconds kLookUpTime{2};
 
 /// A table as the root has it, or as it is planned.
 FileText read_table(const Root& root, const std::string& path, const std::optional<std::string>& planned)
@@ -72,9 +77,12 @@ std::string describe_verdict(const access::Verdict& verdict, const Image& image,
 }
 
 /// Answers what the evaluation asks without asking anybody: a stranger may have any name, and has none here.
-access::Step answer(access::Evaluation& evaluation, const access::Step& step, Judgement& judgement)
+access::Step answer(access::Evaluation& evaluation, const access::Step& step, const Caller& caller, Judgement& judgement)
 {
-    if (std::holds_alternative<access::LookUp>(step)) {
+    if (const auto* const lookup = std::get_if<access::LookUp>(&step)) {
+        const auto address = IpAddress::parse(lookup->fact == access::Fact::server_name ? caller.server : caller.client);
+        if (caller.may_look_up && address && lookup->fact != access::Fact::client_user)
+            return evaluation.learn(wrapper::look_up_name_within(*address, kLookUpTime).value);
         judgement.asked_name = true;
         return evaluation.learn(access::kUnknown);
     }
@@ -109,7 +117,7 @@ Judgement judge_with(const Image& image, const Caller& caller)
     access::Evaluation evaluation(*tables, request, settings);
     access::Step step = evaluation.start();
     while (!std::holds_alternative<access::Verdict>(step))
-        step = answer(evaluation, step, judgement);
+        step = answer(evaluation, step, caller, judgement);
     const access::Verdict& verdict = std::get<access::Verdict>(step);
     // A twist runs a program instead of the daemon: not the daemon itself, so nobody reaches that.
     judgement.is_granted = verdict.outcome == access::Outcome::granted;

@@ -25,6 +25,7 @@ struct Caller {
     std::string client; ///< address
     std::string server; ///< local address
     std::uint16_t port = 0;
+    bool may_look_up = false; ///< the client is this machine: its own name counts, and may be asked for
     access::Reading reading = access::Reading::strict; ///< the real library's, or safetp-tcpd's
 };
 

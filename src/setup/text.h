@@ -19,6 +19,7 @@ struct Line {
 };
 
 std::vector<Line> split_lines(std::string_view text);
+std::vector<Line> split_lines(const std::string&& text) = delete; ///< the lines would outlive it
 
 /// Parts between blanks (space, tab, CR), and where they stand.
 struct Word {
@@ -26,6 +27,7 @@ struct Word {
     std::size_t begin = 0; ///< in the text that was split
 };
 std::vector<Word> split_words(std::string_view text);
+std::vector<Word> split_words(const std::string&& text) = delete;
 
 std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);

@@ -109,7 +109,7 @@ def test_killed_anywhere(install):
             process.kill()
             process.wait()
         set_up(root, "--undo")
-        left = {name: value for name, value in root.snapshot().items() if not name.startswith("var") and ".safetpd-setup-" not in name}
+        left = {name: value for name, value in root.snapshot().items() if not name.startswith("var")}
         assert left == {name: value for name, value in before.items() if not name.startswith("var")}, attempt
 
 

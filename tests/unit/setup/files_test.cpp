@@ -114,14 +114,16 @@ TEST(SocketsFile, ReadsListenersOfBothFamilies)
         "   1: 0100007F:015F 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n"
         "   2: 0100007G:015F 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 10 0\n"
         "   3: 0100007F 00000000:0000 0A\n");
-    ASSERT_EQ(four.size(), 1u);
-    EXPECT_EQ(four[0].endpoint.to_string(), "127.0.0.1:351");
-    EXPECT_EQ(four[0].inode, 4711u);
+    ASSERT_EQ(four.listening.size(), 1u);
+    ASSERT_EQ(four.connected.size(), 1u);
+    EXPECT_EQ(four.connected[0].inode, 4712u);
+    EXPECT_EQ(four.listening[0].endpoint.to_string(), "127.0.0.1:351");
+    EXPECT_EQ(four.listening[0].inode, 4711u);
     const auto six = parse_sockets("   0: 00000000000000000000000001000000:0015 00000000000000000000000000000000:0000 0A "
                                    "00000000:00000000 00:00000000 00000000     0        0 12 1 0 100 0 0 10 0\n");
-    ASSERT_EQ(six.size(), 1u);
-    EXPECT_EQ(six[0].endpoint.to_string(), "[::1]:21");
-    EXPECT_TRUE(parse_sockets("").empty());
+    ASSERT_EQ(six.listening.size(), 1u);
+    EXPECT_EQ(six.listening[0].endpoint.to_string(), "[::1]:21");
+    EXPECT_TRUE(parse_sockets("").listening.empty());
 }
 
 } // namespace

@@ -158,6 +158,51 @@ TEST(Openings, TakesSocketsThatNoFileExplains)
     EXPECT_EQ(found[1].asks, Asks::unknown) << "inetd has it, but no line says so";
 }
 
+TEST(Openings, TellsASessionsDataPortFromAServersPort)
+{
+    const Scratch scratch;
+    const auto any = IpAddress::from_ipv6({});
+    Owner session{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}, true};
+    std::vector<Opening> found;
+    add_listeners(scratch.root(), {{{any, 45000}, {session}}}, {21, 351}, found);
+    EXPECT_TRUE(found.empty());
+    add_listeners(scratch.root(), {{{any, 351}, {session}}}, {21, 351}, found);
+    EXPECT_EQ(found.size(), 1u);
+}
+
+TEST(Openings, BelievesALineOnlyOfTheProgramThatListens)
+{
+    const Scratch scratch;
+    install_inetd(scratch);
+    const auto any = IpAddress::from_ipv6({});
+    const Owner inetd{10, "inetd", "/usr/sbin/inetd", {"inetd"}}, vsftpd{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}};
+    auto found = openings(scratch);
+    ASSERT_EQ(found.size(), 1u);
+    add_listeners(scratch.root(), {{{any, 21}, {inetd}}}, {21, 351}, found);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_TRUE(found[0].is_listening);
+    found = openings(scratch);
+    add_listeners(scratch.root(), {{{any, 21}, {vsftpd}}}, {21, 351}, found);
+    ASSERT_EQ(found.size(), 2u) << "inetd's line has a tcpd, what listens has none";
+    EXPECT_EQ(found[1].asks, Asks::nobody);
+}
+
+TEST(Openings, KnowsAnInetdThatAsksForAll)
+{
+    const Scratch scratch;
+    install_inetd(scratch, "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd\n");
+    EXPECT_EQ(openings(scratch).at(0).asks, Asks::nobody);
+    scratch.write("/etc/default/openbsd-inetd", "OPTIONS=\"-E -l\"\n");
+    EXPECT_EQ(openings(scratch).at(0).asks, Asks::tables);
+    scratch.write("/lib/systemd/system/inetd.service", "[Service]\nExecStart=/usr/sbin/inetd\n");
+    EXPECT_EQ(openings(scratch).at(0).asks, Asks::nobody) << "the unit does not read that file";
+    const auto any = IpAddress::from_ipv6({});
+    auto found = openings(scratch);
+    add_listeners(scratch.root(), {{{any, 21}, {{10, "inetd", "/usr/sbin/inetd", {"inetd", "-il"}}}}}, {21, 351}, found);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].asks, Asks::tables) << "the one that runs does";
+}
+
 TEST(Plan, StartsTheFtpdOfInetdPerSession)
 {
     const Scratch scratch;
@@ -193,6 +238,22 @@ TEST(Plan, DeniesInHostsAllowWhatARuleThereWouldAllow)
     install_inetd(scratch);
     scratch.write("/etc/hosts.allow", "ALL : ALL\n");
     EXPECT_NE(after(plan(scratch, Backend::inetd), "/etc/hosts.allow").find("\nin.ftpd : ALL : deny\n"), std::string::npos);
+}
+
+TEST(Plan, GuardsWhereSafetpTcpdReads)
+{
+    const Scratch scratch;
+    install_inetd(scratch, "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd\n");
+    scratch.program("/usr/sbin/safetp-tcpd");
+    scratch.write(
+        "/etc/safetp/safetpd.toml", "[access]\nhosts_allow = \"/etc/safetp/allow\"\nhosts_deny = \"/etc/safetp/deny\"\n");
+    scratch.write("/etc/safetp/allow", "ALL : ALL\n");
+    const auto made = plan(scratch, Backend::inetd);
+    EXPECT_NE(after(made, "/etc/inetd.conf").find("/usr/sbin/safetp-tcpd\tin.ftpd\n"), std::string::npos);
+    EXPECT_NE(after(made, "/etc/safetp/allow").find("\nin.ftpd : ALL : deny\n"), std::string::npos);
+    EXPECT_NE(after(made, "/etc/safetp/deny").find("\nin.ftpd : ALL\n"), std::string::npos);
+    EXPECT_EQ(after(made, "/etc/hosts.deny"), "unchanged");
+    EXPECT_TRUE(is_idempotent(scratch, Backend::inetd));
 }
 
 TEST(Plan, StopsAServerThatListensByItself)
