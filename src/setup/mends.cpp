@@ -46,24 +46,29 @@ std::vector<Mend> mend_systemd_socket(const Opening& opening)
 std::vector<Mend> mend_standalone(const Opening& opening)
 {
     std::vector<Mend> mends;
-    const std::string place
-        = opening.line == 0 ? opening.file : fmt::format("{}, instead of line {}", opening.file, opening.line);
+    std::string file = opening.file;
+    if (file.empty()) // only its socket is known
+        file = opening.kind == FtpdKind::pure_ftpd ? "/etc/default/pure-ftpd-common"
+                                                   : config_file_of(opening.kind, opening.arguments);
+    const std::string place = opening.line == 0 ? file : fmt::format("{}, instead of line {}", file, opening.line);
     switch (opening.kind) {
-    case FtpdKind::vsftpd: mends.push_back({opening.file, {"listen=NO", "listen_ipv6=NO"}}); break;
+    case FtpdKind::vsftpd: mends.push_back({file, {"listen=NO", "listen_ipv6=NO"}}); break;
     case FtpdKind::proftpd: mends.push_back({place, {"ServerType inetd"}}); break;
     case FtpdKind::pure_ftpd: mends.push_back({place, {"STANDALONE_OR_INETD=inetd"}}); break;
     default: break;
     }
     std::vector<std::string> command{opening.program};
-    if (const std::string file = config_file_of(opening.kind, opening.arguments); !file.empty()) {
+    if (const std::string named = config_file_of(opening.kind, opening.arguments); !named.empty()) {
         if (opening.kind == FtpdKind::proftpd)
             command.emplace_back("-c");
-        command.push_back(file);
+        command.push_back(named);
     }
     mends.push_back({"/etc/safetp/safetpd.toml, in [server]", {"command = " + toml_list(command), "user = \"root\""}});
     std::vector<std::string> commands;
     if (!opening.unit.empty())
         commands.push_back(fmt::format("systemctl disable --now {}", opening.unit));
+    else
+        commands.push_back(fmt::format("ss -ltnp 'sport = :{}'    # shows the process: end it", opening.port));
     commands.emplace_back("systemctl reload safetpd.service");
     mends.push_back({"run", commands});
     return mends;

@@ -434,15 +434,26 @@ void add_listeners(const Root& root, const std::vector<Listener>& listeners, con
                 correct_inetd(listener, openings[index]);
             }
         }
-        const auto ftpd = std::ranges::find_if(listener.owners, is_ftpd);
+        // A server's children may hold its socket too, each with a client of its own.
+        auto ftpd
+            = std::ranges::find_if(listener.owners, [](const Owner& owner) { return is_ftpd(owner) && !owner.is_session; });
+        if (ftpd == listener.owners.end())
+            ftpd = std::ranges::find_if(listener.owners, is_ftpd);
         const bool has_ftpd = ftpd != listener.owners.end();
         const bool is_ftp_port = contains(ftp_ports, listener.endpoint.port);
         if (is_explained || (!is_ftp_port && (!has_ftpd || ftpd->is_session)))
             continue;
-        openings.push_back(from_socket(root, listener,
+        Opening found = from_socket(root, listener,
             has_ftpd                      ? &*ftpd
                 : listener.owners.empty() ? nullptr
-                                          : &listener.owners.front()));
+                                          : &listener.owners.front());
+        // One for both families: a server has a socket for each.
+        const bool is_known = std::any_of(
+            openings.begin() + static_cast<std::ptrdiff_t>(configured), openings.end(), [&](const Opening& other) {
+                return other.port == found.port && other.address == found.address && other.text == found.text;
+            });
+        if (!is_known)
+            openings.push_back(std::move(found));
     }
 }
 

@@ -149,8 +149,9 @@ TEST(Openings, TakesSocketsThatNoFileExplains)
     const Owner ftpd{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}}, door{8, "safetpd", "/usr/sbin/safetpd", {"safetpd"}},
         other{9, "sshd", "/usr/sbin/sshd", {"sshd"}}, inetd{10, "inetd", "/usr/sbin/inetd", {"inetd"}};
     add_listeners(scratch.root(),
-        {{{any, 21}, {door}}, {{any, 2100}, {ftpd}}, {{any, 22}, {other}}, {{any, 351}, {inetd}}, {{any, 99}, {}}}, {21, 351},
-        found);
+        {{{any, 21}, {door}}, {{any, 2100}, {ftpd}}, {{any, 22}, {other}}, {{any, 351}, {inetd}}, {{IpAddress(), 351}, {inetd}},
+            {{any, 99}, {}}},
+        {21, 351}, found);
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].port, 2100);
     EXPECT_EQ(found[0].kind, FtpdKind::vsftpd);
