@@ -1,4 +1,5 @@
 #include "access/image.h"
+#include "access/index.h"
 #include "access/options.h"
 #include "access/text.h"
 
@@ -54,16 +55,55 @@ FileText limited(const FileText& file)
     return {FileText::State::unreadable, {}, EFBIG};
 }
 
-std::vector<image::Item> items_of(std::string_view text, Reading reading)
+/// The entries from `first` on that belong to one run, and where they end.
+std::size_t add_run(Builder& builder, const std::vector<IndexBuilder::Entry>& entries, std::size_t first, image::Run& run)
+{
+    const NetKey& key = entries[first].key;
+    run = {entries[first].group, static_cast<std::uint16_t>(key.ipv6), static_cast<std::uint16_t>(key.bits), {}};
+    std::size_t end = first;
+    std::vector<image::Entry4> entries4;
+    std::vector<image::Entry6> entries6;
+    for (; end < entries.size(); ++end) {
+        const IndexBuilder::Entry& entry = entries[end];
+        if (entry.group != run.group || entry.key.ipv6 != key.ipv6 || entry.key.bits != key.bits)
+            break;
+        if (key.ipv6)
+            entries6.push_back({entry.key.address, entry.item});
+        else
+            entries4.push_back({ipv4_number(entry.key), entry.item});
+    }
+    run.entries = key.ipv6 ? builder.add(entries6) : builder.add(entries4);
+    return end;
+}
+
+void add_index(Builder& builder, IndexBuilder::Result index, image::Table& table)
+{
+    table.ordinary = builder.add(index.ordinary);
+    std::vector<image::Section> groups;
+    for (const std::string& daemons : index.groups)
+        groups.push_back(builder.add(daemons));
+    table.groups = builder.add(groups);
+    std::vector<image::Run> runs;
+    for (std::size_t i = 0; i < index.entries.size();)
+        i = add_run(builder, index.entries, i, runs.emplace_back());
+    table.runs = builder.add(runs);
+}
+
+void add_rules(Builder& builder, std::string_view text, Reading reading, image::Table& table)
 {
     std::vector<image::Item> items;
+    IndexBuilder index;
     RuleReader reader(text, reading);
-    for (;;) {
-        const auto kind = reader.next();
-        if (kind == RuleReader::Item::end)
-            return items;
+    for (auto kind = reader.next(); kind != RuleReader::Item::end; kind = reader.next()) {
+        const auto item = static_cast<std::uint32_t>(items.size());
         items.push_back({static_cast<std::uint32_t>(reader.item_offset()), reader.item_lines_before()});
+        if (kind == RuleReader::Item::rule)
+            index.add_rule(reader.rule(), item);
+        else
+            index.add_trouble(item);
     }
+    table.items = builder.add(items);
+    add_index(builder, index.finish(), table);
 }
 
 image::Table table(Builder& builder, std::string_view path, const FileText& file, Reading reading)
@@ -72,19 +112,20 @@ image::Table table(Builder& builder, std::string_view path, const FileText& file
     image::Table result;
     result.file = builder.add(path, text);
     if (text.state == FileText::State::text)
-        result.items = builder.add(items_of(text.text, reading));
+        add_rules(builder, text.text, reading, result);
     return result;
 }
 
 bool is_path(std::string_view text) { return text.starts_with('/'); }
 
-void add_paths_of_list(std::string_view list, std::set<std::string>& paths)
+/// A daemon list names files behind @ only.
+void add_paths_of_list(std::string_view list, bool daemons, std::set<std::string>& paths)
 {
     Words words(list);
     for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
         const std::size_t at = find_outside_brackets(word.substr(1), '@');
         const std::string_view host = at == std::string_view::npos ? word : word.substr(at + 2);
-        if (is_path(host))
+        if (is_path(host) && (!daemons || at != std::string_view::npos))
             paths.emplace(host);
     }
 }
@@ -111,8 +152,8 @@ std::vector<std::string> files_named_by_table(std::string_view text, Reading rea
     for (auto kind = reader.next(); kind != RuleReader::Item::end; kind = reader.next()) {
         if (kind != RuleReader::Item::rule)
             continue;
-        add_paths_of_list(reader.rule().daemons, paths);
-        add_paths_of_list(reader.rule().clients, paths);
+        add_paths_of_list(reader.rule().daemons, true, paths);
+        add_paths_of_list(reader.rule().clients, false, paths);
         if (reader.rule().has_options)
             add_paths_of_options(reader.rule(), daemons, paths);
     }

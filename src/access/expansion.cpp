@@ -15,7 +15,8 @@ bool is_harmless(char c)
     return is_digit(c) || (lower >= 'a' && lower <= 'z') || std::string_view("!@%-_=+:,./").find(c) != std::string_view::npos;
 }
 
-std::string port_text(const std::optional<std::uint16_t>& port) { return port ? std::to_string(*port) : kUnknown; }
+/// libwrap's eval_port() says 0 for an endpoint that is not known.
+std::string port_text(const std::optional<std::uint16_t>& port) { return std::to_string(port.value_or(0)); }
 
 } // namespace
 

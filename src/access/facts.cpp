@@ -20,8 +20,10 @@ std::optional<std::string>& place_of(Request& request, Fact fact)
 const std::string* known_fact(Request& request, Fact fact)
 {
     auto& known = place_of(request, fact);
-    // RFC 1413 asks about a pair of ports: without both there is no question
-    const bool can_ask = request.has_endpoints && (fact != Fact::client_user || (request.client_port && request.server_port));
+    // libwrap asks about endpoints that it has; RFC 1413 about a pair of ports.
+    const bool needs_client = fact != Fact::server_name, needs_server = fact != Fact::client_name;
+    const bool can_ask
+        = request.has_endpoints && (!needs_client || request.client_port) && (!needs_server || request.server_port);
     if (!known && !can_ask)
         known = kUnknown;
     return known ? &*known : nullptr;

@@ -54,14 +54,26 @@ public:
 
     bool table(const Table& table) const
     {
-        if (!file(table.file) || !section(table.items, sizeof(Item)))
+        if (!file(table.file) || !section(table.items, sizeof(Item)) || !section(table.ordinary, sizeof(std::uint32_t))
+            || !section(table.groups, sizeof(Section)) || !section(table.runs, sizeof(Run)))
             return false;
-        const Records<Item> items(bytes_.subspan(table.items.offset, table.items.size));
-        for (std::size_t i = 0; i < items.size(); ++i) {
-            if (items[i].offset >= table.file.text.size)
-                return false;
-        }
-        return true;
+        const auto items = records<Item>(table.items);
+        const auto fits = [&](const Item& item) { return item.offset < table.file.text.size; };
+        const auto is_item = [&](std::uint32_t item) { return item < items.size(); };
+        return all(items, fits) && all(records<std::uint32_t>(table.ordinary), is_item)
+            && all(records<Section>(table.groups), [&](const Section& group) { return section(group); })
+            && all(records<Run>(table.runs), [&](const Run& one) { return run(one, table); });
+    }
+
+    bool run(const Run& run, const Table& table) const
+    {
+        const std::size_t items = table.items.size / sizeof(Item);
+        const auto is_item = [&](const auto& entry) { return entry.item < items; };
+        if (run.group >= table.groups.size / sizeof(Section) || run.bits > (run.ipv6 != 0 ? 128 : 32))
+            return false;
+        if (!section(run.entries, run.ipv6 != 0 ? sizeof(Entry6) : sizeof(Entry4)))
+            return false;
+        return run.ipv6 != 0 ? all(records<Entry6>(run.entries), is_item) : all(records<Entry4>(run.entries), is_item);
     }
 
     bool image() const
@@ -76,15 +88,26 @@ public:
             return false;
         if (!table(header.tables[0]) || !table(header.tables[1]) || !section(header.files, sizeof(File)))
             return false;
-        const Records<File> files(bytes_.subspan(header.files.offset, header.files.size));
-        for (std::size_t i = 0; i < files.size(); ++i) {
-            if (!file(files[i]))
+        return all(records<File>(header.files), [&](const File& one) { return file(one); });
+    }
+
+private:
+    template <typename Record>
+    Records<Record> records(const Section& section) const
+    {
+        return Records<Record>(bytes_.subspan(section.offset, section.size));
+    }
+
+    template <typename Record, typename Test>
+    static bool all(const Records<Record>& records, Test test)
+    {
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            if (!test(records[i]))
                 return false;
         }
         return true;
     }
 
-private:
     std::span<const std::byte> bytes_;
 };
 

@@ -14,7 +14,7 @@
 
 namespace safetp::access::image {
 
-inline constexpr std::array<char, 8> kMagic{'s', 't', 'p', '-', 'h', 'a', '0', '1'};
+inline constexpr std::array<char, 8> kMagic{'s', 't', 'p', '-', 'h', 'a', '0', '2'};
 
 struct Section {
     std::uint64_t offset = 0;
@@ -34,9 +34,30 @@ struct File {
     std::int32_t os_error = 0;
 };
 
+/// A net of the index and the first rule for it.
+struct Entry4 {
+    std::uint32_t key = 0;
+    std::uint32_t item = 0;
+};
+struct Entry6 {
+    std::array<std::uint8_t, 16> key{};
+    std::uint32_t item = 0;
+};
+
+/// The nets of one length of the rules with one daemon list.
+struct Run {
+    std::uint32_t group = 0;
+    std::uint16_t ipv6 = 0;
+    std::uint16_t bits = 0;
+    Section entries; ///< Entry4 or Entry6, sorted by key
+};
+
 struct Table {
     File file;
-    Section items; ///< Item, in the order of the text
+    Section items;    ///< Item, in the order of the text
+    Section ordinary; ///< std::uint32_t: items that are not in the index, in order
+    Section groups;   ///< Section: the text of a daemon list
+    Section runs;     ///< Run, those of a group together
 };
 
 struct Header {
@@ -80,6 +101,10 @@ public:
     int os_error(TableName table) const { return header(table).file.os_error; }
     std::string_view table_text(TableName table) const { return text(header(table).file.text); }
     Records<Item> items(TableName table) const { return Records<Item>(bytes(header(table).items)); }
+
+    Records<std::uint32_t> ordinary(TableName table) const { return Records<std::uint32_t>(bytes(header(table).ordinary)); }
+    Records<Section> groups(TableName table) const { return Records<Section>(bytes(header(table).groups)); }
+    Records<Run> runs(TableName table) const { return Records<Run>(bytes(header(table).runs)); }
 
     struct Named {
         FileText::State state;

@@ -49,6 +49,14 @@ public:
             reports_.push_back({std::move(level), std::move(text)});
     }
 
+    /// What an answer brings: it is not part of the piece of work that is gone through again.
+    void note(Report report) { reports_.push_back(std::move(report)); }
+    void note(Trace entry)
+    {
+        if (trace_ != nullptr)
+            trace_->push_back(std::move(entry));
+    }
+
     bool tracing() const { return trace_ != nullptr; }
     void record(std::vector<Trace>* trace) { trace_ = trace; }
     void trace(Trace entry)

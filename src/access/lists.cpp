@@ -16,6 +16,16 @@ constexpr int kDeepestSafeFile = 8;
 constexpr int kDeepestFile = 1000; // libwrap's stack ends about here (B4)
 constexpr std::size_t kLongestFileWord = 8191;
 
+/// Whether an IPv6 pattern with a scope names the scope of the address; libwrap does not look.
+bool same_scope(std::string_view pattern, std::string_view address)
+{
+    const std::size_t percent = pattern.find('%');
+    if (!pattern.starts_with('[') || percent == std::string_view::npos)
+        return true;
+    const std::string_view scope = pattern.substr(percent, pattern.size() - percent - 1);
+    return address.find('%') != std::string_view::npos && address.substr(address.find('%')) == scope;
+}
+
 Match as_match(bool matched) { return matched ? Match::yes : Match::no; }
 
 } // namespace
@@ -24,7 +34,7 @@ Match Matcher::match(const Rule& rule, TableName table)
 {
     rule_ = &rule;
     table_ = table;
-    const Match daemons = match_list(rule.daemons, &Matcher::match_daemon);
+    const Match daemons = match_daemons(rule.daemons);
     return daemons == Match::yes ? match_list(rule.clients, &Matcher::match_client) : daemons;
 }
 
@@ -105,13 +115,16 @@ Match Matcher::match_host(std::string_view pattern, Side side, int depth)
 Match Matcher::match_host_text(std::string_view pattern, Side side)
 {
     if (matches_text(pattern, address(side)))
-        return Match::yes;
-    if (is_numeric(pattern) || (safe() && is_address_with_wildcards(pattern)))
+        return as_match(!safe() || same_scope(pattern, address(side)) || doubtful(pattern, "names another interface"));
+    if (is_numeric(pattern))
         return Match::no;
     const std::string* host = name(side);
     if (host == nullptr)
         return Match::pending;
-    return as_match(matches_text(pattern, *host));
+    const bool matched = matches_text(pattern, *host);
+    if (matched && safe() && is_address_with_wildcards(pattern))
+        return as_match(doubtful(pattern, fmt::format("means addresses, and {} is a name", *host)));
+    return as_match(matched);
 }
 
 Match Matcher::match_net(std::string_view pattern, std::size_t slash, Side side)
@@ -123,7 +136,7 @@ Match Matcher::match_net(std::string_view pattern, std::size_t slash, Side side)
     const NetMatch result = matches_net_safely(net, mask, address(side), refusing());
     if (!result.complaint.empty())
         journal_.warn(fmt::format("{} {}", pattern, result.complaint));
-    return as_match(result.matches);
+    return as_match(result.matches && (same_scope(net, address(side)) || doubtful(pattern, "names another interface")));
 }
 
 Match Matcher::match_netgroup(std::string_view group, Side side)
@@ -142,7 +155,7 @@ void Matcher::answer_netgroup(bool member)
 {
     const auto& question = std::get<AskNetgroup>(pending_);
     netgroups_[{question.group, question.host}] = member;
-    journal_.trace({Trace::Kind::netgroup, {table_, journal_.line()}, "@" + question.group, member, question.host});
+    journal_.note(Trace{Trace::Kind::netgroup, {table_, journal_.line()}, "@" + question.group, member, question.host});
 }
 
 Match Matcher::match_file(std::string_view path, Side side, int depth)
@@ -188,6 +201,15 @@ Match Matcher::broken(std::string_view complaint)
 {
     journal_.warn(complaint);
     return as_match(refusing());
+}
+
+/// safe: libwrap matches, and it may not be meant. Let it be so where it refuses.
+bool Matcher::doubtful(std::string_view pattern, std::string_view complaint)
+{
+    if (refusing())
+        return true;
+    journal_.warn(fmt::format("{} {}", pattern, complaint));
+    return false;
 }
 
 bool Matcher::refusing() const { return refuses(*rule_, table_) != excepted_; }

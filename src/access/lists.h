@@ -26,6 +26,7 @@ public:
     }
 
     Match match(const Rule& rule, TableName table);
+    Match match_daemons(std::string_view daemons) { return match_list(daemons, &Matcher::match_daemon); }
 
     const std::variant<LookUp, AskNetgroup>& pending() const { return pending_; }
     void answer_netgroup(bool member);
@@ -48,6 +49,7 @@ private:
     Match match_file(std::string_view path, Side side, int depth);
     Match match_words_of_file(std::string_view text, Side side, int depth);
     Match broken(std::string_view complaint);
+    bool doubtful(std::string_view pattern, std::string_view complaint);
     void trace(Trace::Kind kind, std::string_view text, bool matched);
 
     const std::string& address(Side side) const

@@ -1,6 +1,10 @@
 #include "access/machine.h"
 
 #include "access/facts.h"
+#include "access/index.h"
+#include "access/net_pattern.h"
+#include "access/string_pattern.h"
+#include "access/text.h"
 
 #include <fmt/core.h>
 
@@ -73,9 +77,12 @@ void Evaluation::Machine::learn(const std::string& value)
     if (!safe())
         kept.resize(std::min(kept.size(), kLibraryStringLength));
     set_fact(request_, *asked_, kept);
+    if (kept.size() > kLibraryStringLength)
+        journal_.note(Report{
+            "err", journal_.located("warning", "a name of more than 127 bytes: libwrap would compare its beginning only")});
     if (journal_.tracing()) {
         constexpr const char* kNames[] = {"client_name", "client_user", "server_name"};
-        journal_.trace({Trace::Kind::lookup, position(), kNames[static_cast<int>(*asked_)], is_good_name(kept), kept});
+        journal_.note(Trace{Trace::Kind::lookup, position(), kNames[static_cast<int>(*asked_)], is_good_name(kept), kept});
     }
     asked_.reset();
     if (phase_ == Phase::search)
@@ -101,50 +108,102 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::open_table()
         return end_of_table();
     }
     reader_ = RuleReader(image_.table_text(table_), image_.reading());
-    next_item_ = 0;
-    item_read_ = false;
+    choose_candidates();
     journal_.stand_at(std::string(image_.path(table_)), 0);
     phase_ = Phase::search;
     return std::nullopt;
 }
 
+void Evaluation::Machine::choose_candidates()
+{
+    next_item_ = next_ordinary_ = 0;
+    item_read_ = false;
+    hit_.reset();
+    const auto client = client_key(request_.client_address);
+    every_item_ = !client || journal_.tracing();
+    if (every_item_)
+        return;
+    const auto daemon_matches = [&](std::string_view daemons) { return matcher_.match_daemons(daemons) == Match::yes; };
+    if (const auto found = find_in_index(image_, table_, *client, daemon_matches))
+        hit_ = *found;
+}
+
+/// The next item that may matter, from next_item_ on.
+std::optional<std::size_t> Evaluation::Machine::next_candidate()
+{
+    // A name that is itself an IPv6 address matches bracketed addresses, which the index compares with the client's address
+    // only
+    if (!every_item_ && request_.client_name && parse_ipv6(*request_.client_name))
+        every_item_ = true;
+    if (every_item_)
+        return next_item_ < image_.items(table_).size() ? std::optional(next_item_) : std::nullopt;
+    const auto ordinary = image_.ordinary(table_);
+    while (next_ordinary_ < ordinary.size() && ordinary[next_ordinary_] < next_item_)
+        ++next_ordinary_;
+    std::optional<std::size_t> next = hit_ && *hit_ >= next_item_ ? hit_ : std::nullopt;
+    if (next_ordinary_ < ordinary.size() && (!next || ordinary[next_ordinary_] < *next))
+        next = ordinary[next_ordinary_];
+    return next;
+}
+
+/// Has reader_ read the item; false: a line that is passed over.
+bool Evaluation::Machine::read_candidate()
+{
+    const image::Item item = image_.items(table_)[next_item_];
+    reader_.go_to(item.offset, item.lines_before);
+    const auto kind = reader_.next();
+    journal_.begin();
+    if (kind == RuleReader::Item::rule) {
+        journal_.move_to(reader_.rule().line);
+        if (reader_.rule().unfinished) // libwrap denies whoever gets here, or drops the rule: it matters to all of them
+            journal_.warn("missing newline at the end of the table: the line is used");
+        journal_.begin();
+        return true;
+    }
+    journal_.move_to(reader_.trouble().line);
+    if (reader_.trouble().kind != RuleTrouble::Kind::missing_colon)
+        return true;
+    journal_.warn("missing \":\" separator");
+    return false;
+}
+
 Evaluation::Machine::MaybeStep Evaluation::Machine::search()
 {
-    const auto items = image_.items(table_);
-    for (; next_item_ < items.size(); ++next_item_) {
-        if (!item_read_) {
-            const image::Item item = items[next_item_];
-            reader_.go_to(item.offset, item.lines_before);
-            const auto kind = reader_.next();
-            journal_.begin();
-            if (kind == RuleReader::Item::trouble && reader_.trouble().kind != RuleTrouble::Kind::missing_colon)
+    while (const auto candidate = next_candidate()) {
+        next_item_ = *candidate;
+        const bool waited = std::exchange(item_read_, false);
+        if (waited || read_candidate()) {
+            if (reader_.is_dead())
                 return handle_trouble();
-            if (kind == RuleReader::Item::trouble) {
-                journal_.move_to(reader_.trouble().line);
-                journal_.warn("missing \":\" separator");
-            }
-            if (kind != RuleReader::Item::rule)
-                continue;
-            journal_.move_to(reader_.rule().line);
+            const Match match = matcher_.match(reader_.rule(), table_);
+            if (match == Match::yes && !is_spoilt(reader_.rule()))
+                return handle_match();
+            if (match == Match::crash)
+                return finish(Outcome::exited, true);
+            if (match == Match::pending)
+                return wait_for_answer();
+            warn_of_comment(reader_.rule());
+            trace_rule(reader_.rule(), false);
         }
-        item_read_ = false;
-        const Match match = matcher_.match(reader_.rule(), table_);
-        if (match == Match::yes)
-            return handle_match();
-        if (match == Match::crash)
-            return finish(Outcome::exited, true);
-        if (match == Match::pending) {
-            item_read_ = true;
-            if (const auto* look_up = std::get_if<LookUp>(&matcher_.pending())) {
-                asked_ = look_up->fact;
-                return *look_up;
-            }
-            return std::get<AskNetgroup>(matcher_.pending());
-        }
-        if (journal_.tracing())
-            journal_.trace({Trace::Kind::rule, position(), reader_.rule().daemons + ":" + reader_.rule().clients, false, ""});
+        ++next_item_;
     }
     return end_of_table();
+}
+
+Evaluation::Machine::MaybeStep Evaluation::Machine::wait_for_answer()
+{
+    item_read_ = true;
+    if (const auto* group = std::get_if<AskNetgroup>(&matcher_.pending()))
+        return *group;
+    const LookUp& look_up = std::get<LookUp>(matcher_.pending());
+    asked_ = look_up.fact;
+    return look_up;
+}
+
+void Evaluation::Machine::trace_rule(const Rule& rule, bool matched)
+{
+    if (journal_.tracing())
+        journal_.trace({Trace::Kind::rule, position(), rule.daemons + ":" + rule.clients, matched, ""});
 }
 
 /// The rest of the table cannot be used. safe: what it says is not known, and so nobody is let in.
@@ -166,13 +225,12 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()
 {
     rule_ = reader_.rule();
     matched_ = position();
-    if (journal_.tracing())
-        journal_.trace({Trace::Kind::rule, position(), rule_.daemons + ":" + rule_.clients, true, ""});
+    trace_rule(rule_, true);
     warn_of_departures();
     if (!rule_.has_options)
         return finish(table_ == TableName::allow ? Outcome::granted : Outcome::denied, false);
     if (safe())
-        state_->aclexec_failed = false;
+        rule_failed_ = false;
     fields_ = split_options(rule_.options);
     field_ = 0;
     option_parsed_ = false;
@@ -182,18 +240,45 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()
 
 void Evaluation::Machine::warn_of_departures()
 {
-    if (rule_.had_mark)
-        journal_.warn("the byte order mark before this rule is passed over");
     if (rule_.had_comment)
         journal_.warn("what stands behind # is taken for a comment");
-    if (rule_.unfinished)
-        journal_.warn("missing newline at the end of the table: the line is used");
+}
+
+/// safe: a rule behind a byte order mark never matches in libwrap, for its first daemon has an odd name. It may refuse, no
+/// more.
+bool Evaluation::Machine::is_spoilt(const Rule& rule)
+{
+    if (!rule.had_mark)
+        return false;
+    const bool spoilt = !refuses(rule, table_);
+    journal_.warn(spoilt ? "a byte order mark stands before this rule: it is not used"
+                         : "the byte order mark before this rule is passed over");
+    return spoilt;
+}
+
+/// safe: libwrap would have taken the words of a comment for patterns. Only what can be told without asking anybody is said.
+void Evaluation::Machine::warn_of_comment(const Rule& rule)
+{
+    if (!rule.had_comment || matcher_.match_daemons(rule.daemons) != Match::yes)
+        return;
+    Words words(rule.comment);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+        const std::size_t slash = find_outside_brackets(word, '/');
+        const std::string& address = request_.client_address;
+        if (slash == std::string_view::npos ? matches_text(word, address)
+                                            : matches_net(word.substr(0, slash), word.substr(slash + 1), address)) {
+            journal_.warn(fmt::format("{} stands behind # and is taken for a comment", word));
+            return;
+        }
+    }
 }
 
 Evaluation::Machine::MaybeStep Evaluation::Machine::end_of_rule()
 {
-    if (state_->aclexec_failed)
+    if (safe() ? rule_failed_ : state_->aclexec_failed)
         return rule_taken_back();
+    if (state_->aclexec_failed)
+        journal_.warn("libwrap would take this rule back, because an aclexec of an earlier one failed");
     return finish(table_ == TableName::allow ? Outcome::granted : Outcome::denied, false);
 }
 
@@ -203,6 +288,8 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::rule_taken_back()
     journal_.log("info", "aclexec returned 1"); // libwrap's flag, not the command's status
     if (!safe() || table_ == TableName::allow)
         return end_of_table();
+    journal_.warn("aclexec failed: the rules behind this one are tried");
+    every_item_ = true; // the index knows the first hit only, and this may have been it
     ++next_item_;
     item_read_ = false;
     journal_.move_to(matched_->line);

@@ -35,6 +35,10 @@ private:
     // machine.cpp: the search
     MaybeStep open_table();
     MaybeStep search();
+    MaybeStep wait_for_answer();
+    void choose_candidates();
+    std::optional<std::size_t> next_candidate();
+    bool read_candidate();
     MaybeStep handle_trouble();
     MaybeStep handle_match();
     MaybeStep end_of_rule();
@@ -42,6 +46,9 @@ private:
     MaybeStep rule_taken_back();
     Verdict finish(Outcome outcome, bool jumps);
     void warn_of_departures();
+    bool is_spoilt(const Rule& rule);
+    void warn_of_comment(const Rule& rule);
+    void trace_rule(const Rule& rule, bool matched);
 
     // machine_options.cpp: the matched rule's options
     MaybeStep run_options();
@@ -49,7 +56,6 @@ private:
     MaybeStep perform(const std::string& value);
     MaybeStep perform_number(Keyword keyword, const std::string& value);
     MaybeStep set_severity(const std::string& value);
-    MaybeStep set_environment(const std::string& value);
     MaybeStep change_identity(const std::string& value);
     MaybeStep ask_ident(const std::string& value);
     MaybeStep twist(const std::string& command);
@@ -74,8 +80,11 @@ private:
     Phase phase_ = Phase::open;
     TableName table_ = TableName::allow;
     RuleReader reader_;
-    std::size_t next_item_ = 0;
-    bool item_read_ = false; ///< reader_ holds the rule of next_item_, which waits for an answer
+    std::size_t next_item_ = 0; ///< the first item that has not been dealt with
+    bool item_read_ = false;    ///< reader_ holds the rule of next_item_, which waits for an answer
+    bool every_item_ = true;    ///< no use of the index
+    std::size_t next_ordinary_ = 0;
+    std::optional<std::size_t> hit_; ///< the index's candidate
     std::optional<Position> matched_;
 
     Rule rule_; ///< that matched
@@ -90,6 +99,7 @@ private:
     Effect under_way_;
     std::string failure_; ///< why the effect that was under way makes the rule an error
     bool group_done_ = false;
+    bool rule_failed_ = false; ///< safe: an aclexec of this rule failed
 };
 
 } // namespace safetp::access

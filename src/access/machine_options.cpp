@@ -10,6 +10,8 @@ namespace safetp::access {
 
 namespace {
 
+constexpr int kUsualNice = 10;
+
 constexpr std::size_t kBannerLine = 8190; // libwrap reads a banner in pieces of so many bytes at most
 
 /// The next piece of a banner as libwrap reads and changes it, taken off `rest`.
@@ -23,6 +25,12 @@ std::string take_banner_line(std::string& rest)
     if (const std::size_t end = find_outside_brackets(line, '\n'); end != std::string_view::npos)
         line = line.substr(0, end) + "\r\n";
     return line;
+}
+
+ApplySetenv environment(const std::string& value)
+{
+    auto [name, text] = parse_setenv(value);
+    return {std::move(name), std::move(text)};
 }
 
 } // namespace
@@ -49,6 +57,8 @@ MaybeStep Evaluation::Machine::run_options()
         }
         if (MaybeStep step = run_option())
             return step;
+        if (phase_ != Phase::options) // the rule was taken back: its other options do not count, least of all its end
+            return std::nullopt;
         ++field_;
         option_parsed_ = false;
     }
@@ -88,10 +98,12 @@ MaybeStep Evaluation::Machine::overflowed() { return finish(safe() ? Outcome::er
 
 MaybeStep Evaluation::Machine::perform(const std::string& value)
 {
+    if (const auto error = value_error(option_.keyword, value, safe()))
+        return option_error(*error);
     const bool dry = settings_.dry_run;
     switch (option_.keyword) {
     case Keyword::allow:
-        if (safe() && state_->aclexec_failed) {
+        if (safe() && rule_failed_) {
             journal_.warn("aclexec failed: the option \"allow\" behind it does not count");
             return rule_taken_back();
         }
@@ -103,7 +115,7 @@ MaybeStep Evaluation::Machine::perform(const std::string& value)
     case Keyword::nice: return perform_number(option_.keyword, value);
     case Keyword::keepalive: return dry ? std::nullopt : effect(ApplyKeepalive{});
     case Keyword::rfc931: return ask_ident(value);
-    case Keyword::setenv: return set_environment(value);
+    case Keyword::setenv: return effect(environment(value));
     case Keyword::user:
     case Keyword::group: return dry ? std::nullopt : change_identity(value);
     case Keyword::banners: return send_banner(value);
@@ -118,40 +130,20 @@ MaybeStep Evaluation::Machine::perform(const std::string& value)
 
 MaybeStep Evaluation::Machine::perform_number(Keyword keyword, const std::string& value)
 {
-    if (keyword == Keyword::umask) {
-        const auto mask = scan_octal(value);
-        if (!mask || *mask > 0777)
-            return option_error(fmt::format("bad umask value: \"{}\"", value));
-        return effect(ApplyUmask{*mask});
-    }
-    const auto number = value.empty() ? std::optional(10) : scan_number(value);
-    if (keyword == Keyword::linger) {
-        if (!number || *number < 0)
-            return option_error(fmt::format("bad linger value: \"{}\"", value));
-        return settings_.dry_run ? std::nullopt : effect(ApplyLinger{*number});
-    }
-    if (!number)
-        return option_error(fmt::format("bad nice value: \"{}\"", value));
-    return settings_.dry_run ? std::nullopt : effect(ApplyNice{*number});
+    if (keyword == Keyword::umask)
+        return effect(ApplyUmask{*scan_octal(value)});
+    const int number = value.empty() ? kUsualNice : *scan_number(value);
+    if (settings_.dry_run)
+        return std::nullopt;
+    return keyword == Keyword::linger ? effect(ApplyLinger{number}) : effect(ApplyNice{number});
 }
 
 MaybeStep Evaluation::Machine::set_severity(const std::string& value)
 {
-    const auto severity = parse_severity(value, safe());
-    if (!severity)
-        return option_error(fmt::format("bad syslog facility or severity: \"{}\"", severity.error()));
-    state_->severity = *severity;
+    if (safe() && !parse_severity(value, false))
+        journal_.warn(fmt::format("severity \"{}\" is an error to libwrap, which refuses the client", value));
+    state_->severity = *parse_severity(value, safe());
     return std::nullopt;
-}
-
-MaybeStep Evaluation::Machine::set_environment(const std::string& value)
-{
-    const std::size_t end = std::min(value.find_first_of(" \t\r\n"), value.size());
-    const std::string name = value.substr(0, end);
-    const std::string text(trimmed(std::string_view(value).substr(std::min(end + 1, value.size()))));
-    if (name.empty() || name.find('=') != std::string::npos) // setenv(3) refuses it, and libwrap knows one reason only
-        return option_error("memory allocation failure");
-    return effect(ApplySetenv{name, text});
 }
 
 MaybeStep Evaluation::Machine::change_identity(const std::string& value)
@@ -169,10 +161,8 @@ MaybeStep Evaluation::Machine::change_identity(const std::string& value)
 MaybeStep Evaluation::Machine::ask_ident(const std::string& value)
 {
     if (!value.empty()) {
-        const auto seconds = scan_number(value);
-        if (!seconds || *seconds <= 0)
-            return option_error(fmt::format("bad rfc931 timeout: \"{}\"", value));
-        state_->rfc931_seconds = matcher_.ident_seconds = static_cast<unsigned>(*seconds);
+        const auto seconds = static_cast<unsigned>(*scan_number(value));
+        state_->rfc931_seconds = matcher_.ident_seconds = seconds;
     }
     if (matcher_.fact(Fact::client_user) != nullptr)
         return std::nullopt;
@@ -237,7 +227,10 @@ void Evaluation::Machine::answer_command(int exit_status, int killed_by, int pro
 {
     if (option_.keyword == Keyword::aclexec) {
         const bool failed = exit_status != 0 || killed_by != 0;
-        state_->aclexec_failed = failed || (safe() && state_->aclexec_failed); // safe: two commands must both succeed
+        state_->aclexec_failed = failed;
+        rule_failed_ = failed || (rule_failed_ && !refuses(rule_, table_)); // to be let in, all commands must succeed
+        if (safe() && rule_failed_ && !failed)
+            journal_.warn("this aclexec succeeded, but an earlier one of the rule failed: libwrap forgets that");
         if (killed_by != 0)
             journal_.warn(fmt::format("process {} exited with signal {}", process_id, killed_by));
     }

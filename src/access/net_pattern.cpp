@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::uint32_t kAllOnes = 0xffffffff;
 
-std::uint32_t mask_of_length(int length) { return length == 0 ? 0 : kAllOnes << (32 - length); }
-
 int leading_integer(std::string_view text) { return std::atoi(std::string(text).c_str()); }
 
 std::optional<std::uint32_t> mask_loosely(std::string_view text)
@@ -36,22 +34,6 @@ bool same_start(const Ipv6Text& a, const Ipv6Text& b, int bits)
     return mask == 0 || (a.bytes[whole] & mask) == (b.bytes[whole] & mask);
 }
 
-std::optional<Ipv6Text> bracketed_ipv6(std::string_view net)
-{
-    if (net.size() < 2 || !net.starts_with('[') || !net.ends_with(']'))
-        return std::nullopt;
-    return parse_ipv6(net.substr(1, net.size() - 2));
-}
-
-/// A decimal number without sign or anything else, at most `most`.
-std::optional<int> plain_length(std::string_view text, int most)
-{
-    if (text.empty() || text.size() > 3 || !std::ranges::all_of(text, is_digit))
-        return std::nullopt;
-    const int length = leading_integer(text);
-    return length <= most ? std::optional(length) : std::nullopt;
-}
-
 NetMatch ipv4_safely(std::uint32_t net, std::uint32_t mask, std::uint32_t address, bool strict, bool refusing)
 {
     const bool inside = (address & mask) == (net & mask);
@@ -67,6 +49,23 @@ NetMatch unreadable(bool refusing, bool same_family)
 }
 
 } // namespace
+
+std::uint32_t mask_of_length(int length) { return length == 0 ? 0 : kAllOnes << (32 - length); }
+
+std::optional<int> plain_length(std::string_view text, int most)
+{
+    if (text.empty() || text.size() > 3 || !std::ranges::all_of(text, is_digit))
+        return std::nullopt;
+    const int length = leading_integer(text);
+    return length <= most ? std::optional(length) : std::nullopt;
+}
+
+std::optional<Ipv6Text> bracketed_ipv6(std::string_view net)
+{
+    if (net.size() < 2 || !net.starts_with('[') || !net.ends_with(']'))
+        return std::nullopt;
+    return parse_ipv6(net.substr(1, net.size() - 2));
+}
 
 bool matches_net(std::string_view net, std::string_view mask, std::string_view address)
 {
@@ -86,7 +85,7 @@ bool matches_net(std::string_view net, std::string_view mask, std::string_view a
 
 NetMatch matches_net_safely(std::string_view net, std::string_view mask, std::string_view address, bool refusing)
 {
-    const auto ipv4 = parse_ipv4(without_mapped_prefix(address));
+    const auto ipv4 = parse_ipv4_loosely(without_mapped_prefix(address));
     const auto ipv6 = ipv4 ? std::nullopt : parse_ipv6(address);
     if (!ipv4 && !ipv6)
         return {};

@@ -40,7 +40,7 @@ constexpr std::array kKeywords{
     KeywordEntry{"user", Keyword::user, Value::needed},
 };
 
-constexpr std::array<std::string_view, 18> kFacilities{"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron",
+constexpr std::array<std::string_view, 17> kFacilities{"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron",
     "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
 constexpr std::array<std::string_view, 3> kNewerFacilities{"authpriv", "ftp", "syslog"};
 constexpr std::array<std::string_view, 8> kLevels{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
@@ -162,17 +162,54 @@ std::expected<std::string, std::string> parse_severity(std::string_view value, b
     const std::string_view level = find_level(level_name, lenient);
     if (level.empty())
         return std::unexpected(std::string(level_name));
-    return facility.empty() ? std::string(level) : fmt::format("{}.{}", facility, level);
+    // syslog(3)'s number of kern is 0, and 0 means the program's own facility.
+    return facility.empty() || facility == "kern" ? std::string(level) : fmt::format("{}.{}", facility, level);
+}
+
+Variable parse_setenv(std::string_view value)
+{
+    const std::size_t end = std::min(value.find_first_of(kBlanks), value.size());
+    return {std::string(value.substr(0, end)), std::string(trimmed(value.substr(std::min(end + 1, value.size()))))};
+}
+
+std::optional<std::string> value_error(Keyword keyword, const std::string& value, bool lenient)
+{
+    if (keyword == Keyword::setenv) {
+        const std::string name = parse_setenv(value).name;
+        if (name.empty() || name.find('=') != std::string::npos) // setenv(3) refuses it, and libwrap knows one reason only
+            return "memory allocation failure";
+    } else if (keyword == Keyword::severity) {
+        if (const auto severity = parse_severity(value, lenient); !severity)
+            return fmt::format("bad syslog facility or severity: \"{}\"", severity.error());
+    } else if (keyword == Keyword::umask) {
+        if (const auto mask = scan_octal(value); !mask || *mask > 0777)
+            return fmt::format("bad umask value: \"{}\"", value);
+    } else if (keyword == Keyword::linger) {
+        if (const auto seconds = scan_number(value); !seconds || *seconds < 0)
+            return fmt::format("bad linger value: \"{}\"", value);
+    } else if (keyword == Keyword::nice) {
+        if (!value.empty() && !scan_number(value))
+            return fmt::format("bad nice value: \"{}\"", value);
+    } else if (keyword == Keyword::rfc931 && !value.empty()) {
+        if (const auto seconds = scan_number(value); !seconds || *seconds <= 0)
+            return fmt::format("bad rfc931 timeout: \"{}\"", value);
+    }
+    return std::nullopt;
 }
 
 bool refuses(const Rule& rule, TableName table)
 {
-    if (rule.has_options) {
-        const std::vector<std::string> fields = split_options(rule.options);
-        const KeywordEntry* last = find_keyword(keyword_of(fields.back()));
-        if (last != nullptr && last->keyword == Keyword::allow)
+    if (!rule.has_options)
+        return table == TableName::deny;
+    const std::vector<std::string> fields = split_options(rule.options);
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        const bool last = i + 1 == fields.size();
+        const auto option = parse_option(fields[i], last);
+        if (!option || value_error(option->keyword, option->value.value_or(""), true))
+            return true;
+        if (last && option->keyword == Keyword::allow)
             return false;
-        if (last != nullptr && (last->keyword == Keyword::deny || last->keyword == Keyword::twist))
+        if (last && (option->keyword == Keyword::deny || option->keyword == Keyword::twist))
             return true;
     }
     return table == TableName::deny;

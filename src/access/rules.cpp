@@ -10,19 +10,20 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_blank_line(std::string_view line) { return line.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
-/// Where a comment at the end of the two lists begins: a `#` after a blank. In options `#` is ordinary text: commands have it.
-std::size_t find_comment(std::string_view line)
+/// The safe reading's: blanks may stand before the #.
+bool is_comment(std::string_view line) { return trimmed(line).starts_with('#'); }
+
+/// Takes a comment off the end of a list: from a `#` after a blank on. In options `#` is ordinary text: commands have it.
+std::string take_comment(std::string& list)
 {
-    std::size_t lists = find_outside_brackets(line, ':');
-    if (lists != std::string_view::npos) {
-        const std::size_t more = find_outside_brackets(line.substr(lists + 1), ':');
-        lists = more == std::string_view::npos ? more : lists + 1 + more;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i] == '#' && (i == 0 || list[i - 1] == ' ' || list[i - 1] == '\t')) {
+            std::string comment = list.substr(i);
+            list.resize(i);
+            return comment;
+        }
     }
-    for (std::size_t i = 1; i < std::min(lists, line.size()); ++i) {
-        if (line[i] == '#' && (line[i - 1] == ' ' || line[i - 1] == '\t'))
-            return i;
-    }
-    return std::string_view::npos;
+    return {};
 }
 
 } // namespace
@@ -55,7 +56,7 @@ RuleReader::Item RuleReader::next()
             return report(line == Line::nul_byte ? RuleTrouble::Kind::nul_byte : RuleTrouble::Kind::unfinished_line);
         }
         std::string_view text = line_;
-        rule_.had_comment = rule_.had_mark = false;
+        rule_.had_mark = false;
         rule_.unfinished = line == Line::unfinished;
         if (reading_ == Reading::safe && item_offset_ == 0 && text.starts_with(kByteOrderMark)) {
             text.remove_prefix(kByteOrderMark.size());
@@ -63,18 +64,16 @@ RuleReader::Item RuleReader::next()
         }
         if (text.starts_with('#') || is_blank_line(text))
             continue;
-        if (const std::size_t comment = reading_ == Reading::safe ? find_comment(text) : std::string_view::npos;
-            comment != std::string_view::npos) {
-            text = text.substr(0, comment);
-            rule_.had_comment = true;
-            if (is_blank_line(text))
-                continue;
-        }
         rule_.offset = item_offset_;
         rule_.line = lines_ + (line == Line::unfinished ? 1 : 0);
-        if (!split(text, rule_))
+        if (split(text, rule_))
+            return Item::rule;
+        if (reading_ == Reading::safe && is_comment(text))
+            continue;
+        if (!rule_.unfinished)
             return report(RuleTrouble::Kind::missing_colon);
-        return Item::rule;
+        dead_ = true; // safe: half a rule, which nobody can tell whom it refuses
+        return report(RuleTrouble::Kind::unfinished_line);
     }
     return Item::end;
 }
@@ -96,6 +95,10 @@ bool RuleReader::split(std::string_view line, Rule& rule) const
     rule.clients = line.substr(0, second);
     rule.has_options = second != std::string_view::npos;
     rule.options = rule.has_options ? line.substr(second + 1) : std::string_view();
+    rule.comment.clear();
+    if (reading_ == Reading::safe)
+        rule.comment = take_comment(rule.daemons) + take_comment(rule.clients);
+    rule.had_comment = !rule.comment.empty();
     return true;
 }
 

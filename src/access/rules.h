@@ -21,7 +21,8 @@ struct Rule {
     bool has_options = false;
     unsigned line = 0;     ///< physical line of its last part, from 1
     std::size_t offset = 0; ///< where its logical line begins in the table
-    bool had_comment = false; ///< safe: a blank and # ended it
+    bool had_comment = false; ///< safe: comment is not empty
+    std::string comment;      ///< safe: what was taken off the lists, from a # after a blank on
     bool unfinished = false;  ///< safe: it is the table's last line and has no newline
     bool had_mark = false;    ///< safe: a byte order mark stood before it
 };
@@ -52,6 +53,7 @@ public:
 
     /// As if made anew for this place.
     void go_to(std::size_t offset, unsigned lines_before);
+    bool is_dead() const { return dead_; }                   ///< after unfinished_line and nul_byte
     std::size_t item_offset() const { return item_offset_; } ///< where the logical line of the rule or trouble begins
     unsigned item_lines_before() const { return item_lines_before_; } ///< and how many lines ended before it
 

@@ -30,6 +30,7 @@ struct Question {
     int exit_status = 0;                                     ///< of commands
     int os_error = 0;                                        ///< of effects
     Settings settings{};
+    std::vector<Trace>* trace = nullptr;
     FileText::State allow_state = FileText::State::text;
     FileText::State deny_state = FileText::State::text;
 };
@@ -85,6 +86,7 @@ inline Answer decide(const Question& question)
 
     Answer answer;
     Evaluation evaluation(Tables::open(image).value(), request, question.settings);
+    evaluation.record(question.trace);
     Step step = evaluation.start();
     while (!std::holds_alternative<Verdict>(step))
         step = answer_step(question, evaluation, step, answer);

@@ -1,0 +1,220 @@
+// The accidents of libwrap: strict copies them, safe does not and says so.
+#include "access/decide.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+namespace safetp::access {
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+struct Difference {
+    std::string name;
+    std::string allow;
+    std::string deny;
+    bool strict;
+    bool safe;
+    std::string address = "10.1.2.3";
+    std::string client_name = "ws3.lab.example";
+};
+
+Question question_of(const Difference& difference, Reading reading)
+{
+    Question question;
+    question.reading = reading;
+    question.allow = difference.allow;
+    question.deny = difference.deny;
+    question.address = difference.address;
+    question.name = difference.client_name;
+    question.exit_status = 1;
+    question.files = {{"/dir", {FileText::State::directory, "", 0}}, {"/locked", {FileText::State::unreadable, "", EACCES}},
+        {"/me", file("/me")}, {"/long", file(std::string(8192, 'x') + " 10.1.2.3")}, {"/7", file("/6")}, {"/6", file("/5")},
+        {"/5", file("/4")}, {"/4", file("/3")}, {"/3", file("/2")}, {"/2", file("/1")}, {"/1", file("/0")},
+        {"/0", file("10.1.2.3")}};
+    return question;
+}
+
+class Readings : public testing::TestWithParam<Difference> { };
+
+TEST_P(Readings, Differ)
+{
+    const Answer strict = decide(question_of(GetParam(), Reading::strict));
+    EXPECT_EQ(strict.verdict.granted(), GetParam().strict);
+    const Answer safe = decide(question_of(GetParam(), Reading::safe));
+    EXPECT_EQ(safe.verdict.granted(), GetParam().safe);
+    if (strict.verdict.granted() && !safe.verdict.granted()) {
+        const auto is_warning = [](const std::string& report) { return report.starts_with("err: warning: /hosts."); };
+        EXPECT_TRUE(std::ranges::any_of(safe.reports, is_warning)) << "a refusal without a word";
+    }
+}
+
+constexpr const char* kAll = "ALL: ALL\n";
+const std::string kNul(1, '\0');
+
+INSTANTIATE_TEST_SUITE_P(Tables, Readings,
+    testing::Values(Difference{"last_line_of_allow", "ftpd: ALL", kAll, false, true},
+        Difference{"last_line_of_deny", "", "telnetd: ALL", false, true},
+        Difference{"last_line_of_deny_matches", "", "ftpd: ALL", false, false},
+        Difference{"too_long_allow", "#" + std::string(2048, ' ') + "\nftpd: 10.1.2.3 : deny\n", "", true, false},
+        Difference{"too_long_deny", "", "#" + std::string(2048, ' ') + "\n", false, false},
+        Difference{"nuls", "", std::string(100, '\0'), true, false},
+        Difference{"mark_refuses", "", "\xef\xbb\xbf" + std::string(kAll), true, false},
+        Difference{"mark_does_not_grant", "\xef\xbb\xbf" + std::string(kAll), kAll, false, false},
+        Difference{"comment_grants_no_more", "ftpd: 10.9.9.9 # not ALL\n", kAll, true, false},
+        Difference{"comment_keeps_the_word", "ftpd: 10.1.2.3 # the office\n", kAll, true, true},
+        Difference{"comment_keeps_options", "ftpd: 10.1.2.3 # bad : deny\n", "", false, false}),
+    [](const auto& each) { return each.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(Patterns, Readings,
+    testing::Values(Difference{"digits_and_name", "ftpd: 192.*\n", kAll, true, false, "10.1.2.3", "192.evil.example"},
+        Difference{"digits_and_name_refuse", "", "ftpd: 192.*\n", false, false, "10.1.2.3", "192.evil.example"},
+        Difference{"digits_and_name_excepted", "ftpd: ALL EXCEPT 192.*\n", kAll, false, false, "10.1.2.3", "192.x.example"},
+        Difference{"digits_and_name_excepted_refuse", "", "ftpd: ALL EXCEPT 192.*\n", true, false, "10.1.2.3", "192.x.example"},
+        Difference{"host_bits_grant_nobody", "ftpd: 10.1.2.3/24\n", kAll, false, false},
+        Difference{"host_bits_refuse", "", "ftpd: 10.1.2.3/24\n", true, false},
+        Difference{"host_bits_refuse_in_allow", "ftpd: 10.1.2.3/24 : deny\nALL: ALL\n", "", true, false},
+        Difference{"host_bits_grant_nobody_in_deny", "", "ftpd: 10.1.2.3/24 : allow\nALL: ALL\n", false, false},
+        Difference{"all_ones", "ftpd: 10.1.2.3/255.255.255.255\n", kAll, false, true},
+        Difference{"junk_grants_nobody", "ftpd: [2001:db8::]/junk\n", kAll, true, false, "2001:db9::1"},
+        Difference{"junk_refuses", "", "ftpd: [2001:db8::]/junk\n", false, false, "2001:db9::1"},
+        Difference{"unreadable_net_refuses", "", "ftpd: 10.0.0.0/33\n", true, false},
+        Difference{"octal_grants_nobody", "ftpd: 012.0.0.0/8\n", kAll, true, false},
+        Difference{"other_interface", "ftpd: [fe80::1%1]\n", kAll, true, false, "fe80::1%2"},
+        Difference{"same_interface", "ftpd: [fe80::1%1]\n", kAll, true, true, "fe80::1%1"},
+        Difference{"directory_of_patterns", "", "ftpd: /dir\n", true, false},
+        Difference{"locked_patterns", "", "ftpd: /locked\n", true, false},
+        Difference{"locked_patterns_grant_nobody", "ftpd: /locked\n", kAll, false, false},
+        Difference{"locked_patterns_excepted", "ftpd: ALL EXCEPT /locked\n", kAll, true, false},
+        Difference{"file_names_itself", "ftpd: /me\n", kAll, false, false},
+        Difference{"file_names_itself_refuses", "ftpd: 10.1.\n", "ftpd: /me\n", true, true},
+        Difference{"eight_files", "ftpd: /7\n", kAll, true, true}, Difference{"nine_files", "ftpd: /8\n", kAll, false, false},
+        Difference{"long_word", "ftpd: /long\n", kAll, false, false},
+        Difference{"long_name", "ftpd: .lab.example\n", kAll, false, true, "10.1.2.3", std::string(150, 'x') + ".lab.example"},
+        Difference{
+            "long_name_refused", "", "ftpd: .lab.example\n", true, false, "10.1.2.3", std::string(150, 'x') + ".lab.example"}),
+    [](const auto& each) { return each.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(Commands, Readings,
+    testing::Values(Difference{"failed_in_allow", "ftpd: ALL: aclexec x\nftpd: 10.\n", kAll, false, false},
+        Difference{"failed_spoils_no_other_rule", "ftpd: ALL: aclexec x\n", "ALL: ALL: keepalive\n", true, false},
+        Difference{"failed_before_allow", "ftpd: ALL: aclexec x: allow\n", kAll, true, false},
+        Difference{"failed_before_deny", "", "ftpd: ALL: aclexec x: deny\n", false, false},
+        Difference{"failed_in_deny", "", "ftpd: ALL: aclexec x\nALL: ALL\n", true, false},
+        Difference{"failed_in_deny_only", "", "ftpd: ALL: aclexec x\n", true, true},
+        Difference{"newer_severity", "ftpd: ALL: severity authpriv.warn\n", kAll, false, true}),
+    [](const auto& each) { return each.param.name; });
+
+struct TableState {
+    FileText::State allow, deny;
+    bool strict, safe;
+};
+
+class TableStates : public testing::TestWithParam<TableState> { };
+
+TEST_P(TableStates, DecideAsTheReadingSays)
+{
+    Question question;
+    question.allow_state = GetParam().allow;
+    question.deny_state = GetParam().deny;
+    EXPECT_EQ(decide(question).verdict.granted(), GetParam().strict);
+    question.reading = Reading::safe;
+    const Answer safe = decide(question);
+    EXPECT_EQ(safe.verdict.granted(), GetParam().safe);
+    EXPECT_EQ(safe.reports.empty(), GetParam().safe);
+}
+
+constexpr auto kMissing = FileText::State::missing;
+constexpr auto kDirectory = FileText::State::directory;
+constexpr auto kUnreadable = FileText::State::unreadable;
+
+INSTANTIATE_TEST_SUITE_P(Both, TableStates,
+    testing::Values(TableState{kMissing, kMissing, true, true}, TableState{kUnreadable, kMissing, true, false},
+        TableState{kMissing, kUnreadable, false, false}, TableState{kDirectory, kMissing, true, false},
+        TableState{kMissing, kDirectory, true, false}));
+
+TEST(LibraryStateOfStrict, CarriesItsAccidentsToOtherRequests)
+{
+    LibraryState state;
+    Question first;
+    first.settings.state = &state;
+    first.allow = "ftpd: ALL: severity mail.err: rfc931 5: aclexec x\n";
+    first.exit_status = 1;
+    decide(first);
+    EXPECT_TRUE(state.aclexec_failed);
+    Question second;
+    second.settings.state = &state;
+    second.deny = "ALL: ALL: keepalive\n";
+    const Answer answer = decide(second);
+    EXPECT_TRUE(answer.verdict.granted());
+    EXPECT_EQ(answer.reports, Lines{"info: aclexec returned 1"});
+    EXPECT_EQ(answer.verdict.severity, "mail.err");
+    EXPECT_EQ(state.rfc931_seconds, 5u);
+
+    first.exit_status = 0;
+    decide(first);
+    EXPECT_FALSE(decide(second).verdict.granted());
+}
+
+TEST(LibraryStateOfStrict, KeepsTheContextOfAnError)
+{
+    LibraryState state;
+    Question question;
+    question.settings.state = &state;
+    question.allow = "\nALL: ALL: nonsense\n";
+    decide(question);
+    question.allow_state = FileText::State::unreadable;
+    question.deny = "x: y\n";
+    EXPECT_EQ(decide(question).reports.at(0),
+        "err: warning: /hosts.allow, line 2: cannot open /hosts.allow: Too many levels of symbolic links");
+}
+
+TEST(LibraryStateOfSafe, IsNotTouched)
+{
+    LibraryState state;
+    state.aclexec_failed = true;
+    Question question;
+    question.reading = Reading::safe;
+    question.settings.state = &state;
+    question.deny = "ALL: ALL: severity mail.err\n";
+    EXPECT_FALSE(decide(question).verdict.granted());
+    EXPECT_TRUE(state.severity.empty());
+}
+
+TEST(Requests, WithoutEndpointsLookNothingUp)
+{
+    Question question;
+    question.allow = "ftpd@gate.example: ALL\n21: ALL\nftpd: .example\nftpd: ann@ALL\nftpd: @lab\n";
+    question.deny = "ALL: UNKNOWN\n";
+    question.has_endpoints = false;
+    const Answer answer = decide(question);
+    EXPECT_EQ(answer.matched, "deny:1");
+    EXPECT_TRUE(answer.lookups.empty());
+}
+
+TEST(Requests, AskNobodyWithoutBothPorts)
+{
+    Question question;
+    question.allow = "ftpd: ann@ALL\n";
+    question.deny = kAll;
+    question.server_port = std::nullopt;
+    const Answer answer = decide(question);
+    EXPECT_FALSE(answer.verdict.granted());
+    EXPECT_TRUE(answer.lookups.empty());
+}
+
+TEST(Warnings, ComeOnceAlthoughTheRuleWaitedForAnswers)
+{
+    Question question;
+    question.allow = "ftpd: /locked .nowhere bob@ALL\nno colon\nftpd: .example\n";
+    question.files = {{"/locked", {FileText::State::unreadable, "", EACCES}}};
+    const Answer answer = decide(question);
+    EXPECT_EQ(answer.matched, "allow:3");
+    EXPECT_EQ(answer.reports,
+        (Lines{"err: warning: /hosts.allow, line 1: open /locked: Permission denied",
+            "err: warning: /hosts.allow, line 2: missing \":\" separator"}));
+}
+
+} // namespace
+} // namespace safetp::access
