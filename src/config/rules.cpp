@@ -142,7 +142,8 @@ void check_access(const Config& config, Report& report)
             "bad_table = \"keep\" in [access] needs reading = \"safe\": tcpd, whose reading \"strict\" is, keeps nothing");
     if (access.hosts_allow == access.hosts_deny)
         report.error(report.line_of(report.is_given("access.hosts_deny") ? "access.hosts_deny" : "access.hosts_allow"),
-            "\"hosts_allow\" and \"hosts_deny\" in [access] are the same file: one says who may come in, the other who may not");
+            "\"hosts_allow\" and \"hosts_deny\" in [access] are the same file: one says who may come in, the other who may "
+            "not");
     if (access.lookup_time >= config.timeouts.login)
         report.warning(report.line_of(report.is_given("access.lookup_time") ? "access.lookup_time" : "timeouts.login"),
             "\"lookup_time\" in [access] is not below \"login\" in [timeouts]: a slow name server leaves no time to log in");

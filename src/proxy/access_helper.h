@@ -1,5 +1,6 @@
-// What the access step of a session needs from its worker: the tables, the names of hosts, netgroups, and the commands of rules,
-// none of which a confined process can get by itself. All of it waits, and all waits end early when nobody needs them any more.
+// What the access step of a session needs from its worker: the tables, the names of hosts, netgroups, and the commands of
+// rules, none of which a confined process can get by itself. All of it waits, and all waits end early when nobody needs them
+// any more.
 #pragma once
 
 #include "access/evaluation.h"

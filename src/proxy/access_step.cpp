@@ -3,8 +3,11 @@
 #include "base/log.h"
 #include "proxy/ident.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
+#include <unistd.h>
+#include <utility>
 
 namespace safetp::proxy {
 
@@ -16,11 +19,11 @@ namespace {
 Level level_of(std::string_view severity, Level otherwise)
 {
     const std::string_view level = severity.substr(severity.find('.') + 1);
-    if (level == "debug" || level == "info" || level == "notice" || level == "warning")
-        return level == "debug" ? Level::debug : level == "info" ? Level::info : level == "notice" ? Level::notice : Level::warning;
-    if (level == "err" || level == "crit" || level == "alert" || level == "emerg")
-        return Level::error;
-    return otherwise;
+    static constexpr std::pair<std::string_view, Level> kLevels[] = {{"debug", Level::debug}, {"info", Level::info},
+        {"notice", Level::notice}, {"warning", Level::warning}, {"err", Level::error}, {"crit", Level::error},
+        {"alert", Level::error}, {"emerg", Level::error}};
+    const auto found = std::ranges::find(kLevels, level, &std::pair<std::string_view, Level>::first);
+    return found == std::end(kLevels) ? otherwise : found->second;
 }
 
 access::Request make_request(const AccessStep::Connection& connection, const std::string& daemon)
@@ -42,7 +45,8 @@ AccessStep::AccessStep(const Connection& connection)
     , config_(connection.environment.config.access)
     , helper_(*connection.environment.access)
 {
-    record_.request = make_request(connection, connection.listener.daemon.empty() ? config_.daemon : connection.listener.daemon);
+    const std::string& own_name = connection.listener.daemon;
+    record_.request = make_request(connection, own_name.empty() ? config_.daemon : own_name);
 }
 
 net::Task<Admission> AccessStep::run()
@@ -140,7 +144,7 @@ net::Task<std::string> AccessStep::find_name(const IpAddress& address, const acc
         co_return access::kUnknown;
     wrapper::NameFinding found = co_await helper_.find_name(address, wait_);
     if (!found.warning.empty())
-        report({evaluation != nullptr ? evaluation->warning(found.warning) : access::Report{"err", "warning: " + found.warning}});
+        report({evaluation ? evaluation->warning(found.warning) : access::Report{"err", "warning: " + found.warning}});
     if (config_.reading == config::AccessReading::strict && found.value.size() > wrapper::kLibraryNameBytes)
         found.value.resize(wrapper::kLibraryNameBytes);
     co_return std::move(found.value);

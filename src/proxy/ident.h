@@ -9,8 +9,8 @@
 
 namespace safetp::proxy {
 
-/// The user, or access::kUnknown for every failure: refused, silent for `time`, or an answer that is none. The query leaves from
-/// the address that the client reached.
+/// The user, or access::kUnknown for every failure: refused, silent for `time`, or an answer that is none. The query leaves
+/// from the address that the client reached.
 net::Task<std::string> ask_ident(
     net::Executor executor, Endpoint client, Endpoint local, std::chrono::seconds time, AccessWait& wait);
 

@@ -65,14 +65,16 @@ Session::~Session() { wipe(to_server_.bytes); }
 
 net::Task<> Session::run()
 {
-    log::Event(environment_.access ? Level::debug : Level::info, number_, environment_.access ? "accept" : "connect", "connect from " + peer_.to_string())
+    const bool is_judged = environment_.access != nullptr; // then that has the line that people look for
+    log::Event(is_judged ? Level::debug : Level::info, number_, is_judged ? "accept" : "connect",
+        "connect from " + peer_.to_string())
         .with("local", local_.to_string());
     net::enable_keepalive(client_.fd(), static_cast<int>(environment_.config.timeouts.keepalive.count()));
     net::disable_nagle(client_.fd());
     net::keep_urgent_data_inline(client_.fd());
     tasks_.spawn("time limits", watch_time());
 
-    if (environment_.access != nullptr)
+    if (is_judged)
         co_await admit();
     if (!is_ending_ && front_.listener.implicit_tls)
         co_await start_tls();

@@ -2,6 +2,7 @@
 #include "proxy/access_step.h"
 #include "proxy/session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ bool has_left(int fd)
 bool has_code(std::string_view line)
 {
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    return line.size() >= 4 && is_digit(line[0]) && is_digit(line[1]) && is_digit(line[2]) && (line[3] == '-' || line[3] == ' ');
+    return line.size() >= 4 && std::ranges::all_of(line.substr(0, 3), is_digit) && (line[3] == '-' || line[3] == ' ');
 }
 
 } // namespace

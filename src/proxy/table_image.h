@@ -1,4 +1,4 @@
-// The compiled access tables as the supervisor has made them, mapped read-only: shared by every process that maps the same memory.
+// The compiled access tables as the supervisor has made them, mapped read-only: shared by all who map the same memory.
 #pragma once
 
 #include "access/tables.h"

@@ -17,7 +17,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-[[noreturn]] void become_resolver(int control, const WorkerIdentity& identity, const ResolverSettings& settings, pid_t supervisor)
+[[noreturn]] void become_resolver(
+    int control, const WorkerIdentity& identity, const ResolverSettings& settings, pid_t supervisor)
 {
     static constexpr int kControl = 3;
     static constexpr unsigned kDescriptors = 32; // in drop_privileges' measure, sessions; enough for every thread's sockets

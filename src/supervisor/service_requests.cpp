@@ -14,7 +14,9 @@ constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end whil
 
 bool is_daemon(const config::Config& config, std::string_view name)
 {
-    return name == config.access.daemon || std::ranges::find(config.listeners, name, &config::Listener::daemon) != config.listeners.end();
+    const auto& listeners = config.listeners;
+    return name == config.access.daemon
+        || std::ranges::find(listeners, name, &config::Listener::daemon) != listeners.end();
 }
 
 } // namespace

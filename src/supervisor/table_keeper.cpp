@@ -119,13 +119,15 @@ void TableKeeper::install(TableReading reading, UniqueFd image)
     const bool is_broken = reading.state == TableReading::State::broken;
     fingerprint_ = std::move(reading.fingerprint);
     os_error_ = 0;
-    if (is_broken)
-        log::Event(log::Level::error, 0, "access-table", "broken access tables: " + reading.trouble
-                + (keeps_last_good_ && is_last_good_ ? "; the last good ones stay" : ""));
-    if (is_broken && keeps_last_good_ && is_last_good_)
+    const bool is_kept = is_broken && keeps_last_good_ && is_last_good_;
+    if (std::exchange(last_complaint_, reading.trouble) != reading.trouble && is_broken)
+        log::Event(log::Level::error, 0, "access-table",
+            "broken access tables: " + reading.trouble + (is_kept ? "; the last good ones stay" : ""));
+    if (is_kept)
         return;
     is_last_good_ = !is_broken;
-    last_complaint_.clear();
+    if (!versions_.empty() && are_equal(versions_.back().image.get(), image.get()))
+        return;
     versions_.push_back({++last_number_, std::move(image)});
     if (versions_.size() > kVersions)
         versions_.pop_front();

@@ -204,6 +204,22 @@ std::string find_bad_line(const std::string& path, std::string_view text, access
 
 } // namespace
 
+bool are_equal(int image, int other)
+{
+    struct stat about{};
+    struct stat about_other{};
+    if (::fstat(image, &about) != 0 || ::fstat(other, &about_other) != 0 || about.st_size != about_other.st_size)
+        return false;
+    const auto size = static_cast<std::size_t>(about.st_size);
+    void* const left = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, image, 0);
+    void* const right = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, other, 0);
+    const bool is_same = left != MAP_FAILED && right != MAP_FAILED && std::memcmp(left, right, size) == 0;
+    for (void* const start : {left, right})
+        if (start != MAP_FAILED)
+            ::munmap(start, size);
+    return is_same;
+}
+
 std::string find_trouble(const access::TableFiles& files, access::Reading reading)
 {
     std::vector<std::string> all{describe_file(files.allow_path, files.allow), describe_file(files.deny_path, files.deny),

@@ -45,6 +45,9 @@ Result<TableReader> start_table_reader(const TableOrder& order);
 /// supervisor: the child failed.
 Result<TableReading> finish_table_reader(const TableReader& reader, int status);
 
+/// Whether two images say the same: a file is read twice where its times cannot tell whether it rested.
+bool are_equal(int image, int other);
+
 /// What is wrong with the tables, as "FILE:LINE: text"; empty: nothing.
 std::string find_trouble(const access::TableFiles& files, access::Reading reading);
 

@@ -28,7 +28,7 @@ constexpr int kCannotStart = 127;
 
 } // namespace
 
-int run_command(const std::string& command, CommandStreams streams)
+CommandEnd run_command(const std::string& command, CommandStreams streams)
 {
     // A caller that ignores SIGCHLD, as some inetd do, would never be told how its child ended.
     struct sigaction standard{};
@@ -49,8 +49,10 @@ int run_command(const std::string& command, CommandStreams streams)
     }
     ::sigaction(SIGCHLD, &before, nullptr);
     if (ended < 0)
-        return kCannotStart;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        return {};
+    if (WIFSIGNALED(status))
+        return {.exit_status = 0, .killed_by = WTERMSIG(status), .process_id = child};
+    return {.exit_status = WEXITSTATUS(status), .killed_by = 0, .process_id = child};
 }
 
 int become_command(const std::string& command, int connection)

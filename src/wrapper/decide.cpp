@@ -50,7 +50,8 @@ public:
         // libwrap lets aclexec's command read from and write to the client.
         const bool is_inherited = run.kind == access::CommandKind::aclexec && means_.reading == access::Reading::strict;
         const auto streams = is_inherited ? CommandStreams::inherited : CommandStreams::null_device;
-        return evaluation_.answer_command(run_command(run.command, streams));
+        const CommandEnd end = run_command(run.command, streams);
+        return evaluation_.answer_command(end.exit_status, end.killed_by, end.process_id);
     }
 
     access::Step operator()(const access::Effect& effect) { return evaluation_.answer_effect(effects_.apply(effect)); }

@@ -9,7 +9,7 @@
 
 namespace safetp::wrapper {
 
-/// Priority of syslog(3) for "err" or "mail.info", with the words that hosts_options(5) knows; none for others. Pure.
+/// Priority of syslog(3) for "err" or "mail.info", with the words that an evaluation uses; none for others. Pure.
 std::optional<int> priority_of(std::string_view level);
 
 /// Control characters as '?': names and users are the client's words, and one report is one line. Pure.

@@ -19,7 +19,8 @@ public:
         FileText file = read_file(path);
         if (writers == Writers::cannot_tell)
             snapshot_.unproven.push_back(path);
-        if (writers == Writers::some || mark_of(path) != before)
+        // A young file's next change might bear the same time and size, and then go unseen here.
+        if (writers == Writers::some || before.is_young || mark_of(path) != before)
             snapshot_.unsettled.push_back(path);
         return file;
     }

@@ -14,7 +14,7 @@ namespace safetp::wrapper {
 struct Snapshot {
     access::TableFiles files;
     Fingerprint fingerprint;            ///< as the files were before they were read
-    std::vector<std::string> unsettled; ///< being written, or changed while they were read: ask again shortly
+    std::vector<std::string> unsettled; ///< being written, or changed just now or while they were read: ask again shortly
     std::vector<std::string> unproven;  ///< where Writers cannot be told; only their times say that they rest
 };
 

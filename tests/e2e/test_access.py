@@ -4,10 +4,15 @@ cannot be relied on lets nobody in, and a refused client gets what the administr
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 
 import pytest
-from support.client import SAFETY_NET
+from support import ports
+from support.client import SAFETY_NET, FtpClient
+from support.ftpds import FtpServer, Inetd, ftpds_directory
+from support.gateway import Gateway, binary
+from support.namespaces import make_etc
 
 CLIENT = "127.0.0.1"
 REFUSAL = b"421 Connection refused by this server's access rules.\r\n"
@@ -155,9 +160,7 @@ def test_a_table_that_is_being_written_lets_nobody_in(guarded):
         file.flush()
         assert not is_let_in(gateway)
     assert is_let_in(gateway)
-    assert "is being written" in gateway.events("access-table")[-2]["message"] or any(
-        "is being written" in event["message"] for event in gateway.events("access-table")
-    )
+    assert any("is being written" in event["message"] for event in gateway.events("access-table"))
 
 
 def test_a_writer_who_finishes_soon_is_waited_for(guarded):
@@ -232,7 +235,7 @@ def test_a_million_lines_stop_no_transfer(start_server, start_gateway, tls):
     gateway = start_gateway(server)
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     client.expect("TYPE I", 200)
-    data = client.begin_upload("STOR long")
+    data = client.open_data("STOR long")
     data.send(b"one half")
     lines = [f"safetpd: 10.{i >> 16}.{i >> 8 & 255}.{i & 255}\n" for i in range(1_000_000)]
     gateway.deny_path.write_text("".join(lines) + "safetpd: 127.0.0.9\n")
@@ -395,3 +398,48 @@ def test_a_crashed_table_reader_lets_nobody_in_and_the_next_one_is_asked(guarded
 def is_table_reader(pid: int) -> bool:
     links = (os.path.join(f"/proc/{pid}/fd", name) for name in os.listdir(f"/proc/{pid}/fd"))
     return any("safetp-access-notes" in os.readlink(link) for link in links) and len(os.listdir(f"/proc/{pid}/fd")) < 8
+
+
+# -- the other ways to run ----------------------------------------------------------------------------------------------------
+
+
+def test_started_by_inetd(directory, certificate, play, running):
+    """-s: the same tables, for the one connection."""
+    server = play(lambda session: (session.say("220 the raw ftpd"), session.serve_rest()))
+    gateway = Gateway(directory / "gateway", certificate)
+    gateway.change(server={"address": server.address, "port": server.port})
+    gateway.deny_path.write_text("safetpd: 127.0.0.1\n")
+    inetd = running.add(Inetd(FtpServer("safetpd", [str(binary()), "-s", "-c", str(gateway.config_path)], directory)))
+    assert everything(FtpClient(inetd.port)) == REFUSAL
+    inetd.sessions[-1].wait(SAFETY_NET)
+    assert inetd.sessions[-1].returncode == 0
+    gateway.deny_path.write_text("safetpd: 127.0.0.2\n")
+    client = FtpClient(inetd.port).greet()
+    client.close()
+    inetd.sessions[-1].wait(SAFETY_NET)
+
+
+def test_serve_is_guarded_by_the_machines_tables(directory):
+    """In a place where /etc is the test's own."""
+    etc = make_etc(directory, "127.0.0.1")
+    port = ports.lease()
+    (directory / "shared").mkdir()
+    serve = [binary(), "serve", directory / "shared", "--ftpd", ftpds_directory() / "bin" / "proftpd", "--port", str(port[0])]
+    place = ["unshare", "--mount", "sh", "-c", f"mount --bind '{etc}' /etc && exec \"$@\"", "sh"]
+    (etc / "hosts.deny").write_text("ALL: ALL\n")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory)}
+    with open(directory / "screen", "wb") as screen:
+        process = subprocess.Popen(place + serve, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, env=environment)
+    try:
+        deadline = time.monotonic() + SAFETY_NET
+        while b"safetpd started" not in (directory / "screen").read_bytes():
+            assert process.poll() is None and time.monotonic() < deadline, (directory / "screen").read_text()
+            time.sleep(0.05)
+        assert everything(FtpClient(port[0])) == REFUSAL
+        (etc / "hosts.allow").write_text("safetpd: 127.0.0.1\n")
+        FtpClient(port[0]).reply()  # whatever the ftpd makes of such an /etc
+        assert b"connect from 127.0.0.1 (127.0.0.1)" in (directory / "screen").read_bytes()
+    finally:
+        process.terminate()
+        process.wait(SAFETY_NET)
+        ports.release(port)

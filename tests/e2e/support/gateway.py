@@ -96,6 +96,7 @@ class Gateway:
         self.config = self._defaults(certificate)
         self.change(**settings)
         self.process: subprocess.Popen | None = None
+        self.prefix: list[str] = []  # what makes the place in which it runs, and then becomes it
 
     def _defaults(self, certificate: Certificate) -> dict:
         return {
@@ -133,7 +134,7 @@ class Gateway:
                 environment[name] = os.environ[name]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "-c", self.config_path],
+                [*self.prefix, binary(), "-c", self.config_path],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -64,10 +64,11 @@ class Holder:
 
 
 class Network:
-    """A network namespace. Sockets made inside `with network.entered()` belong to it wherever they are used."""
+    """A network namespace, and a process namespace, so that what runs in it ends with it. Sockets made inside `with
+    network.entered()` belong to it wherever they are used."""
 
     def __init__(self):
-        self.holder = Holder(["--net"], "ip link set lo up")
+        self.holder = Holder(["--net", "--pid"], "ip link set lo up")
         self.path = f"/proc/{self.holder.pid}/ns/net"
 
     @contextlib.contextmanager
@@ -84,24 +85,30 @@ class Network:
             os.close(inside)
 
     def command(self, *words) -> list[str]:
-        return ["nsenter", f"--net={self.path}", "--", *map(str, words)]
+        return ["nsenter", "-t", str(self.holder.pid), "--net", "--pid", "--", *map(str, words)]
 
     def run(self, *words) -> None:
         run(*self.command(*words))
 
-    def add_address(self, address: str) -> None:
-        """With its prefix length. Needs the link of join()."""
-        self.run("ip", "address", "add", address, "dev", "wire", *(["nodad"] if ":" in address else []))
+    def add_address(self, address: str, wire: str = "wire") -> None:
+        """With its prefix length, on an interface of join()'s."""
+        self.run("ip", "address", "add", address, "dev", wire, *(["nodad"] if ":" in address else []))
+
+    def set(self, name: str, value: int) -> None:
+        """A setting of the kernel's, as net/ipv4/ip_forward."""
+        self.run("sh", "-c", f"echo {value} >/proc/sys/{name}")
 
     def close(self) -> None:
         self.holder.close()
 
 
-def join(server: Network, client: Network) -> None:
-    """One wire between the two: the interface `wire` at each end."""
-    run(*server.command("ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", client.holder.pid))
-    for network in (server, client):
-        network.run("ip", "link", "set", "wire", "up")
+def join(one: Network, other: Network, wire: str = "wire") -> None:
+    """A wire between the two: an interface of that name at each end."""
+    # With our process numbers, by which the other network is named.
+    here = ["nsenter", f"--net={one.path}", "--"]
+    run(*here, "ip", "link", "add", wire, "type", "veth", "peer", "name", wire, "netns", other.holder.pid)
+    for network in (one, other):
+        network.run("ip", "link", "set", wire, "up")
 
 
 @dataclass(frozen=True)
@@ -113,8 +120,9 @@ class LogLine:
     text: str
 
     def __str__(self) -> str:
-        """Without the process number, which differs from run to run."""
-        return f"<{self.facility}.{self.severity}> {self.ident}: {self.text}"
+        """Without process numbers, which differ from run to run."""
+        text = re.sub(r"\bprocess \d+", "process N", self.text)
+        return f"<{self.facility}.{self.severity}> {self.ident}: {text}"
 
 
 class SystemLog:
@@ -180,6 +188,7 @@ done
 ln -s '{place}/log' '{place}/dev/log'
 ln -s /proc/self/fd '{place}/dev/fd'
 mount --rbind '{place}/dev' /dev
+mount -t tmpfs none /run
 mount --bind '{sbin}' /usr/sbin
 mount --bind '{etc}' /etc
 """
@@ -195,7 +204,11 @@ class Machine:
         self.log = SystemLog(place / "log")
         script = MOUNTS.format(place=place, etc=etc, sbin=sbin)
         enter = ["nsenter", f"--net={network.path}", "--"]
-        self.holder = Holder(["--mount", "--pid", "--mount-proc"], script, enter)
+        try:
+            self.holder = Holder(["--mount", "--pid", "--mount-proc"], script, enter)
+        except BaseException:
+            self.log.close()
+            raise
         self.children: list[subprocess.Popen] = []
 
     def command(self, *words) -> list[str]:

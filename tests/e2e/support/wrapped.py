@@ -3,14 +3,16 @@ of their own. See namespaces.py."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from .ftpds import ftpds_directory
 from .gateway import binary
@@ -35,6 +37,15 @@ CLIENTS = {
 }
 NAMED = ["honest", "silent", "honest6"]
 
+# Addresses whose name is not what it should be.
+FORGED = {
+    "10.77.0.20": "bank.example",
+    "fd77::20": "bank.example",
+    "10.77.0.21": "alias.example",
+    "10.77.0.22": "10.9.9.9",
+    "10.77.0.23": "gone.example",
+    "10.77.0.24": "stuck.slow.example",
+}
 ZONE = """
 host-record=good.client.example,10.77.0.10
 host-record=silent.client.example,10.77.0.11
@@ -42,19 +53,13 @@ host-record=six.client.example,fd77::10
 host-record=bank.example,10.77.0.200,fd77::200
 host-record=real.example,10.77.0.21
 cname=alias.example,real.example
-ptr-record=20.0.77.10.in-addr.arpa,bank.example
-ptr-record=21.0.77.10.in-addr.arpa,alias.example
-ptr-record=22.0.77.10.in-addr.arpa,10.9.9.9
-ptr-record=23.0.77.10.in-addr.arpa,gone.example
-ptr-record=24.0.77.10.in-addr.arpa,stuck.slow.example
-ptr-record=0.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.7.0.0.d.f.ip6.arpa,bank.example
 host-record=server.example,10.77.0.1
 local=/example/
 local=/10.in-addr.arpa/
 local=/ip6.arpa/
 server=/slow.example/127.0.0.1#5300
 server=/9.77.10.in-addr.arpa/127.0.0.1#5300
-"""
+""" + "".join(f"ptr-record={ipaddress.ip_address(address).reverse_pointer},{name}\n" for address, name in FORGED.items())
 
 # What the daemon behind tcpd says of itself. Programs by their paths: the environment is part of what it tells.
 REPORT = r"""
@@ -112,6 +117,8 @@ class World:
     """The network, its name server and its ident servers."""
 
     def __init__(self, place: Path):
+        if os.getuid() != 0:
+            pytest.skip("needs root: makes namespaces")
         place.mkdir(parents=True, exist_ok=True)
         self.place = place
         self.tools = ftpds_directory()
@@ -125,9 +132,13 @@ class World:
         self.machines: list[Machine] = []
         self.processes: list[subprocess.Popen] = []
         self.sockets: list[socket.socket] = []
-        self.open_silent_ports()
-        self.start_name_server()
-        self.start_ident_server()
+        try:
+            self.open_silent_ports()
+            self.start_name_server()
+            self.start_ident_server()
+        except BaseException:
+            self.close()
+            raise
 
     def open_silent_ports(self) -> None:
         with self.server.entered():
@@ -226,13 +237,12 @@ class World:
     def close(self) -> None:
         for machine in self.machines:
             machine.close()
+        self.client.close()
+        self.server.close()
         for process in self.processes:
-            process.send_signal(signal.SIGTERM)
             process.wait(SAFETY_NET)
         for each in self.sockets:
             each.close()
-        self.client.close()
-        self.server.close()
 
 
 def put_program(source: Path, target: Path) -> None:

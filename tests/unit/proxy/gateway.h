@@ -46,6 +46,7 @@ protected:
     config::Config config_;
     config::Listener listener_; ///< TLS is optional, unless the test says otherwise
     AnnouncedNames announced_names_;
+    AccessHelper* access_ = nullptr; ///< null: everybody may come in
 
     Loop loop_;
     net::TaskGroup tasks_{loop_.executor()};

@@ -34,10 +34,69 @@ TEST_F(Messages, RequestArrives)
     ASSERT_TRUE(send_request(left.get(), {RequestKind::start_server, 42}));
     const auto got = receive_request(right.get());
     ASSERT_TRUE(got && *got);
-    EXPECT_EQ((*got)->id, 42u);
+    EXPECT_EQ((*got)->request.id, 42u);
     const auto nothing = receive_request(right.get());
     ASSERT_TRUE(nothing);
     EXPECT_FALSE(*nothing);
+}
+
+Facts some_facts()
+{
+    Facts facts{};
+    facts.version = 7;
+    std::strcpy(facts.daemon, "safetpd");
+    std::strcpy(facts.client_name, "client.example");
+    facts.answer_count = Facts::kMaxAnswers;
+    return facts;
+}
+
+TEST_F(Messages, FactsArriveWithTheirRequest)
+{
+    const Facts facts = some_facts();
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::run_command, 3, 7}, &facts));
+    const auto got = receive_request(right.get());
+    ASSERT_TRUE(got && *got);
+    EXPECT_EQ((*got)->request.version, 7u);
+    EXPECT_STREQ((*got)->facts.client_name, "client.example");
+    EXPECT_FALSE((*got)->passed);
+}
+
+TEST_F(Messages, TwistBringsTheConnection)
+{
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const Facts facts = some_facts();
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::twist, 3}, &facts, null.get()));
+    const auto got = receive_request(right.get());
+    ASSERT_TRUE(got && *got);
+    EXPECT_TRUE((*got)->passed);
+}
+
+TEST_F(Messages, FactsThatCannotBeAreRefused)
+{
+    const Facts good = some_facts();
+    Facts endless = good;
+    std::memset(endless.client_name, 'x', sizeof endless.client_name);
+    Facts too_many = good;
+    too_many.answer_count = Facts::kMaxAnswers + 1;
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const auto is_refused = [this] {
+        const auto got = receive_request(right.get());
+        return !got && got.error().code == ErrorCode::supervisor;
+    };
+    for (const Facts& facts : {endless, too_many}) {
+        ASSERT_TRUE(send_request(left.get(), {RequestKind::start_server_for, 1}, &facts));
+        EXPECT_TRUE(is_refused());
+    }
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::run_command, 1})); // without facts
+    EXPECT_TRUE(is_refused());
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::tables, 1}, &good)); // with facts that it has not
+    EXPECT_TRUE(is_refused());
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::twist, 1}, &good)); // without the connection
+    EXPECT_TRUE(is_refused());
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::run_command, 1}, &good, null.get()));
+    EXPECT_TRUE(is_refused());
+    ASSERT_TRUE(send_request(left.get(), {RequestKind::run_command, 1}, &good));
+    EXPECT_FALSE(is_refused());
 }
 
 TEST_F(Messages, NoticeBringsADescriptorOfItsOwn)
@@ -54,7 +113,7 @@ TEST_F(Messages, NoticeBringsADescriptorOfItsOwn)
     const auto second = receive_notice(right.get());
     ASSERT_TRUE(second && *second);
     EXPECT_FALSE((*second)->passed);
-    EXPECT_EQ((*second)->notice.seconds, 60u);
+    EXPECT_EQ((*second)->notice.value, 60u);
 }
 
 TEST_F(Messages, ClosedChannelIsSaidSo)

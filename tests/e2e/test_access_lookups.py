@@ -1,0 +1,284 @@
+"""Rules that ask who a client is: names, netgroups and ident, on a network with honest, forged and missing names, with a name
+server that does not answer and an ident server that says nothing. No lookup without a rule that asks, none that takes longer than
+its limit, and nobody waits for another's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from support.gateway import Gateway
+from support.scripted_server import ScriptedServer
+from support.wrapped import CLIENTS, SERVER, World
+from test_access import REFUSAL, everything
+
+NEVER = 2.0  # seconds; well above what a login takes that waits for nothing, below every limit of the tests
+LIMIT = "6s"
+
+
+@pytest.fixture(scope="module")
+def world(base_directory):
+    place = Path(tempfile.mkdtemp(dir=base_directory))
+    place.chmod(0o755)
+    world = World(place)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+class Guarded:
+    """A gateway on the world's server, and how its clients fare."""
+
+    def __init__(self, world: World, gateway: Gateway):
+        self.world, self.gateway = world, gateway
+
+    def rules(self, allow: str, deny: str = "ALL: ALL\n") -> None:
+        self.gateway.allow_path.write_text(allow)
+        self.gateway.deny_path.write_text(deny)
+
+    def connect(self, client: str):
+        with self.world.client.entered():
+            return self.gateway.connect(SERVER, CLIENTS[client])
+
+    def is_let_in(self, client: str) -> bool:
+        connection = self.connect(client)
+        said = connection.socket.recv(65536)
+        connection.close()
+        assert said == REFUSAL or said.startswith(b"220 the raw ftpd"), said
+        return said != REFUSAL
+
+    def let_in(self, *clients: str) -> set[str]:
+        return {client for client in clients if self.is_let_in(client)}
+
+    def seconds(self, client: str) -> float:
+        began = time.monotonic()
+        self.is_let_in(client)
+        return time.monotonic() - began
+
+    def resolvers(self) -> list[int]:
+        """They are the only ones with threads, or with more of the machine in view than a worker."""
+        return [pid for pid in self.gateway.workers() if os.readlink(f"/proc/{pid}/root") == "/"]
+
+
+@contextlib.contextmanager
+def name_server_stopped(world: World):
+    started = next(process for process in world.processes if "dnsmasq" in str(process.args))
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    server = int(children[0]) if children else started.pid  # what brings it into its namespaces may stay before it
+    assert Path(f"/proc/{server}/comm").read_text() == "dnsmasq\n"
+    os.kill(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server, signal.SIGCONT)
+        started.send_signal(signal.SIGCONT)  # nsenter(1) stops with its child
+
+
+@pytest.fixture
+def guarded(world, directory, certificate, running):
+    def script(session):
+        session.say("220 the raw ftpd")
+        session.serve_rest()
+
+    def start(**access) -> Guarded:
+        with world.server.entered():
+            server = running.add(ScriptedServer(script))
+        gateway = Gateway(directory / "gateway", certificate)
+        gateway.change(
+            listener={"address": None},
+            server={"address": server.address, "port": server.port},
+            access={"lookup_time": LIMIT} | access,
+        )
+        bind = f"mount --bind '{world.etc}' /etc && exec \"$@\""
+        enter = ["nsenter", "-t", str(world.server.holder.pid), "--net", "--"]  # no process of its own between it and us
+        gateway.prefix = [*enter, "unshare", "--mount", "sh", "-c", bind, "sh"]
+        running.add(gateway).start()
+        return Guarded(world, gateway)
+
+    return start
+
+
+def test_names_are_verified(guarded):
+    door = guarded()
+    door.rules("safetpd: .client.example bank.example 10.9.9.9 alias.example real.example gone.example\n")
+    assert door.let_in("honest", "silent", "forged", "alias", "numeric", "gone", "nameless") == {"honest", "silent"}
+    assert door.gateway.events("connect")[0]["message"] == f"connect from good.client.example ({CLIENTS['honest']})"
+    texts = [event["message"] for event in door.gateway.events("access")]
+    place = f"warning: {door.gateway.allow_path}, line 1: "
+    assert place + f"host name/address mismatch: {CLIENTS['forged']} != bank.example" in texts
+    assert place + "host name/name mismatch: alias.example != real.example" in texts
+    assert place + "host name/name mismatch: reverse lookup results in non-FQDN 10.9.9.9" in texts
+    assert place + "can't verify hostname: getaddrinfo(gone.example, AF_INET) failed" in texts
+
+
+def test_wildcards_for_names(guarded):
+    door = guarded()
+    everybody = ["honest", "forged", "nameless"]
+    door.rules("safetpd: PARANOID\n")
+    assert door.let_in(*everybody) == {"forged"}
+    door.rules("safetpd: UNKNOWN\n")
+    assert door.let_in(*everybody) == {"nameless"}
+    door.rules("safetpd: KNOWN\n")
+    assert door.let_in(*everybody) == {"honest"}
+    door.rules("safetpd@server.example: ALL\n")
+    assert door.let_in(*everybody) == set(everybody)
+
+
+def test_netgroups(guarded):
+    door = guarded()
+    door.rules("safetpd: @trusted\n")
+    assert door.let_in("honest", "silent", "nameless") == {"honest"}
+
+
+def test_ident(guarded):
+    door = guarded()
+    door.rules("safetpd: KNOWN@ALL\n")
+    assert door.let_in("honest", "nameless") == {"honest"}
+    door.rules(f"safetpd: root@{CLIENTS['honest']}\n")
+    assert door.is_let_in("honest")
+    assert door.gateway.events("connect")[-1]["message"] == f"connect from root@{CLIENTS['honest']} ({CLIENTS['honest']})"
+    door.rules(f"safetpd: nobody@{CLIENTS['honest']}\n")
+    assert not door.is_let_in("honest")
+
+
+def test_paranoid_always_refuses_before_any_rule(guarded):
+    door = guarded(paranoid="always")
+    door.rules("ALL: ALL\n", "")
+    assert door.let_in("honest", "forged", "alias", "numeric", "gone", "nameless") == {"honest", "nameless"}
+    refused = door.gateway.events("access-refused")
+    assert refused[0]["message"] == f"refused connect from {CLIENTS['forged']} ({CLIENTS['forged']})" and "rule" not in refused[0]
+
+
+def test_no_lookup_without_a_rule_that_asks(guarded):
+    """A dead name server and a silent ident port cost a login nothing."""
+    door = guarded()
+    door.rules("safetpd: 10.77. EXCEPT 10.77.9.41\n")
+    assert door.seconds("slow") < NEVER and door.seconds("silent") < NEVER
+    assert door.is_let_in("slow")
+    assert not door.resolvers(), "a process that looks names up was started for nothing"
+
+
+def test_a_dead_name_server_costs_at_most_the_limit(guarded):
+    door = guarded(lookup_time="1s")
+    door.rules("safetpd: .client.example\nsafetpd: UNKNOWN\n")
+    assert 0.9 < door.seconds("slow") < 5
+    assert door.gateway.events("connect")[-1]["message"] == f"connect from {CLIENTS['slow']} ({CLIENTS['slow']})"
+
+
+def test_a_silent_ident_server_costs_at_most_its_limit(guarded):
+    door = guarded(ident_time="1s")
+    door.rules("safetpd: KNOWN@ALL\nsafetpd: ALL\n")
+    assert 0.9 < door.seconds("silent") < 5
+    assert door.gateway.events("connect")[-1]["rule"].endswith("hosts.allow:2")
+
+
+def test_name_and_ident_together_have_one_limit(guarded):
+    door = guarded(lookup_time="2s", ident_time="2s")
+    door.rules("safetpd: KNOWN@.nowhere.example KNOWN@ALL\nsafetpd: ALL\n")
+    began = time.monotonic()
+    assert door.is_let_in("slow")
+    assert time.monotonic() - began < 3.5
+
+
+def test_slow_lookups_hold_nobody_up(guarded):
+    """Sixty clients wait for names that nobody answers; those whose names are known, or not asked for, walk past."""
+    door = guarded(lookup_time="60s", ident_time="60s")
+    door.gateway.change(limits={"sessions_per_client": 100}, timeouts={"login": "5m"})
+    door.gateway.reload()
+    door.rules("safetpd: 10.77.0.30\nsafetpd: KNOWN@10.77.0.11\nsafetpd: .client.example\n")
+    waiting = [door.connect("slow") for _ in range(60)] + [door.connect("silent") for _ in range(60)]
+    for _ in range(3):
+        assert door.seconds("honest") < NEVER and door.seconds("nameless") < NEVER
+    for client in waiting:
+        client.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.socket.recv(1)
+        client.close()
+    assert door.is_let_in("honest")
+
+
+def test_answers_are_remembered(guarded, world):
+    door = guarded(cache_time="1h")
+    door.rules("safetpd: .client.example\n")
+    assert door.is_let_in("honest")
+    with name_server_stopped(world):
+        assert door.is_let_in("honest")
+
+
+def test_nothing_is_remembered_when_told_so(guarded, world):
+    door = guarded(cache_time=0, lookup_time="1s")
+    door.rules("safetpd: .client.example\n")
+    assert door.is_let_in("honest")
+    with name_server_stopped(world):
+        assert not door.is_let_in("honest")
+    assert door.is_let_in("honest")
+
+
+def test_the_resolver_is_confined_and_replaced(guarded):
+    door = guarded(cache_time=0)
+    door.rules("safetpd: .client.example\n")
+    assert door.is_let_in("honest")
+    (resolver,) = door.resolvers()
+    status = Path(f"/proc/{resolver}/status").read_text()
+    assert "Uid:\t65534\t65534\t65534\t65534\n" in status and "CapEff:\t0000000000000000\n" in status
+    assert "NoNewPrivs:\t1\n" in status
+    os.kill(resolver, signal.SIGKILL)
+    door.gateway.wait_for_log("resolver-crash")
+    assert door.is_let_in("honest")
+    assert door.resolvers() not in ([], [resolver])
+
+
+def test_a_lookup_under_way_survives_the_resolver(guarded):
+    """The client's question goes to the next process, within the same limit."""
+    door = guarded(lookup_time="20s")
+    door.rules("safetpd: .client.example UNKNOWN\n")
+    client = door.connect("slow")
+    deadline = time.monotonic() + 20
+    while not (resolvers := door.resolvers()) or len(os.listdir(f"/proc/{resolvers[0]}/task")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(resolvers[0], signal.SIGKILL)
+    assert client.reply().code == 220  # nobody answered the second one either: a name that is unknown
+
+
+def test_a_client_that_leaves_ends_its_lookups(guarded):
+    door = guarded(lookup_time="60s")
+    door.rules("safetpd: .client.example\n")
+    client = door.connect("slow")
+    door.gateway.wait_for_log("resolver-start")
+    client.close()
+    door.gateway.wait_for_log("session ended: client closed")
+
+
+def test_the_login_limit_covers_the_lookups(guarded):
+    door = guarded(lookup_time="60s")
+    door.gateway.change(timeouts={"login": "1s"})
+    door.gateway.reload()
+    door.rules("safetpd: .client.example\n")
+    assert everything(door.connect("slow")).startswith(b"421 ")
+    door.gateway.wait_for_log("session ended: login timed out")
+
+
+def test_a_reload_lets_clients_under_way_finish(guarded):
+    door = guarded(lookup_time="3s")
+    door.rules("safetpd: UNKNOWN\n")
+    client = door.connect("slow")
+    door.gateway.wait_for_log("resolver-start")
+    door.gateway.reload()
+    assert client.reply().code == 220
+
+
+def test_ipv6(guarded):
+    door = guarded()
+    door.rules("safetpd: six.client.example\n")
+    with door.world.client.entered():
+        honest = door.gateway.connect("fd77::1", CLIENTS["honest6"])
+        forged = door.gateway.connect("fd77::1", CLIENTS["forged6"])
+    assert honest.reply().code == 220
+    assert everything(forged) == REFUSAL
