@@ -80,6 +80,7 @@ CLI::App* declare_doctor(CLI::App& app, setup::DoctorOptions& doctor)
     verb->set_help_flag("-h,--help", "Show this and exit");
     verb->add_option("-c", doctor.config, "Configuration (default: /etc/safetp/safetpd.toml)")->type_name("FILE");
     verb->add_flag("--json", doctor.is_json, "Print JSON");
+    verb->add_flag("!--no-connect", doctor.may_connect, "Do not connect to what listens on this machine");
     verb->add_option("--root", doctor.root, "Look at the files below DIR instead of at this machine")
         ->type_name("DIR")
         ->check(CLI::ExistingDirectory)

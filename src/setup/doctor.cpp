@@ -33,7 +33,7 @@ std::vector<Endpoint> endpoints_to_try(const Situation& situation)
     return endpoints;
 }
 
-Situation look_around(const Root& root, const config::Config& config, const std::vector<Service>& services)
+Situation look_around(const Root& root, const config::Config& config, const std::vector<Service>& services, bool may_connect)
 {
     Situation situation;
     situation.is_live = root.is_live();
@@ -51,7 +51,8 @@ Situation look_around(const Root& root, const config::Config& config, const std:
     situation.openings = std::move(openings.found);
     if (root.is_live()) {
         add_listeners(root, find_listeners(), ftp_ports, situation.openings);
-        situation.attempts = try_endpoints(endpoints_to_try(situation), kTryTime);
+        if (may_connect)
+            situation.attempts = try_endpoints(endpoints_to_try(situation), kTryTime);
     }
     situation.firewall = find_firewall(root);
     return situation;
@@ -68,7 +69,7 @@ Diagnosis examine(const DoctorOptions& options)
         std::fprintf(stderr, "%s\n", config.error().context.c_str());
         return Diagnosis::bad_config;
     }
-    const Situation situation = look_around(root, *config, services);
+    const Situation situation = look_around(root, *config, services, options.may_connect);
     const Judge judge = make_judge(root, tables_of(*config));
     const std::vector<Finding> findings = diagnose(situation, judge);
     const std::string report = options.is_json ? report_json(situation, findings) : report_text(situation, findings);

@@ -9,6 +9,7 @@ struct DoctorOptions {
     std::string config; ///< empty: /etc/safetp/safetpd.toml
     std::string root;   ///< a scratch root; empty: this machine
     bool is_json = false;
+    bool may_connect = true; ///< to what listens here: a wrapper logs that, and carries out what its rules say
 };
 
 enum class Diagnosis {

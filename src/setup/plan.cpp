@@ -90,7 +90,8 @@ void Planner::command(std::string line)
 Result<void> Planner::look()
 {
     services_ = read_services(root_);
-    auto config = read_config(root_, root_.exists(options_.config) ? options_.config : "", services_);
+    const bool is_new = !options_.config.empty() && !root_.exists(options_.config); // it will be made
+    auto config = is_new ? Result<config::Config>(config::Config()) : read_config(root_, options_.config, services_);
     if (!config)
         return std::unexpected(config.error());
     config_ = std::move(*config);

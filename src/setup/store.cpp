@@ -250,6 +250,20 @@ Result<void> check_runs(const Root& root, const std::vector<Run>& runs)
             changed, kStateDirectory));
 }
 
+/// Before anything is touched: whether every copy is still what was kept.
+Result<void> check_copies(const std::vector<Run>& runs)
+{
+    for (const Run& run : runs) {
+        for (const ManifestEntry& entry : run.manifest.files) {
+            const std::string copy = run.place + "/" + entry.kept;
+            if (!entry.kept.empty() && sha256(Root().read_text(copy)) != entry.before)
+                return fail(
+                    ErrorCode::bad_file, 0, copy + " is damaged or missing, so nothing was put back: it held " + entry.path);
+        }
+    }
+    return {};
+}
+
 /// The state directory with those above it; the new ones, within the root.
 Result<std::vector<std::string>> make_state_directory(const Root& root)
 {
@@ -334,6 +348,8 @@ Result<Undone> undo_changes(const Root& root, bool force)
     const auto runs = find_runs(root);
     if (!runs)
         return std::unexpected(runs.error());
+    if (const auto whole = check_copies(*runs); !whole)
+        return std::unexpected(whole.error());
     if (const auto sound = check_runs(root, *runs); !sound && !force)
         return std::unexpected(sound.error());
     for (const Run& run : *runs) {

@@ -144,6 +144,17 @@ def test_links_are_followed_or_refused(install):
     assert set_up(root, "--backend", "inetd", code=1)
 
 
+def test_without_rights(install):
+    root = install("inetutils-ftpd")
+    before = root.snapshot()
+    result = subprocess.run(
+        [binary(), "setup", "--root", root.path, "--apply"], capture_output=True, text=True, timeout=60, user=65534, group=65534
+    )
+    assert result.returncode == 77, result.stdout + result.stderr
+    assert "Permission denied" in result.stderr
+    assert root.snapshot() == before
+
+
 @pytest.mark.parametrize("options", [["--backend", "cron"], ["--root", "/nonexistent"], ["--apply", "--undo"], ["--force"]])
 def test_usage(options):
     result = subprocess.run([binary(), "setup", *options], capture_output=True, text=True, timeout=60)
@@ -184,6 +195,8 @@ def test_live_classic(machine):
     assert machine.greeting(21).startswith("220")
     found = machine.safetpd("doctor", code=1)
     assert "WAY ROUND  /etc/inetd.conf:1" in found and f"{SERVER}:21 greets: 220" in found
+
+    assert "greets" not in machine.safetpd("doctor", "--no-connect", code=1)
 
     said = machine.safetpd("setup", "--backend", "inetd", "--apply")
     assert "was told to read its configuration again" in said

@@ -187,7 +187,8 @@ TEST(Store, RefusesADamagedManifestOrCopy)
 {
     const Scratch scratch;
     scratch.write("/etc/a", "1");
-    ASSERT_TRUE(apply_changes(scratch.root(), {change(scratch, "/etc/a", "2")}));
+    scratch.write("/etc/b", "1");
+    ASSERT_TRUE(apply_changes(scratch.root(), {change(scratch, "/etc/a", "2"), change(scratch, "/etc/b", "2")}));
     const std::string manifest = "/var/lib/safetp/setup/1/manifest", whole = scratch.read(manifest);
     scratch.write(manifest, whole.substr(0, whole.size() - 4));
     EXPECT_FALSE(undo_changes(scratch.root(), true));
@@ -196,6 +197,7 @@ TEST(Store, RefusesADamagedManifestOrCopy)
     scratch.write("/var/lib/safetp/setup/1/1-a", "damaged");
     EXPECT_FALSE(undo_changes(scratch.root(), true));
     EXPECT_EQ(scratch.read("/etc/a"), "2");
+    EXPECT_EQ(scratch.read("/etc/b"), "2") << "nothing is touched";
 }
 
 TEST(Store, LetsOnlyOneWorkAtATime)
