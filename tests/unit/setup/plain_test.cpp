@@ -55,9 +55,9 @@ TEST(Diff, HandlesNewFilesAndMissingLineEnds)
     EXPECT_EQ(unified_diff("a\n", "", "a", "/dev/null"), "--- a\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
 }
 
-TEST(ElfNeeded, ReadsTheLibrariesOfThisTest)
+TEST(ElfNeeded, ReadsTheLibrariesOfTheShell)
 {
-    const auto image = Root().read("/proc/self/exe");
+    const auto image = Root().read("/bin/sh");
     ASSERT_TRUE(image && *image);
     const auto needed = needed_libraries(**image);
     EXPECT_NE(std::ranges::find(needed, "libc.so.6"), needed.end());
@@ -66,7 +66,7 @@ TEST(ElfNeeded, ReadsTheLibrariesOfThisTest)
 
 TEST(ElfNeeded, SurvivesDamagedPrograms)
 {
-    const auto image = Root().read("/proc/self/exe");
+    const auto image = Root().read("/bin/sh");
     ASSERT_TRUE(image && *image);
     EXPECT_TRUE(needed_libraries("").empty());
     EXPECT_TRUE(needed_libraries("#!/bin/sh\n").empty());
