@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
 
 namespace safetp::bin {
 
@@ -97,6 +98,45 @@ CLI::App* declare_serve(CLI::App& app, Raw& raw, ServeOptions& serve)
     return verb;
 }
 
+CLI::App* declare_doctor(CLI::App& app, setup::DoctorOptions& doctor)
+{
+    CLI::App* verb = app.add_subcommand("doctor", "Look whether there is any way round the front door");
+    verb->set_help_flag("-h,--help", "Show this and exit");
+    verb->add_option("-c", doctor.config, "Configuration (default: /etc/safetp/safetpd.toml)")->type_name("FILE");
+    verb->add_flag("--json", doctor.is_json, "Print JSON");
+    verb->add_flag("!--no-connect", doctor.may_connect, "Do not connect to what listens on this machine");
+    verb->add_option("--root", doctor.root, "Look at the files below DIR instead of at this machine")
+        ->type_name("DIR")
+        ->check(CLI::ExistingDirectory)
+        ->group("Advanced");
+    return verb;
+}
+
+CLI::App* declare_setup(CLI::App& app, setup::SetupOptions& options)
+{
+    static const std::map<std::string, setup::Backend> kBackends{{"started", setup::Backend::started},
+        {"inetd", setup::Backend::inetd}, {"systemd", setup::Backend::systemd}};
+    CLI::App* verb
+        = app.add_subcommand("setup", "Put safetpd before the FTP server of this machine: show what is to be changed");
+    verb->set_help_flag("-h,--help", "Show this and exit");
+    verb->add_option("--backend", options.backend,
+            "How the raw ftpd is started: started (by safetpd for each session, without a port: recommended), inetd or systemd")
+        ->type_name("NAME")
+        ->transform(CLI::CheckedTransformer(kBackends).description(""));
+    verb->add_option("--ftpd", options.ftpd, "The raw ftpd (default: the one that is found)")->type_name("PATH");
+    CLI::Option* const apply = verb->add_flag("--apply", options.apply, "Change it; what is replaced is kept");
+    CLI::Option* const undo
+        = verb->add_flag("--undo", options.undo, "Put back what --apply replaced, byte for byte")->excludes(apply);
+    verb->add_flag("--force", options.force, "With --undo: also where a file was changed since; that version is kept")
+        ->needs(undo);
+    verb->add_option("-c", options.config, "Configuration (default: /etc/safetp/safetpd.toml)")->type_name("FILE");
+    verb->add_option("--root", options.root, "Work on the files below DIR instead of on this machine")
+        ->type_name("DIR")
+        ->check(CLI::ExistingDirectory)
+        ->group("Advanced");
+    return verb;
+}
+
 void understand(const Raw& raw, CommandLine& line)
 {
     supervisor::ConfigSource& source = line.options.source;
@@ -136,6 +176,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv)
     const CLI::App* check = declare_check(app, raw, line);
     const CLI::App* explain = declare_explain(app, raw, line.question);
     const CLI::App* serve = declare_serve(app, raw, line.serve);
+    const CLI::App* doctor = declare_doctor(app, line.doctor);
+    const CLI::App* set_up = declare_setup(app, line.setup);
     app.require_subcommand(0, 1);
     try {
         app.parse(argc, argv);
@@ -152,6 +194,10 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv)
         line.verb = Verb::explain;
     else if (serve->parsed())
         line.verb = Verb::serve;
+    else if (doctor->parsed())
+        line.verb = Verb::doctor;
+    else if (set_up->parsed())
+        line.verb = Verb::setup;
     return line;
 }
 

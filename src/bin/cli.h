@@ -3,6 +3,8 @@
 
 #include "bin/serve.h"
 #include "explain/question.h"
+#include "setup/doctor.h"
+#include "setup/setup.h"
 #include "supervisor/supervisor.h"
 
 #include <string>
@@ -11,7 +13,7 @@
 
 namespace safetp::bin {
 
-enum class Verb { run, check, explain, serve, version };
+enum class Verb { run, check, explain, serve, doctor, setup, version };
 
 struct CommandLine {
     Verb verb = Verb::run;
@@ -20,6 +22,8 @@ struct CommandLine {
     std::vector<std::string> tables; ///< check: an allow and a deny table, instead of everything else
     explain::Question question;      ///< explain
     ServeOptions serve;
+    setup::DoctorOptions doctor;
+    setup::SetupOptions setup;
 };
 
 /// Or the exit code, after --help or an error was printed.

@@ -18,6 +18,31 @@ int check(const safetp::bin::CommandLine& line)
     });
 }
 
+using safetp::setup::Diagnosis;
+using safetp::setup::SetupOutcome;
+
+int exit_code_of(Diagnosis diagnosis)
+{
+    switch (diagnosis) {
+    case Diagnosis::no_way: return safetp::supervisor::kExitOk;
+    case Diagnosis::ways: return safetp::supervisor::kExitFailure;
+    case Diagnosis::not_all_seen: return safetp::supervisor::kExitNoPermission;
+    case Diagnosis::bad_config: break;
+    }
+    return safetp::supervisor::kExitConfig;
+}
+
+int exit_code_of(SetupOutcome outcome)
+{
+    switch (outcome) {
+    case SetupOutcome::done: return safetp::supervisor::kExitOk;
+    case SetupOutcome::failed: return safetp::supervisor::kExitFailure;
+    case SetupOutcome::no_permission: return safetp::supervisor::kExitNoPermission;
+    case SetupOutcome::bad_config: break;
+    }
+    return safetp::supervisor::kExitConfig;
+}
+
 int run(int argc, char** argv)
 {
     const auto parsed = safetp::bin::parse_command_line(argc, argv);
@@ -30,6 +55,8 @@ int run(int argc, char** argv)
     case safetp::bin::Verb::check: return check(line);
     case safetp::bin::Verb::explain: return safetp::bin::explain_client(line);
     case safetp::bin::Verb::serve: return safetp::bin::serve(line.serve);
+    case safetp::bin::Verb::doctor: return exit_code_of(safetp::setup::examine(line.doctor));
+    case safetp::bin::Verb::setup: return exit_code_of(safetp::setup::set_up(line.setup));
     case safetp::bin::Verb::version: std::puts("safetpd " SAFETP_VERSION); return safetp::supervisor::kExitOk;
     }
     return safetp::supervisor::kExitUsage;

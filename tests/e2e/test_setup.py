@@ -1,0 +1,258 @@
+"""`safetpd setup`: on scratch roots with Debian's own files, and live on a machine made of namespaces, with a real inetd, tcpd and
+ftpd, and a stranger on the wire."""
+
+import ssl
+import subprocess
+
+import pytest
+
+from support.client import FtpClient
+from support.ftpds import PASSWORD, USER
+from support.gateway import binary
+from support.live_machine import SERVER, STRANGER, LiveMachine
+from support.scratch_root import ScratchRoot
+
+PACKAGES = {
+    "vsftpd": ["vsftpd"],
+    "proftpd": ["proftpd"],
+    "pure-ftpd": ["pure-ftpd"],
+    "pure-ftpd from inetd": ["pure-ftpd-inetd"],
+    "inetutils-ftpd": ["inetutils-ftpd"],
+    "three of them": ["vsftpd", "proftpd", "inetutils-ftpd"],
+}
+
+
+def set_up(root, *options, code=0):
+    result = subprocess.run([binary(), "setup", "--root", root.path, *options], capture_output=True, text=True, timeout=60)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def doctor(root):
+    return subprocess.run([binary(), "doctor", "--root", root.path], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def install(directory):
+    def make(*packages):
+        return ScratchRoot(directory / "root", *packages)
+
+    return make
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("backend", ["started", "inetd", "systemd"])
+def test_every_backend_on_debians_files(install, name, backend):
+    """Shown, applied, nothing left to do, no way round, undone to the byte: for each ftpd as Debian installs it."""
+    root = install(*PACKAGES[name])
+    if backend == "inetd" and not (root.path / "usr/sbin/inetd").exists():
+        assert "there is no inetd" in set_up(root, "--backend", backend, code=1)
+        root.install_inetd()
+    before = root.snapshot()
+    assert doctor(root).returncode == 1, "as installed there is a way: the ftpd itself"
+
+    shown = set_up(root, "--backend", backend)
+    assert "+++ /etc/" in shown and "Nothing was changed" in shown
+    assert root.snapshot() == before
+
+    applied = set_up(root, "--backend", backend, "--apply")
+    assert shown.split("\nNothing was changed")[0] in applied, "what was shown is what was done"
+    assert "Nothing to do" in set_up(root, "--backend", backend, "--apply")
+    found = doctor(root)
+    assert found.returncode == 0, found.stdout
+
+    set_up(root, "--undo")
+    assert root.snapshot() == before
+    assert "Nothing to undo" in set_up(root, "--undo")
+
+
+def test_the_diff_is_one_that_patch_takes(install, directory):
+    root = install("inetutils-ftpd")
+    shown = set_up(root, "--backend", "inetd")
+    copy = directory / "copy"
+    subprocess.run(["cp", "-a", root.path, copy], check=True)
+    (copy / "etc/safetp").mkdir()
+    diff = shown[shown.index("--- ") : shown.index("\nNothing was changed")]
+    diff = diff.replace("--- /etc", f"--- {copy}/etc").replace("+++ /etc", f"+++ {copy}/etc")
+    subprocess.run(["git", "apply", "--unsafe-paths", "--directory=/", "-p1"], input=diff + "\n", text=True, cwd="/", check=True)
+    set_up(root, "--backend", "inetd", "--apply")
+    for name in ("etc/services", "etc/inetd.conf", "etc/hosts.allow", "etc/hosts.deny", "etc/safetp/safetpd.toml"):
+        assert (copy / name).read_bytes() == (root.path / name).read_bytes(), name
+
+
+def test_an_edited_file_is_not_overwritten(install):
+    root = install("inetutils-ftpd")
+    before = root.snapshot()
+    set_up(root, "--backend", "inetd", "--apply")
+    root.write("etc/inetd.conf", root.read("etc/inetd.conf") + "# mine\n")
+    applied = root.snapshot()
+    assert "changed since setup" in set_up(root, "--undo", code=1)
+    assert root.snapshot() == applied, "nothing was touched"
+    said = set_up(root, "--undo", "--force")
+    kept = next(line.split(": ")[1] for line in said.splitlines() if line.startswith("a version that was changed"))
+    assert "# mine" in root.read(kept.lstrip("/"))
+    after = {name: value for name, value in root.snapshot().items() if not name.startswith("var")}
+    assert after == {name: value for name, value in before.items() if not name.startswith("var")}
+
+
+def test_killed_anywhere(install):
+    """KILL at any moment: an undo, or nothing to undo, and all is as it was. How far each run gets is the machine's business."""
+    root = install("vsftpd", "inetutils-ftpd")
+    before = root.snapshot()
+    for attempt in range(20):
+        process = subprocess.Popen(
+            [binary(), "setup", "--root", root.path, "--backend", "inetd", "--apply"], stdout=subprocess.DEVNULL
+        )
+        try:
+            process.wait(0.002 * attempt)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        set_up(root, "--undo")
+        left = {name: value for name, value in root.snapshot().items() if not name.startswith("var")}
+        assert left == {name: value for name, value in before.items() if not name.startswith("var")}, attempt
+
+
+def test_an_existing_configuration_keeps_its_other_keys(install):
+    root = install("vsftpd")
+    text = '[[listener]]\nport = 2121 # ours\n\n[server]\naddress = "127.0.0.1"\nport = 351\n\n[log]\nformat = "json"\n'
+    root.write("etc/safetp/safetpd.toml", text)
+    set_up(root, "--apply")
+    after = root.read("etc/safetp/safetpd.toml")
+    assert "port = 2121 # ours" in after and 'format = "json"' in after
+    assert '\ncommand = ["/usr/sbin/vsftpd", "/etc/vsftpd.conf"]' in after
+    assert '\n#address = "127.0.0.1"' in after and "\n#port = 351" in after
+
+
+def test_links_are_followed_or_refused(install):
+    root = install("inetutils-ftpd")
+    (root.path / "srv").mkdir()
+    (root.path / "etc/inetd.conf").rename(root.path / "srv/inetd.conf")
+    root.link("etc/inetd.conf", "/srv/inetd.conf")
+    before = root.snapshot()
+    set_up(root, "--apply")
+    assert (root.path / "etc/inetd.conf").is_symlink()
+    assert "#<off># ftp" in root.read("srv/inetd.conf")
+    set_up(root, "--undo")
+    assert root.snapshot() == before
+
+    (root.path / "srv/inetd.conf").unlink()
+    root.link("etc/hosts.extra", "nowhere")
+    (root.path / "etc/hosts.allow").unlink()
+    root.link("etc/hosts.allow", "nowhere")
+    root.link("srv/inetd.conf", "inetd.conf")
+    assert set_up(root, "--backend", "inetd", code=1)
+
+
+def test_without_rights(install):
+    root = install("inetutils-ftpd")
+    before = root.snapshot()
+    result = subprocess.run(
+        [binary(), "setup", "--root", root.path, "--apply"], capture_output=True, text=True, timeout=60, user=65534, group=65534
+    )
+    assert result.returncode == 77, result.stdout + result.stderr
+    assert "Permission denied" in result.stderr
+    assert root.snapshot() == before
+
+
+@pytest.mark.parametrize("options", [["--backend", "cron"], ["--root", "/nonexistent"], ["--apply", "--undo"], ["--force"]])
+def test_usage(options):
+    result = subprocess.run([binary(), "setup", *options], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 64, result.stderr
+
+
+# -- live ---------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(directory):
+    made = LiveMachine(directory / "live")
+    yield made
+    made.close()
+
+
+def any_certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def transfer_through_the_gateway(machine):
+    with machine.client_network.entered():
+        client = FtpClient(21, SERVER, STRANGER).greet().auth(any_certificate()).login(USER, PASSWORD).protect()
+        client.expect("TYPE I", 200)
+        client.upload("STOR through", b"content")
+        assert client.download("RETR through") == b"content"
+        client.quit()
+
+
+def test_live_classic(machine):
+    """Before: a stranger reaches the ftpd. Applied: inetd is told, the stranger is refused on the raw port and served, under TLS,
+    on the other, and doctor finds nothing. Undone: every file as it was, and the stranger is where he was."""
+    machine.start_inetd("ftp stream tcp nowait root /usr/sbin/vsftpd vsftpd /etc/vsftpd.conf\n")
+    before = machine.snapshot()
+    assert machine.greeting(21).startswith("220")
+    found = machine.safetpd("doctor", code=1)
+    assert "WAY ROUND  /etc/inetd.conf:1" in found and f"{SERVER}:21 greets: 220" in found
+
+    assert "greets" not in machine.safetpd("doctor", "--no-connect", code=1)
+
+    said = machine.safetpd("setup", "--backend", "inetd", "--apply")
+    assert "was told to read its configuration again" in said
+    machine.wait_for_port(351)
+    machine.wait_for_no_port(21)
+    assert machine.greeting(351) == "", "tcpd closes without a word"
+    machine.start_safetpd()
+    transfer_through_the_gateway(machine)
+    found = machine.safetpd("doctor")
+    assert "Answer: none was found." in found
+    assert f"{SERVER}:351 greets: 220" in found, "this machine itself gets through, as the gateway must"
+
+    machine.stop_safetpd()
+    machine.safetpd("setup", "--undo")
+    assert machine.snapshot() == before
+    machine.wait_for_port(21)
+    assert machine.greeting(21).startswith("220")
+
+
+def test_live_localhost_alone_is_not_enough(machine):
+    """The old manual's warning, seen by doctor: with 127.0.0.1 alone in hosts.allow the gateway itself is refused."""
+    machine.write("services", machine.read("services") + "raw-ftp 351/tcp\n")
+    machine.write("hosts.allow", "vsftpd : 127.0.0.1\n")
+    machine.write("hosts.deny", "vsftpd : ALL\n")
+    machine.start_inetd("raw-ftp stream tcp nowait root /usr/sbin/tcpd vsftpd /etc/vsftpd.conf\n")
+    machine.wait_for_port(351)
+    found = machine.safetpd("doctor")
+    assert "TROUBLE  /etc/inetd.conf:1" in found and f"refused on ::1, {SERVER}" in found
+    rule = next(line.strip() for line in found.splitlines() if line.strip().startswith("vsftpd : 127.0.0.1 "))
+    machine.write("hosts.allow", rule + "\n")
+    assert "TROUBLE" not in machine.safetpd("doctor")
+    machine.start_safetpd("[server]\n")
+    transfer_through_the_gateway(machine)
+
+
+def test_live_started_per_session(machine):
+    """The recommended backend: after it no port of the raw ftpd's is left."""
+    machine.start_inetd("ftp stream tcp nowait root /usr/sbin/vsftpd vsftpd /etc/vsftpd.conf\n")
+    before = machine.snapshot()
+    machine.safetpd("setup", "--apply")
+    machine.wait_for_no_port(21)
+    machine.start_safetpd()
+    transfer_through_the_gateway(machine)
+    assert "Answer: none was found." in machine.safetpd("doctor")
+    machine.stop_safetpd()
+    machine.safetpd("setup", "--undo")
+    assert machine.snapshot() == before
+
+
+def test_live_a_forgotten_server(machine):
+    """A vsftpd that somebody started by hand on a port that no file names, and an inetd that missed its HUP."""
+    machine.start_inetd("ftp stream tcp nowait root /usr/sbin/vsftpd vsftpd /etc/vsftpd.conf\n")
+    machine.write("inetd.conf", "# nothing\n")
+    assert "it has not read it since the last change" in machine.safetpd("doctor", code=1)
+    machine.write("by-hand.conf", machine.read("vsftpd.conf").replace("listen=NO", "listen=YES") + "listen_port=2100\n")
+    machine.start_by_hand("/usr/sbin/vsftpd", "/etc/by-hand.conf")
+    machine.wait_for_port(2100)
+    found = machine.safetpd("doctor", code=1)
+    assert "port 2100" in found and "Answer: yes, 2 of them." in found
