@@ -7,7 +7,6 @@
 
 namespace {
 
-
 int run(int argc, char** argv)
 {
     const auto parsed = safetp::bin::parse_command_line(argc, argv);

@@ -31,7 +31,7 @@ bool is_foreign(const struct stat& status) { return status.st_uid != 0 && status
 /// Who may write to the directory may put another file in the place of ours, but for sticky ones.
 Result<void> must_be_ours(const std::string& directory)
 {
-    struct stat status{};
+    struct stat status { };
     if (::stat(directory.c_str(), &status) != 0)
         return fail(ErrorCode::bad_file, errno, directory);
     if ((status.st_mode & S_ISVTX) != 0)
@@ -39,13 +39,14 @@ Result<void> must_be_ours(const std::string& directory)
     if (is_foreign(status))
         return fail(ErrorCode::bad_file, 0, directory + ", which holds the known servers, belongs to another user");
     if ((status.st_mode & kWritableByOthers) != 0)
-        return fail(ErrorCode::bad_file, 0, directory + ", which holds the known servers, can be written by others: chmod go-w it");
+        return fail(
+            ErrorCode::bad_file, 0, directory + ", which holds the known servers, can be written by others: chmod go-w it");
     return {};
 }
 
 Result<void> must_be_ours(int fd, const std::string& path)
 {
-    struct stat status{};
+    struct stat status { };
     if (::fstat(fd, &status) != 0)
         return fail(ErrorCode::bad_file, errno, path);
     if (!S_ISREG(status.st_mode))

@@ -76,9 +76,8 @@ bool is_base64(unsigned char c)
 
 } // namespace
 
-const std::string_view kPinFileHeader
-    = "# Keys of FTP servers that safetp has met; `safetp pin` shows and changes them.\n"
-      "# server:port key first-seen how certificate-until secure|not-yet\n";
+const std::string_view kPinFileHeader = "# Keys of FTP servers that safetp has met; `safetp pin` shows and changes them.\n"
+                                        "# server:port key first-seen how certificate-until secure|not-yet\n";
 
 std::optional<std::string> parse_fingerprint(std::string_view text)
 {
@@ -126,8 +125,8 @@ PinLine parse_pin_line(std::string_view line)
 std::string format_pin_line(const Pin& pin)
 {
     return fmt::format("{} {} {} {} {} {}", pin.server.to_string(), pin.fingerprint.empty() ? "-" : pin.fingerprint,
-                       format_time(pin.first_seen), to_text(pin.how), pin.not_after ? format_time(*pin.not_after) : "-",
-                       pin.has_been_secure ? "secure" : "not-yet");
+        format_time(pin.first_seen), to_text(pin.how), pin.not_after ? format_time(*pin.not_after) : "-",
+        pin.has_been_secure ? "secure" : "not-yet");
 }
 
 } // namespace safetp::client

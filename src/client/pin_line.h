@@ -14,7 +14,7 @@
 
 namespace safetp::client {
 
-struct CommentLine {}; ///< also an empty line
+struct CommentLine { }; ///< also an empty line
 struct BadLine {
     std::optional<ServerName> server; ///< where the first word names one
     std::string complaint;

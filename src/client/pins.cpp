@@ -101,7 +101,7 @@ std::string home_directory()
     if (home != nullptr && *home == '/')
         return home;
     std::array<char, 16384> buffer{};
-    struct passwd entry{};
+    struct passwd entry { };
     struct passwd* found = nullptr;
     if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
         return found->pw_dir;
@@ -124,7 +124,8 @@ Result<std::string> PinStore::default_path()
 }
 
 PinStore::PinStore(std::string path, std::chrono::milliseconds lock_timeout)
-    : path_(std::move(path)), lock_timeout_(lock_timeout)
+    : path_(std::move(path))
+    , lock_timeout_(lock_timeout)
 {
 }
 

@@ -14,10 +14,9 @@ constexpr std::size_t kMaxHost = 253; // RFC 1035 section 2.3.4, as text
 
 bool is_host_name(std::string_view text)
 {
-    return !text.empty() && text.size() <= kMaxHost && text.front() != '.' && text.front() != '-' &&
-           text.find("..") == std::string_view::npos && std::ranges::all_of(text, [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
-           });
+    return !text.empty() && text.size() <= kMaxHost && text.front() != '.' && text.front() != '-'
+        && text.find("..") == std::string_view::npos
+        && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_'; });
 }
 
 std::unexpected<Error> complain(std::string_view text, const char* what)

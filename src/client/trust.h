@@ -23,22 +23,22 @@ struct TrustOptions {
     TrustPolicy policy = TrustPolicy::pin;
     /// A server without a pin is refused (Reason::unknown_key) instead of remembered.
     bool refuse_unknown = false;
-    /// Pins of this server that the configuration names, "SHA256:...". If there are any, only they count, with every policy, and
-    /// the store is not asked for keys; `ca` and `ca_and_pin` then ask for the authorities as well.
+    /// Pins of this server that the configuration names, "SHA256:...". If there are any, only they count, with every policy,
+    /// and the store is not asked for keys; `ca` and `ca_and_pin` then ask for the authorities as well.
     std::vector<std::string> configured_pins{};
 };
 
 struct Verdict {
     enum class Outcome { accepted, accepted_first_use, refused };
     enum class Reason {
-        vouched,      ///< by the authorities, policy ca
-        pinned,       ///< the key is remembered or configured (and vouched for, policy ca_and_pin)
-        first_use,    ///< remembered now
-        unknown_key,  ///< refused: not remembered, and may not be at first use
-        key_changed,  ///< refused: another key is remembered or configured
-        not_vouched,  ///< refused: policy ca or ca_and_pin
-        expired,      ///< refused: a first use of a certificate that is not valid now, which nothing speaks for
-        bad_store,    ///< refused: known_servers cannot be read or written, or its line cannot be understood
+        vouched,     ///< by the authorities, policy ca
+        pinned,      ///< the key is remembered or configured (and vouched for, policy ca_and_pin)
+        first_use,   ///< remembered now
+        unknown_key, ///< refused: not remembered, and may not be at first use
+        key_changed, ///< refused: another key is remembered or configured
+        not_vouched, ///< refused: policy ca or ca_and_pin
+        expired,     ///< refused: a first use of a certificate that is not valid now, which nothing speaks for
+        bad_store,   ///< refused: known_servers cannot be read or written, or its line cannot be understood
     };
     Outcome outcome = Outcome::refused;
     Reason reason = Reason::unknown_key;
@@ -50,7 +50,7 @@ struct Verdict {
 
 /// Pure: the decision without the file. nullopt: a first use, to be accepted if the pin can be remembered.
 std::optional<Verdict> judge(const ServerName& server, const tls::PeerCertificate& certificate, const TrustOptions& options,
-                             const KnownServer& known, std::chrono::system_clock::time_point now);
+    const KnownServer& known, std::chrono::system_clock::time_point now);
 
 /// Judges, and remembers what is to be remembered: a first use, and that the server has been secure. A pin that cannot be
 /// stored is a refusal. May block for the store's lock.

@@ -79,8 +79,8 @@ std::string explain(int error, int depth, const PeerCertificate& certificate)
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return whose + " has expired" + (depth == 0 ? " on " + to_date(certificate.not_after) : "");
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        return whose + " is not valid yet" + (depth == 0 ? ", but from " + to_date(certificate.not_before) + " on" : "") +
-               " (is the clock right?)";
+        return whose + " is not valid yet" + (depth == 0 ? ", but from " + to_date(certificate.not_before) + " on" : "")
+            + " (is the clock right?)";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return "the server has made its certificate itself";
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -108,7 +108,9 @@ PeerCertificate examine_peer(X509_STORE_CTX* verification, const std::string& ho
     const char* const key_type = key == nullptr ? nullptr : EVP_PKEY_get0_type_name(key);
     PeerCertificate peer{
         .key_fingerprint = key_fingerprint_of(x509),
-        .key_type = key_type == nullptr ? "unknown" : std::string(key_type) == "EC" ? "ECDSA" : key_type,
+        .key_type = key_type == nullptr     ? "unknown"
+            : std::string(key_type) == "EC" ? "ECDSA"
+                                            : key_type,
         .key_bits = key == nullptr ? 0 : EVP_PKEY_get_bits(key),
         .subject = to_text(X509_get_subject_name(x509)),
         .issuer = to_text(X509_get_issuer_name(x509)),
@@ -122,7 +124,8 @@ PeerCertificate examine_peer(X509_STORE_CTX* verification, const std::string& ho
     if (!peer.is_vouched)
         peer.why_not = explain(X509_STORE_CTX_get_error(verification), X509_STORE_CTX_get_error_depth(verification), peer);
     else if (!peer.is_name_right)
-        peer.why_not = "its certificate is for " + (peer.names.empty() ? "no host name" : listed(peer.names)) + " and not for " + host;
+        peer.why_not
+            = "its certificate is for " + (peer.names.empty() ? "no host name" : listed(peer.names)) + " and not for " + host;
     ERR_clear_error(); // what made the authorities say no is in `peer` now; the handshake must not trip over it
     return peer;
 }

@@ -10,17 +10,17 @@ namespace safetp::tls {
 
 /// The facts about the certificate that a server has shown. Texts come from the peer: escape them before showing them.
 struct PeerCertificate {
-    std::string key_fingerprint;    ///< of the public key (SPKI): "SHA256:" and unpadded base64, as ssh writes it
-    std::string key_type;           ///< "ECDSA", "RSA", "ED25519", ...
+    std::string key_fingerprint; ///< of the public key (SPKI): "SHA256:" and unpadded base64, as ssh writes it
+    std::string key_type;        ///< "ECDSA", "RSA", "ED25519", ...
     int key_bits = 0;
     std::string subject;            ///< RFC 2253
     std::string issuer;             ///< RFC 2253
     std::vector<std::string> names; ///< DNS names, or the common name where there are none; lower case
     std::chrono::system_clock::time_point not_before;
     std::chrono::system_clock::time_point not_after;
-    bool is_vouched = false;        ///< the system's authorities vouch for it now, chain, dates and purpose
-    bool is_name_right = false;     ///< it is for the host that was asked for (RFC 6125, RFC 2818 for addresses)
-    std::string why_not;            ///< why one of the two is false, as part of a sentence: "it expired"; else empty
+    bool is_vouched = false;    ///< the system's authorities vouch for it now, chain, dates and purpose
+    bool is_name_right = false; ///< it is for the host that was asked for (RFC 6125, RFC 2818 for addresses)
+    std::string why_not;        ///< why one of the two is false, as part of a sentence: "it expired"; else empty
 };
 
 /// Says whether the handshake may go on. Called in the middle of it, before a byte of the application was sent.

@@ -1,0 +1,165 @@
+#include "bin/pin_verbs.h"
+
+#include "client/exit_codes.h"
+#include "client/pin_line.h"
+#include "client/pins.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace safetp::bin {
+
+namespace {
+
+using client::Pin;
+using client::PinStore;
+using client::ServerName;
+
+int complain(int code, const std::string& what)
+{
+    fmt::print(stderr, "safetp: {}\n", what);
+    return code;
+}
+
+int complain(const Error& error) { return complain(client::kExitCannotCreate, describe(error)); }
+
+Result<PinStore> open_store(const std::string& file)
+{
+    if (!file.empty())
+        return PinStore(file);
+    const auto path = PinStore::default_path();
+    if (!path)
+        return std::unexpected(path.error());
+    return PinStore(*path);
+}
+
+std::string day_of(client::Seconds time) { return client::format_time(time).substr(0, 10); }
+
+/// As `ssh-keygen -l` prints it: the key first, then whose it is.
+void print_pin(const Pin& pin)
+{
+    const std::string until = pin.not_after ? ", certificate until " + day_of(*pin.not_after) : "";
+    fmt::print("{} {} ({} {}{}{})\n", pin.fingerprint.empty() ? "(no key)" : pin.fingerprint, pin.server.to_string(),
+        to_text(pin.how), day_of(pin.first_seen), until, pin.has_been_secure ? "" : ", not used yet");
+}
+
+/// The pins of the file, of one server where one is named; complaints go to stderr.
+Result<std::vector<Pin>> read_pins(const std::string& file, const std::string& server)
+{
+    const auto store = open_store(file);
+    if (!store)
+        return std::unexpected(store.error());
+    auto listing = store->list();
+    if (!listing)
+        return std::unexpected(listing.error());
+    for (const std::string& complaint : listing->complaints)
+        fmt::print(stderr, "safetp: {}\n", complaint);
+    if (!server.empty()) {
+        const auto wanted = ServerName::parse(server);
+        if (!wanted)
+            return std::unexpected(wanted.error());
+        std::erase_if(listing->pins, [&](const Pin& pin) { return pin.server != *wanted; });
+    }
+    return std::move(listing->pins);
+}
+
+void print_toml(const std::vector<Pin>& pins)
+{
+    std::vector<ServerName> servers;
+    for (const Pin& pin : pins) {
+        if (!pin.fingerprint.empty() && std::ranges::find(servers, pin.server) == servers.end())
+            servers.push_back(pin.server);
+    }
+    for (const ServerName& server : servers) {
+        std::vector<std::string> keys;
+        for (const Pin& pin : pins) {
+            if (pin.server == server && !pin.fingerprint.empty())
+                keys.push_back('"' + pin.fingerprint + '"');
+        }
+        fmt::print("[[pin]]\nserver = \"{}\"\nkeys = [{}]\n\n", server.to_string(), fmt::join(keys, ", "));
+    }
+}
+
+} // namespace
+
+int pin_list(const PinListArguments& arguments)
+{
+    const auto pins = read_pins(arguments.pins_file, {});
+    if (!pins)
+        return complain(pins.error());
+    std::ranges::for_each(*pins, print_pin);
+    return client::kExitOk;
+}
+
+int pin_show(const PinShowArguments& arguments)
+{
+    const auto server = ServerName::parse(arguments.server);
+    if (!server)
+        return complain(client::kExitUsage, describe(server.error()));
+    const auto pins = read_pins(arguments.pins_file, arguments.server);
+    if (!pins)
+        return complain(pins.error());
+    std::ranges::for_each(*pins, print_pin);
+    return pins->empty() ? complain(client::kExitFailure, server->to_string() + " is not known") : client::kExitOk;
+}
+
+int pin_add(const PinAddArguments& arguments)
+{
+    const auto server = ServerName::parse(arguments.server);
+    if (!server)
+        return complain(client::kExitUsage, describe(server.error()));
+    const auto fingerprint = client::parse_fingerprint(arguments.fingerprint);
+    if (!fingerprint)
+        return complain(client::kExitUsage, "a key is written SHA256: and 43 characters of base64");
+    auto store = open_store(arguments.pins_file);
+    if (!store)
+        return complain(store.error());
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const Pin pin{.server = *server, .fingerprint = *fingerprint, .first_seen = now, .how = Pin::How::by_hand};
+    const auto added = store->add(pin);
+    if (!added)
+        return complain(added.error());
+    fmt::print("{} {}\n", *added ? "added" : "known already:", *fingerprint + " " + server->to_string());
+    return client::kExitOk;
+}
+
+int pin_remove(const PinRemoveArguments& arguments)
+{
+    const auto server = ServerName::parse(arguments.server);
+    if (!server)
+        return complain(client::kExitUsage, describe(server.error()));
+    const auto fingerprint = client::parse_fingerprint(arguments.fingerprint);
+    if (!fingerprint && !arguments.fingerprint.empty())
+        return complain(client::kExitUsage, "a key is written SHA256: and 43 characters of base64");
+    auto store = open_store(arguments.pins_file);
+    if (!store)
+        return complain(store.error());
+    const auto removed = store->remove(*server, fingerprint.value_or(""));
+    if (!removed)
+        return complain(removed.error());
+    if (*removed == 0)
+        return complain(client::kExitFailure, server->to_string() + (fingerprint ? " has no such key" : " is not known"));
+    fmt::print("removed {} of {}\n", *removed == 1 ? "1 line" : fmt::format("{} lines", *removed), server->to_string());
+    return client::kExitOk;
+}
+
+int pin_export(const PinExportArguments& arguments)
+{
+    const auto server = ServerName::parse(arguments.server);
+    if (!arguments.server.empty() && !server)
+        return complain(client::kExitUsage, describe(server.error()));
+    const auto pins = read_pins(arguments.pins_file, arguments.server);
+    if (!pins)
+        return complain(pins.error());
+    if (pins->empty() && !arguments.server.empty())
+        return complain(client::kExitFailure, server->to_string() + " is not known");
+    if (arguments.as_toml) {
+        print_toml(*pins);
+        return client::kExitOk;
+    }
+    for (const Pin& pin : *pins)
+        fmt::print("{}\n", client::format_pin_line(pin));
+    return client::kExitOk;
+}
+
+} // namespace safetp::bin

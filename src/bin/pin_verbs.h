@@ -1,0 +1,41 @@
+// safetp pin: what a person does with the file of known servers. Each gives the exit code (client/exit_codes.h).
+#pragma once
+
+#include <string>
+
+namespace safetp::bin {
+
+struct PinListArguments {
+    std::string pins_file{}; ///< empty: the default, here and below
+};
+
+struct PinShowArguments {
+    std::string pins_file{};
+    std::string server{};
+};
+
+struct PinAddArguments {
+    std::string pins_file{};
+    std::string server{};
+    std::string fingerprint{};
+};
+
+struct PinRemoveArguments {
+    std::string pins_file{};
+    std::string server{};
+    std::string fingerprint{}; ///< empty: all of the server's
+};
+
+struct PinExportArguments {
+    std::string pins_file{};
+    std::string server{}; ///< empty: all
+    bool as_toml = false;
+};
+
+int pin_list(const PinListArguments& arguments);
+int pin_show(const PinShowArguments& arguments);
+int pin_add(const PinAddArguments& arguments);
+int pin_remove(const PinRemoveArguments& arguments);
+int pin_export(const PinExportArguments& arguments);
+
+} // namespace safetp::bin
