@@ -43,7 +43,7 @@ bool is_login(Verb verb) { return verb == Verb::user || verb == Verb::pass || ve
 
 bool ControlChannel::is_allowed_now(const Command& command)
 {
-    if (is_secure_ || policy_.security == Security::optional || is_harmless_before_tls(command.verb))
+    if (!is_client_leg_secured() || is_secure_ || policy_.security == Security::optional || is_harmless_before_tls(command.verb))
         return true;
     if (was_cleared_ && !is_login(command.verb))
         return true;
@@ -63,6 +63,8 @@ bool ControlChannel::is_allowed_now(const Command& command)
 
 bool ControlChannel::accepts_auth(const Command& command) const
 {
+    if (!is_client_leg_secured() && login_ != Login::none)
+        return false;
     return !is_secure_ && !was_cleared_ && is_known_mechanism(command.argument);
 }
 
@@ -84,6 +86,8 @@ void ControlChannel::execute_auth(const Command& command)
         return reply("501 AUTH takes a mechanism: TLS.");
     if (!is_known_mechanism(command.argument))
         return reply("504 Only AUTH TLS is supported.");
+    if (!is_client_leg_secured())
+        return leave_alone(command);
     if (!accepts_auth(command))
         return reply("503 TLS was negotiated already.");
     reply("234 Ready for TLS.");
@@ -91,6 +95,27 @@ void ControlChannel::execute_auth(const Command& command)
     is_data_protected_ = mechanism == "SSL" || mechanism == "TLS-P"; // the old drafts' names that imply PROT P
     act(StartTls{});
     tls_is_starting_ = true;
+}
+
+// A client that knows TLS itself needs none of ours: the server is asked in its place, on a connection of its own.
+void ControlChannel::leave_alone(const Command& command)
+{
+    if (!accepts_auth(command)) {
+        auth_is_waiting_ = false; // a USER stood before it in line
+        return reply("503 AUTH comes before USER; SafeTP keeps this session safe already.");
+    }
+    act(AskForAuth{command.argument});
+}
+
+void ControlChannel::on_auth_answered(bool is_accepted, std::string_view answer)
+{
+    if (has_ended_ || !auth_is_waiting_)
+        return;
+    reply(answer);
+    if (is_accepted)
+        return end(EndReason::left_alone);
+    auth_is_waiting_ = false; // it goes on in clear as far as it knows, and safely
+    run_queue();
 }
 
 void ControlChannel::on_tls_started(std::string server_name)

@@ -5,6 +5,7 @@
 #include "ftp/control_channel.h"
 #include "net/asio.h"
 #include "proxy/buffer_pool.h"
+#include "proxy/client_side.h"
 #include "proxy/xferlog.h"
 #include "tls/context.h"
 
@@ -31,8 +32,9 @@ struct Environment {
 /// What the sessions of one listener share.
 struct Front {
     const config::Listener& listener;
-    const tls::ServerContext& tls;
+    const tls::ServerContext* tls; ///< null where the client leg is plain
     ftp::Policy policy;
+    const ClientSide* client_side = nullptr; ///< null: a front door
 };
 
 ftp::Policy make_policy(const config::Config& config, const config::Listener& listener);

@@ -28,7 +28,7 @@ std::string subject_of(const X509* certificate)
 } // namespace
 
 TlsSession::TlsSession(const ServerContext::Impl& context, Purpose purpose, const SessionBinding& binding)
-    : context_(context), purpose_(purpose), binding_(binding), identity_(&context.identities.front())
+    : purpose_(purpose), context_(&context), binding_(binding), identity_(&context.identities.front())
 {
 }
 
@@ -42,7 +42,7 @@ std::unique_ptr<TlsSession> TlsSession::make(const ServerContext::Impl& context,
 
 bool TlsSession::prepare(int fd)
 {
-    ssl_.reset(SSL_new(context_.ssl_ctx.get()));
+    ssl_.reset(SSL_new(context_->ssl_ctx.get()));
     if (!ssl_ || SSL_set_fd(ssl_.get(), fd) != 1)
         return false;
     SSL* const ssl = ssl_.get();
@@ -97,7 +97,7 @@ IoStep TlsSession::try_handshake()
         return {};
     ERR_clear_error();
     errno = 0;
-    const int result = SSL_accept(ssl_.get());
+    const int result = SSL_do_handshake(ssl_.get());
     if (result != 1)
         return after_failure(result, errno);
     finish_handshake();
@@ -193,7 +193,7 @@ IoStep TlsSession::after_failure(int result, int os_error)
     if (!is_handshake_done_)
         return failure_of_handshake(os_error, is_end_of_stream);
     if (!is_end_of_stream)
-        return fail_for_good(ErrorCode::tls_protocol, 0, take_openssl_error());
+        return fail_for_good(ErrorCode::tls_protocol, 0, take_openssl_error(other_end()));
     // A RST that comes after the peer's close_notify cuts nothing of what he had to say.
     const bool has_said_all = (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
     return fail_for_good(has_said_all ? ErrorCode::connection_reset : ErrorCode::tls_truncated, os_error, {});
@@ -202,10 +202,13 @@ IoStep TlsSession::after_failure(int result, int os_error)
 IoStep TlsSession::failure_of_handshake(int os_error, bool is_end_of_stream)
 {
     if (!refusal_.empty())
-        return fail_for_good(ErrorCode::tls_handshake, 0, refusal_);
+        return fail_for_good(refusal_code_, 0, refusal_);
+    if (!is_end_of_stream && other_end() == OtherEnd::server && is_version_mismatch())
+        return fail_for_good(ErrorCode::tls_version, 0, {});
     if (!is_end_of_stream)
-        return fail_for_good(ErrorCode::tls_handshake, 0, take_openssl_error());
-    return fail_for_good(ErrorCode::tls_handshake, os_error, "the client closed the connection");
+        return fail_for_good(ErrorCode::tls_handshake, 0, take_openssl_error(other_end()));
+    const char* const whom = other_end() == OtherEnd::client ? "the client" : "the server";
+    return fail_for_good(ErrorCode::tls_handshake, os_error, std::string(whom) + " closed the connection");
 }
 
 IoStep TlsSession::fail_for_good(ErrorCode code, int os_error, std::string context)
@@ -238,6 +241,8 @@ void TlsSession::count_record(int is_written, int, int type, const void* bytes, 
 HandshakeInfo TlsSession::handshake_info() const
 {
     const SSL* const ssl = ssl_.get();
+    if (client_session_ != nullptr)
+        return client_handshake_info();
     HandshakeInfo info;
     info.version = SSL_get_version(ssl);
     info.cipher = SSL_get_cipher_name(ssl);

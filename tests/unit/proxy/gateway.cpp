@@ -65,7 +65,7 @@ void Gateway::play(const std::function<net::Task<>()>& script)
     tls::ContextOptions options;
     options.certificates = {identity()};
     tls_.emplace(tls::ServerContext::make(options).value());
-    front_.emplace(Front{listener_, *tls_, make_policy(config_, listener_)});
+    front_.emplace(Front{listener_, &*tls_, make_policy(config_, listener_)});
     environment_.emplace(Environment{loop_.executor(), config_, announced_names_, buffers_, xferlog_, {}});
     const UniqueFd front_door = net::test::listening_socket({kHere, 0});
     UniqueFd client = net::test::connected_socket(local_endpoint(front_door.get()).value(), {kHere, 0});
