@@ -18,7 +18,7 @@ using client::Pin;
 using client::PinStore;
 using client::ServerName;
 
-int complain(const Error& error) { return complain(client::kExitCannotCreate, describe(error)); }
+int complain_of(const Error& error) { return complain(client::kExitCannotCreate, describe(error)); }
 
 std::string day_of(client::Seconds time) { return client::format_time(time).substr(0, 10); }
 
@@ -71,10 +71,10 @@ int add_to_store(const PinAddArguments& arguments, const Pin& pin)
 {
     auto store = open_store(arguments.connection.pins_file);
     if (!store)
-        return complain(store.error());
+        return complain_of(store.error());
     const auto added = store->add(pin);
     if (!added)
-        return complain(added.error());
+        return complain_of(added.error());
     fmt::print("{} {} {}\n", *added ? "added:" : "known already:", pin.fingerprint, pin.server.to_string());
     const auto known = store->find(pin.server);
     if (known && known->pins.size() > 1)
@@ -113,7 +113,7 @@ int pin_list(const PinListArguments& arguments)
 {
     const auto pins = read_pins(arguments.pins_file, {});
     if (!pins)
-        return complain(pins.error());
+        return complain_of(pins.error());
     std::ranges::for_each(*pins, print_pin);
     return client::kExitOk;
 }
@@ -125,7 +125,7 @@ int pin_show(const PinShowArguments& arguments)
         return complain(client::kExitUsage, describe(server.error()));
     const auto pins = read_pins(arguments.pins_file, arguments.server);
     if (!pins)
-        return complain(pins.error());
+        return complain_of(pins.error());
     std::ranges::for_each(*pins, print_pin);
     return pins->empty() ? complain(client::kExitFailure, server->to_string() + " is not known") : client::kExitOk;
 }
@@ -155,10 +155,10 @@ int pin_remove(const PinRemoveArguments& arguments)
         return complain(client::kExitUsage, kHowKeysAreWritten);
     auto store = open_store(arguments.pins_file);
     if (!store)
-        return complain(store.error());
+        return complain_of(store.error());
     const auto removed = store->remove(*server, fingerprint.value_or(""));
     if (!removed)
-        return complain(removed.error());
+        return complain_of(removed.error());
     if (*removed == 0)
         return complain(client::kExitFailure, server->to_string() + (fingerprint ? " has no such key" : " is not known"));
     fmt::print("removed {} of {}\n", *removed == 1 ? "1 line" : fmt::format("{} lines", *removed), server->to_string());
@@ -172,7 +172,7 @@ int pin_export(const PinExportArguments& arguments)
         return complain(client::kExitUsage, describe(server.error()));
     const auto pins = read_pins(arguments.pins_file, arguments.server);
     if (!pins)
-        return complain(pins.error());
+        return complain_of(pins.error());
     if (pins->empty() && !arguments.server.empty())
         return complain(client::kExitFailure, server->to_string() + " is not known");
     if (arguments.as_toml) {
