@@ -1,6 +1,8 @@
 // safetp pin: what a person does with the file of known servers. Each gives the exit code (client/exit_codes.h).
 #pragma once
 
+#include "bin/connection.h"
+
 #include <string>
 
 namespace safetp::bin {
@@ -15,9 +17,11 @@ struct PinShowArguments {
 };
 
 struct PinAddArguments {
-    std::string pins_file{};
+    ConnectionArguments connection{};
     std::string server{};
-    std::string fingerprint{};
+    std::string fingerprint{}; ///< empty: the server is asked for it
+    bool is_implicit = false;  ///< TLS from the first byte; always so on port 990
+    bool is_certain = false;   ///< --yes: nobody is asked
 };
 
 struct PinRemoveArguments {

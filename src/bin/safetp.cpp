@@ -15,6 +15,10 @@ int perform(const safetp::bin::PinAddArguments& arguments) { return safetp::bin:
 int perform(const safetp::bin::PinRemoveArguments& arguments) { return safetp::bin::pin_remove(arguments); }
 int perform(const safetp::bin::PinExportArguments& arguments) { return safetp::bin::pin_export(arguments); }
 
+int perform(const safetp::bin::GetArguments& arguments) { return safetp::bin::get(arguments); }
+int perform(const safetp::bin::PutArguments& arguments) { return safetp::bin::put(arguments); }
+int perform(const safetp::bin::ListArguments& arguments) { return safetp::bin::list(arguments); }
+
 int run(int argc, char** argv)
 {
     const auto parsed = safetp::bin::parse_safetp_command_line(argc, argv);

@@ -31,6 +31,9 @@ struct Arguments {
     PinAddArguments pin_add;
     PinRemoveArguments pin_remove;
     PinExportArguments pin_export;
+    GetArguments get;
+    PutArguments put;
+    ListArguments list;
     VersionArguments version;
 };
 
@@ -43,6 +46,62 @@ void declare_pins_file(CLI::App& app, std::string& pins_file)
 void declare_server(CLI::App& app, std::string& server)
 {
     app.add_option("server", server, "The server")->required()->type_name("HOST[:PORT]");
+}
+
+void declare_dialling(CLI::App& app, ConnectionArguments& connection)
+{
+    constexpr unsigned kDay = 86400;
+    app.add_option("--connect-timeout", connection.connect_timeout, "How long connecting may take")
+        ->capture_default_str()
+        ->check(CLI::Range(1U, kDay))
+        ->type_name("SECONDS");
+    app.add_option("--stall-timeout", connection.stall_timeout, "How long nothing may move")
+        ->capture_default_str()
+        ->check(CLI::Range(1U, kDay))
+        ->type_name("SECONDS");
+    app.add_flag("-v,--verbose", connection.is_verbose, "Show the dialogue with the server");
+}
+
+void declare_connection(CLI::App& app, ConnectionArguments& connection)
+{
+    declare_pins_file(app, connection.pins_file);
+    declare_dialling(app, connection);
+    app.add_option("--policy", connection.policy, "Whom to trust")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"ca", "pin", "ca+pin"}))
+        ->type_name("ca|pin|ca+pin");
+    app.add_option("--key", connection.keys, "The server's key; may be given several times, and only these count")
+        ->type_name("SHA256:...")
+        ->allow_extra_args(false);
+    app.add_flag("--strict", connection.is_strict, "Refuse servers that are not known yet");
+    app.add_option("--client-cert", connection.client_certificate, "Certificate to show to the server (PEM)")
+        ->type_name("FILE");
+    app.add_option("--client-key", connection.client_key, "Its key, if that is another file")->type_name("FILE");
+    app.add_flag("-q,--quiet", connection.is_quiet, "Neither progress nor notices, only errors");
+}
+
+void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
+{
+    constexpr const char* kUrl = "ftp[s]://[USER@]HOST[:PORT]/PATH";
+    CLI::App* const get = app.add_subcommand("get", "Fetch a file");
+    declare_connection(*get, arguments.get.connection);
+    get->add_option("url", arguments.get.url, "The file")->required()->type_name(kUrl);
+    get->add_option("-o,--output", arguments.get.output, "Where to put it (- is standard output)")->type_name("FILE");
+    get->add_flag("-c,--continue", arguments.get.is_continued, "Continue a download that was broken off");
+    verbs.add(get, arguments.get);
+
+    CLI::App* const put = app.add_subcommand("put", "Send a file");
+    declare_connection(*put, arguments.put.connection);
+    put->add_option("file", arguments.put.file, "What to send (- is standard input)")->required()->type_name("FILE");
+    put->add_option("url", arguments.put.url, "Where to; a directory ends with /")->required()->type_name(kUrl);
+    put->add_flag("-c,--continue", arguments.put.is_continued, "Continue an upload that was broken off");
+    verbs.add(put, arguments.put);
+
+    CLI::App* const list = app.add_subcommand("ls", "Show a directory");
+    declare_connection(*list, arguments.list.connection);
+    list->add_option("url", arguments.list.url, "The directory")->required()->type_name(kUrl);
+    list->add_flag("-1", arguments.list.has_only_names, "Only the names");
+    verbs.add(list, arguments.list);
 }
 
 void declare_pin_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
@@ -61,9 +120,13 @@ void declare_pin_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
     verbs.add(show, arguments.pin_show);
 
     CLI::App* const add = pin->add_subcommand("add", "Remember a server's key");
-    declare_pins_file(*add, arguments.pin_add.pins_file);
+    declare_pins_file(*add, arguments.pin_add.connection.pins_file);
+    declare_dialling(*add, arguments.pin_add.connection);
     declare_server(*add, arguments.pin_add.server);
-    add->add_option("fingerprint", arguments.pin_add.fingerprint, "Its key")->required()->type_name("SHA256:...");
+    add->add_option("fingerprint", arguments.pin_add.fingerprint, "Its key (default: what the server shows, after a question)")
+        ->type_name("SHA256:...");
+    add->add_flag("--implicit", arguments.pin_add.is_implicit, "TLS from the first byte; the port is 990 if none is given");
+    add->add_flag("-y,--yes", arguments.pin_add.is_certain, "Do not ask: the network is safe now");
     verbs.add(add, arguments.pin_add);
 
     CLI::App* const remove = pin->add_subcommand("remove", "Forget a server, or one of its keys");
@@ -90,6 +153,7 @@ std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv
     app.set_help_flag("-h,--help", "Show this and exit");
     app.add_flag("-V,--version", wants_version, "Show the version and exit");
     app.require_subcommand(0, 1);
+    declare_transfer_verbs(app, arguments, verbs);
     declare_pin_verbs(app, arguments, verbs);
     try {
         app.parse(argc, argv);

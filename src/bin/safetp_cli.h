@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bin/pin_verbs.h"
+#include "bin/transfer_verbs.h"
 
 #include <variant>
 
@@ -11,7 +12,7 @@ struct VersionArguments { };
 
 /// One alternative a verb.
 using SafetpCommand = std::variant<VersionArguments, PinListArguments, PinShowArguments, PinAddArguments, PinRemoveArguments,
-    PinExportArguments>;
+    PinExportArguments, GetArguments, PutArguments, ListArguments>;
 
 /// Or the exit code, after --help or an error was printed.
 std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv);
