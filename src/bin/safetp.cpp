@@ -19,6 +19,8 @@ int perform(const safetp::bin::GetArguments& arguments) { return safetp::bin::ge
 int perform(const safetp::bin::PutArguments& arguments) { return safetp::bin::put(arguments); }
 int perform(const safetp::bin::ListArguments& arguments) { return safetp::bin::list(arguments); }
 
+int perform(const safetp::bin::ProxyArguments& arguments) { return safetp::bin::run_proxy(arguments); }
+
 int run(int argc, char** argv)
 {
     const auto parsed = safetp::bin::parse_safetp_command_line(argc, argv);

@@ -34,6 +34,7 @@ struct Arguments {
     GetArguments get;
     PutArguments put;
     ListArguments list;
+    ProxyArguments proxy;
     VersionArguments version;
 };
 
@@ -104,6 +105,40 @@ void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
     verbs.add(list, arguments.list);
 }
 
+/// How servers are spoken to, for the verbs that serve FTP clients.
+void declare_engine(CLI::App& app, EngineArguments& engine)
+{
+    declare_pins_file(app, engine.pins_file);
+    app.add_option("--policy", engine.policy, "Whom to trust (default: pin)")
+        ->check(CLI::IsMember({"ca", "pin", "ca+pin"}))
+        ->type_name("ca|pin|ca+pin");
+    app.add_option("--key", engine.keys, "The server's key; may be given several times, and only these count")
+        ->type_name("SHA256:...")
+        ->allow_extra_args(false);
+    app.add_flag("--strict", engine.is_strict, "Refuse servers that are not known yet");
+    app.add_flag("--implicit", engine.is_implicit, "TLS from the first byte (default on port 990)");
+    app.add_option("--security", engine.security, "Whether a server without TLS may be spoken to (default: require)")
+        ->check(CLI::IsMember({"require", "prefer"}))
+        ->type_name("require|prefer");
+    app.add_option("--ca", engine.authorities, "Authorities to believe instead of the system's (PEM)")->type_name("FILE");
+    app.add_option("--client-cert", engine.client_certificate, "Certificate to show to the server (PEM)")->type_name("FILE");
+    app.add_option("--client-key", engine.client_key, "Its key, if that is another file")->type_name("FILE");
+    app.add_option("--xferlog", engine.xferlog, "Transfer log to write, as xferlog(5)")->type_name("FILE");
+    app.add_flag("-d,--debug", engine.is_verbose, "Log everything (level debug)");
+}
+
+void declare_proxy(CLI::App& app, Arguments& arguments, Verbs& verbs)
+{
+    CLI::App* const proxy = app.add_subcommand("proxy", "Serve plain FTP clients here, and speak TLS with their servers");
+    ProxyArguments& to = arguments.proxy;
+    declare_engine(*proxy, to.engine);
+    proxy->add_option("--listen", to.listen, "Where clients come")->capture_default_str()->type_name("[ADDRESS:]PORT");
+    proxy->add_option("--server", to.server, "The one server (default: clients name it, as USER user@host)")
+        ->type_name("HOST[:PORT]");
+    proxy->add_option("--user", to.user, "When started as root: who serves (default: safetp)")->type_name("NAME");
+    verbs.add(proxy, to);
+}
+
 void declare_pin_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
 {
     CLI::App* const pin = app.add_subcommand("pin", "Show and change the keys of known servers");
@@ -155,6 +190,7 @@ std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv
     app.require_subcommand(0, 1);
     declare_transfer_verbs(app, arguments, verbs);
     declare_pin_verbs(app, arguments, verbs);
+    declare_proxy(app, arguments, verbs);
     try {
         app.parse(argc, argv);
         if (wants_version)

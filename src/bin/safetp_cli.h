@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bin/pin_verbs.h"
+#include "bin/proxy_verb.h"
 #include "bin/transfer_verbs.h"
 
 #include <variant>
@@ -12,7 +13,7 @@ struct VersionArguments { };
 
 /// One alternative a verb.
 using SafetpCommand = std::variant<VersionArguments, PinListArguments, PinShowArguments, PinAddArguments, PinRemoveArguments,
-    PinExportArguments, GetArguments, PutArguments, ListArguments>;
+    PinExportArguments, GetArguments, PutArguments, ListArguments, ProxyArguments>;
 
 /// Or the exit code, after --help or an error was printed.
 std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv);
