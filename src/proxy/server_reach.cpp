@@ -165,6 +165,8 @@ net::Task<ServerReach::Failure> ServerReach::read_line(ftp::LineBuffer& lines)
             lines.commit(step.bytes);
             continue;
         }
+        if (step.kind == Kind::failed && step.error.code == ErrorCode::tls_protocol)
+            co_return refuse_handshake(step.error); // TLS 1.3: what the server says of our certificate comes after the handshake
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
             security_->on_end();
             co_return std::nullopt;
