@@ -438,7 +438,7 @@ ControlChannel::Waiting ControlChannel::waiting() const
     }
     if (pending_ != Pending::nothing)
         return Waiting::server;
-    return queue_.empty() && setup_ != Setup::preparing ? Waiting::client : Waiting::nothing;
+    return queue_.empty() && setup_ != Setup::preparing && !auth_is_asked_ ? Waiting::client : Waiting::nothing;
 }
 
 void ControlChannel::on_timeout(Waiting for_whom)

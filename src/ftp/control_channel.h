@@ -159,6 +159,7 @@ private:
 
     std::deque<Waited> queue_;
     bool auth_is_waiting_ = false; ///< AUTH was taken: nothing may follow before TLS
+    bool auth_is_asked_ = false;   ///< AskForAuth was put out
     bool abor_was_done_ = false;   ///< an ABOR in the queue has already ended its transfer
     Pending pending_ = Pending::greeting;
     bool server_has_ended_ = false; ///< after its last word on a transfer whose data are still on their way

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace safetp::ftp {
 
@@ -104,12 +105,13 @@ void ControlChannel::leave_alone(const Command& command)
         auth_is_waiting_ = false; // a USER stood before it in line
         return reply("503 AUTH comes before USER; SafeTP keeps this session safe already.");
     }
+    auth_is_asked_ = true;
     act(AskForAuth{command.argument});
 }
 
 void ControlChannel::on_auth_answered(bool is_accepted, std::string_view answer)
 {
-    if (has_ended_ || !auth_is_waiting_)
+    if (has_ended_ || !std::exchange(auth_is_asked_, false))
         return;
     reply(answer);
     if (is_accepted)

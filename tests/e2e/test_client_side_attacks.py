@@ -280,8 +280,8 @@ def test_truncated_download(scripted_session, context, ending, claim):
     def script(session):
         session.say("150 coming")
         data = secure_script.secure_data(session, context)
-        data.sendall(b"x" * 100_000)
-        reset(data) if ending == "reset" else secure_script.cut(data)
+        data.send(b"x" * 100_000)
+        data.rst() if ending == "reset" else secure_script.cut(data)
         session.say(claim or "451 disk error")
 
     client = scripted_session(script)
@@ -347,7 +347,7 @@ def test_lies_in_227_change_nothing(play, start_proxy, context, address):
         session.serve_until("RETR")
         session.say("150 coming")
         data = secure_script.secure_data(session, context)
-        data.sendall(b"content")
+        data.send(b"content")
         secure_script.end_data(data)
         session.say("226 all of it")
         session.serve_rest()
@@ -370,18 +370,6 @@ def test_low_port_in_227(play, start_proxy, context):
 # ---- uploads
 
 
-def read_upload(data: ssl.SSLSocket) -> tuple[bytes, str]:
-    """All bytes, and how it ended: "close_notify" or "cut"."""
-    received = b""
-    data.suppress_ragged_eofs = False
-    try:
-        while part := data.recv(65536):
-            received += part
-        return received, "close_notify"
-    except (ssl.SSLEOFError, ConnectionResetError):
-        return received, "cut"
-
-
 @pytest.mark.parametrize("ending", ["FIN", "RST"])
 def test_end_of_an_upload(scripted_session, context, ending):
     """The server sees close_notify for what the client has ended cleanly, and only for that."""
@@ -389,7 +377,7 @@ def test_end_of_an_upload(scripted_session, context, ending):
 
     def script(session):
         session.say("150 go on")
-        seen.append(read_upload(secure_script.secure_data(session, context)))
+        seen.append(secure_script.read_upload(secure_script.secure_data(session, context)))
         session.say("226 stored" if seen[0][1] == "close_notify" else "426 cut")
 
     client = scripted_session(script, "STOR")
@@ -414,7 +402,7 @@ def test_abor_of_an_upload(scripted_session, context):
     def script(session):
         data = secure_script.secure_data(session, context)
         session.say("150 go on")
-        seen.append(read_upload(data)[1])
+        seen.append(secure_script.read_upload(data)[1])
         session.say("426 cut")
 
     client = scripted_session(script, "STOR")
@@ -434,9 +422,9 @@ def test_upload_that_the_server_refuses_midway(scripted_session, context):
     def script(session):
         session.say("150 go on")
         data = secure_script.secure_data(session, context)
-        data.recv(1000)
+        data.receive(1000)
         session.say("552 disk full")
-        reset(data)
+        data.rst()
 
     client = scripted_session(script, "STOR")
     data = client.connect_data(client.passive())

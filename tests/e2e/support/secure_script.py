@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 
 from .certificates import Certificate
+from .client import Channel, Truncated
 from .scripted_server import Session
 
 
@@ -42,19 +42,40 @@ def secure_login(session: Session, context: ssl.SSLContext) -> None:
     session.say("230 in")
 
 
-def secure_data(session: Session, context: ssl.SSLContext) -> ssl.SSLSocket:
-    return context.wrap_socket(session.data(), server_side=True)
+def secure_data(session: Session, context: ssl.SSLContext) -> Channel:
+    """Not an ssl.SSLSocket, which takes a reset for a clean end now and then."""
+    data = Channel(session.data())
+    data.prepare_tls(context, server_side=True)
+    data.handshake()
+    return data
 
 
-def end_data(data: ssl.SSLSocket) -> None:
+def end_data(data: Channel) -> None:
     """As it should be done: close_notify, then FIN."""
+    data.close_notify()
+    data.fin()
     try:
-        data.unwrap().close()
-    except (ssl.SSLError, OSError):
-        data.close()
-
-
-def cut(data: ssl.SSLSocket) -> None:
-    """FIN without close_notify."""
-    data.shutdown(socket.SHUT_RDWR)
+        while data.receive():
+            pass
+    except (OSError, Truncated):
+        pass
     data.close()
+
+
+def cut(data: Channel) -> None:
+    """FIN without close_notify."""
+    data.fin()
+    data.close()
+
+
+def read_upload(data: Channel) -> tuple[bytes, str]:
+    """All bytes, and how it ended: "close_notify" or "cut"."""
+    received = b""
+    try:
+        while part := data.receive():
+            received += part
+        return received, "close_notify"
+    except (Truncated, ConnectionResetError):
+        return received, "cut"
+    finally:
+        data.close()
