@@ -124,11 +124,10 @@ public:
     {
         for (;;) {
             const ssize_t count = ::read(fd_, buffer.data(), buffer.size());
-            if (count < 0 && errno == EINTR) {
-                if (is_interrupted())
-                    return -1;
+            if (count <= 0 && is_interrupted()) // who fills a pipe may have died of the same signal: no end of a file
+                return -1;
+            if (count < 0 && errno == EINTR)
                 continue;
-            }
             has_failed_ = count < 0 || (count == 0 && has_size_ && left_ > 0);
             if (has_failed_) {
                 say("cannot read " + name_ + ": " + (count < 0 ? std::strerror(errno) : "it became shorter meanwhile"));
@@ -141,6 +140,11 @@ public:
 
     bool skip(std::int64_t offset)
     {
+        if (has_size_ && offset > left_) {
+            say("the file on the server is longer than " + name_ + ", so it is no part of it: nothing was sent");
+            has_failed_ = true;
+            return false;
+        }
         if (::lseek(fd_, offset, SEEK_CUR) >= 0) { // nothing was read yet
             left_ -= offset;
             return true;

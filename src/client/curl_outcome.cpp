@@ -16,7 +16,11 @@ std::string said(const CurlOutcome& outcome)
 }
 
 /// libcurl's words, where they say more than the server did.
-std::string because(const CurlOutcome& outcome) { return outcome.words.empty() ? "" : " (" + log::escape(outcome.words) + ")"; }
+std::string because(const CurlOutcome& outcome)
+{
+    const bool is_service_closed = outcome.last_reply.starts_with("421"); // "timeout" in libcurl's words
+    return outcome.words.empty() || is_service_closed ? "" : " (" + log::escape(outcome.words) + ")";
+}
 
 End end_of(const CurlOutcome& outcome)
 {

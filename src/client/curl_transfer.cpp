@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <curl/curl.h>
+#include <deque>
 #include <memory>
+#include <poll.h>
 #include <set>
 #include <string_view>
 #include <sys/socket.h>
@@ -22,11 +24,29 @@ using End = TransferResult::End;
 using Kind = TransferRequest::Kind;
 
 constexpr auto kProgressPause = std::chrono::milliseconds(100);
+constexpr auto kEndTimeout = std::chrono::seconds(10); ///< for the other end's FIN
 constexpr long kKeepaliveSeconds = 60; ///< the control connection rests while data flows: some routers forget it otherwise
 
 struct FreeCurl {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
+
+/// A socket that is closed with something unread resets the connection, and the other end may lose what it has not read yet.
+/// TLS 1.3 servers send tickets and close_notify when libcurl does not listen any more: so FIN first, and then wait for theirs.
+void wait_for_end(int socket)
+{
+    ::shutdown(socket, SHUT_WR);
+    const Clock::time_point deadline = Clock::now() + kEndTimeout;
+    std::array<char, 16384> unread{};
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+        pollfd readable{.fd = socket, .events = POLLIN, .revents = 0};
+        if (left.count() <= 0 || ::poll(&readable, 1, static_cast<int>(left.count())) <= 0)
+            return;
+        if (::recv(socket, unread.data(), unread.size(), MSG_DONTWAIT) <= 0)
+            return;
+    }
+}
 
 class CurlTransfer {
 public:
@@ -49,8 +69,10 @@ private:
 
     bool judge(const tls::PeerCertificate& certificate);
     void abandon(bool& reason);
+    void wait_for_room() const;
     void note_move() { last_move_ = Clock::now(); }
     std::optional<std::time_t> modified() const;
+    bool is_whole() const;
     void settle(CURLcode code);
 
     // libcurl's callbacks; `self` is this object.
@@ -68,12 +90,16 @@ private:
     const TransferRequest& request_;
     TransferResult result_;
     tls::PeerJudge judge_;
-    std::set<int> sockets_;
+    std::deque<bool> ends_;      ///< whether each TLS connection ended in order; the control connection's is the first
+    std::set<int> sockets_;      ///< all that are open
+    std::set<int> data_sockets_; ///< of these the data connections
     std::array<char, CURL_ERROR_SIZE> words_{};
     std::string last_reply_;
     Clock::time_point last_move_ = Clock::now();
     Clock::time_point last_progress_{};
     curl_off_t moved_ = 0;
+    curl_off_t skipped_ = 0;    ///< of an upload: the server has it already
+    bool has_transfer_ = false; ///< the server has said 150 or 125: else nothing was left to come
     bool has_begun_ = false;
     bool is_local_failure_ = false;
     bool is_other_file_ = false;
@@ -143,7 +169,7 @@ void CurlTransfer::set_up_upload()
     set(CURLOPT_READDATA, this);
     set(CURLOPT_SEEKFUNCTION, &CurlTransfer::on_seek);
     set(CURLOPT_SEEKDATA, this);
-    set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.source_size));
+    // No CURLOPT_INFILESIZE_LARGE: libcurl would not ask for more after the last byte, and wait_for_room() would not be called.
     set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(request_.resume_from));
 }
 
@@ -214,12 +240,36 @@ void CurlTransfer::abandon(bool& reason)
         ::shutdown(socket, SHUT_RDWR);
 }
 
+/// libcurl tries once to send close_notify behind the last byte, and where the socket is full the server misses it and takes
+/// the upload for cut. All bytes are with the kernel when the source is asked in vain.
+void CurlTransfer::wait_for_room() const
+{
+    for (const int socket : data_sockets_) {
+        pollfd writable{.fd = socket, .events = POLLOUT, .revents = 0};
+        ::poll(&writable, 1, static_cast<int>(std::chrono::milliseconds(request_.stall_timeout).count()));
+    }
+}
+
 std::optional<std::time_t> CurlTransfer::modified() const
 {
     curl_off_t time = -1;
     if (curl_easy_getinfo(handle_.get(), CURLINFO_FILETIME_T, &time) != CURLE_OK || time < 0)
         return std::nullopt;
     return static_cast<std::time_t>(time);
+}
+
+/// libcurl takes any end of a data connection for the end of the data: whoever can send a FIN could cut a file. Either the
+/// server has ended its TLS in order, or all the bytes are there that it had announced under TLS.
+bool CurlTransfer::is_whole() const
+{
+    const bool has_orderly_end = ends_.size() > 1 && ends_.back();
+    if (request_.kind == Kind::put || !has_transfer_ || has_orderly_end)
+        return true;
+    curl_off_t announced = -1;
+    curl_off_t received = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+    curl_easy_getinfo(handle_.get(), CURLINFO_SIZE_DOWNLOAD_T, &received);
+    return request_.kind == Kind::get && announced >= 0 && received == announced;
 }
 
 void CurlTransfer::settle(CURLcode code)
@@ -235,6 +285,11 @@ void CurlTransfer::settle(CURLcode code)
     outcome.is_secure = result_.verdict && result_.verdict->is_accepted();
     if (outcome.words.empty() && code != CURLE_OK)
         outcome.words = curl_easy_strerror(code);
+    if (code == CURLE_OK && !is_whole()) {
+        outcome.code = CURLE_PARTIAL_FILE;
+        outcome.words = "the data ended without the end of their TLS: somebody may have cut them";
+        outcome.last_reply.clear(); // it says that all is well
+    }
     if (is_stalled_)
         outcome.words = "nothing moved for " + std::to_string(request_.stall_timeout.count()) + " seconds";
     if (is_cancelled_)
@@ -248,7 +303,8 @@ void CurlTransfer::settle(CURLcode code)
 
 CURLcode CurlTransfer::on_ssl_context(CURL*, void* ssl_ctx, void* self)
 {
-    const bool is_ready = tls::put_peers_before(static_cast<CurlTransfer*>(self)->judge_, ssl_ctx);
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    const bool is_ready = tls::put_peers_before(transfer.judge_, transfer.ends_.emplace_back(false), ssl_ctx);
     return is_ready ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
@@ -273,6 +329,8 @@ std::size_t CurlTransfer::on_source(char* buffer, std::size_t size, std::size_t 
     auto& transfer = *static_cast<CurlTransfer*>(self);
     const std::ptrdiff_t filled = transfer.request_.source ? transfer.request_.source({buffer, size * count}) : -1;
     transfer.note_move(); // waiting for a slow pipe of ours is no fault of the network
+    if (filled == 0)
+        transfer.wait_for_room();
     if (filled >= 0)
         return static_cast<std::size_t>(filled);
     transfer.abandon(transfer.is_local_failure_);
@@ -282,6 +340,7 @@ std::size_t CurlTransfer::on_source(char* buffer, std::size_t size, std::size_t 
 int CurlTransfer::on_seek(void* self, curl_off_t offset, int origin)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
+    transfer.skipped_ = offset;
     if (origin == SEEK_SET && transfer.request_.skip && transfer.request_.skip(offset))
         return CURL_SEEKFUNC_OK;
     transfer.is_local_failure_ = true;
@@ -298,11 +357,11 @@ std::size_t CurlTransfer::on_reply(char* bytes, std::size_t size, std::size_t co
     const bool is_reply = line.size() >= 3 && line.find_first_not_of("0123456789") >= 3;
     if (is_reply) // and none of those that libcurl makes up for HTTP's sake, as Last-Modified
         transfer.last_reply_ = line;
+    transfer.has_transfer_ = transfer.has_transfer_ || (is_reply && line.front() == '1');
     return size * count;
 }
 
-int CurlTransfer::on_progress(
-    void* self, curl_off_t download_total, curl_off_t downloaded, curl_off_t upload_total, curl_off_t uploaded)
+int CurlTransfer::on_progress(void* self, curl_off_t download_total, curl_off_t downloaded, curl_off_t, curl_off_t uploaded)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
     const Clock::time_point now = Clock::now();
@@ -319,12 +378,13 @@ int CurlTransfer::on_progress(
         transfer.abandon(transfer.is_stalled_);
         return 1;
     }
-    if (transfer.request_.on_progress && transfer.has_begun_ + (uploaded > 0) != 0
+    if (transfer.request_.on_progress && (transfer.has_begun_ || uploaded > 0)
         && now - transfer.last_progress_ > kProgressPause) {
         transfer.last_progress_ = now;
         const std::int64_t before = std::max<std::int64_t>(transfer.request_.resume_from, 0);
-        const curl_off_t total = download_total + upload_total;
-        transfer.request_.on_progress({.done = before + transfer.moved_, .total = total > 0 ? before + total : 0});
+        const std::int64_t total = download_total > 0 ? before + download_total : transfer.request_.source_size;
+        transfer.request_.on_progress(
+            {.done = before + transfer.skipped_ + transfer.moved_, .total = std::max<std::int64_t>(total, 0)});
     }
     return 0;
 }
@@ -347,13 +407,19 @@ curl_socket_t CurlTransfer::on_open(void* self, curlsocktype, curl_sockaddr* add
     const int made = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (made < 0)
         return CURL_SOCKET_BAD;
-    static_cast<CurlTransfer*>(self)->sockets_.insert(made);
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    transfer.sockets_.insert(made);
+    if (transfer.result_.certificate)
+        transfer.data_sockets_.insert(made);
     return made;
 }
 
 int CurlTransfer::on_close(void* self, curl_socket_t socket)
 {
-    static_cast<CurlTransfer*>(self)->sockets_.erase(socket);
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    transfer.sockets_.erase(socket);
+    if (transfer.data_sockets_.erase(socket) > 0 && transfer.has_transfer_)
+        wait_for_end(socket);
     return ::close(socket);
 }
 

@@ -43,7 +43,7 @@ struct TransferRequest {
     /// get: what there is already; put: kAppend asks the server how much it has, and `source` is asked to skip that much.
     std::int64_t resume_from = 0;
     static constexpr std::int64_t kAppend = -1;
-    std::int64_t source_size = -1; ///< put; -1: not known
+    std::int64_t source_size = -1; ///< put: for on_progress; -1: not known
 
     /// get and listings: takes the bytes; false breaks the transfer off as a local failure.
     std::function<bool(std::span<const char> bytes)> sink{};
