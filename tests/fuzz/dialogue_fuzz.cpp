@@ -356,7 +356,6 @@ private:
         for (const Verb own : { Verb::auth, Verb::pbsz, Verb::prot, Verb::ccc, Verb::adat, Verb::protected_command, Verb::abor,
                  Verb::rein, Verb::third_party, Verb::http })
             require(verb != own, "what the gateway answers itself is not forwarded");
-        has_said_user_ = has_said_user_ || verb == Verb::user;
         require(verb != Verb::user || !is_client_side() || policy_.passes_greeting || !command.argument.ends_with("@elsewhere"),
             "a login for another server stays here");
         if (verb == Verb::user)
@@ -442,7 +441,7 @@ private:
     void check_action(const AskForAuth& action)
     {
         require(is_client_side() && !auth_is_asked_, "the server is asked for AUTH on a client side, once at a time");
-        require(!has_said_user_, "and before anybody logs in");
+        require(!machine_.is_logged_in(), "and while nobody is logged in");
         require(parse_command("AUTH " + action.mechanism).has_value(), "with a mechanism that is one word of a command");
         auth_is_asked_ = true;
     }
@@ -547,7 +546,6 @@ private:
     bool finishing_ = false;
     bool auth_is_asked_ = false;
     bool was_left_alone_ = false;
-    bool has_said_user_ = false;
     std::optional<TransferModel> transfer_;
     std::optional<int> early_final_; ///< of a transfer that begins and ends in one output
 };
