@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <initializer_list>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace safetp::ftp {
 namespace {
@@ -10,8 +12,10 @@ namespace {
 using State = ServerSecurity::State;
 using Obstacle = ServerSecurity::Obstacle;
 
+using Lines = std::vector<std::string_view>;
+
 /// Feeds the lines; "<TLS>" stands for a handshake.
-void feed(ServerSecurity& machine, std::initializer_list<std::string_view> lines)
+void feed(ServerSecurity& machine, const Lines& lines)
 {
     for (const std::string_view line : lines) {
         if (line == "<TLS>")
@@ -88,7 +92,7 @@ TEST(ServerSecurity, PbszThatIsUnknownDoesNotMatter)
 }
 
 struct Failure {
-    std::initializer_list<std::string_view> lines;
+    Lines lines;
     Obstacle obstacle;
     std::string_view words;
 };
@@ -115,8 +119,8 @@ TEST(ServerSecurity, EndsWhereTheWayIsSpoilt)
     for (const Failure& failure : failures) {
         ServerSecurity machine(false, false);
         feed(machine, failure.lines);
-        EXPECT_EQ(machine.state(), State::failed) << *(failure.lines.end() - 1);
-        EXPECT_EQ(machine.obstacle(), failure.obstacle) << *(failure.lines.end() - 1);
+        EXPECT_EQ(machine.state(), State::failed) << failure.lines.back();
+        EXPECT_EQ(machine.obstacle(), failure.obstacle) << failure.lines.back();
         const bool has_words = failure.obstacle != Obstacle::no_ftp;
         EXPECT_EQ(has_words ? machine.words() : "", failure.words);
         EXPECT_EQ(machine.take_output(), "") << "nothing is said to a server that failed";
@@ -125,11 +129,10 @@ TEST(ServerSecurity, EndsWhereTheWayIsSpoilt)
 
 TEST(ServerSecurity, SaysWhenTheConnectionEnded)
 {
-    for (const auto& [lines, obstacle] : {std::pair(std::initializer_list<std::string_view>{}, Obstacle::closed),
-             std::pair(std::initializer_list<std::string_view>{"220-Rea"}, Obstacle::closed),
-             std::pair(std::initializer_list<std::string_view>{"220 Ready"}, Obstacle::closed_at_auth),
-             std::pair(std::initializer_list<std::string_view>{"220 Ready", "500 ?"}, Obstacle::closed_at_auth),
-             std::pair(std::initializer_list<std::string_view>{"220 Ready", "234 ok", "<TLS>"}, Obstacle::closed)}) {
+    const std::vector<std::pair<Lines, Obstacle>> cases{{{}, Obstacle::closed}, {{"220-Rea"}, Obstacle::closed},
+        {{"220 Ready"}, Obstacle::closed_at_auth}, {{"220 Ready", "500 ?"}, Obstacle::closed_at_auth},
+        {{"220 Ready", "234 ok", "<TLS>"}, Obstacle::closed}};
+    for (const auto& [lines, obstacle] : cases) {
         ServerSecurity machine(false, true);
         feed(machine, lines);
         machine.on_end();
@@ -166,7 +169,7 @@ TEST(ServerSecurity, EndlessReplies)
 
 TEST(ServerSecurity, ClearAfterRefusal)
 {
-    for (const std::string_view refusal : {"500 ?", "502 no", "530 login first", "534 policy"}) {
+    for (const std::string_view refusal : Lines{"500 ?", "502 no", "530 login first", "534 policy"}) {
         ServerSecurity machine(false, true);
         feed(machine, {"220 Ready", refusal, refusal});
         EXPECT_EQ(machine.state(), State::clear) << refusal;
@@ -175,12 +178,12 @@ TEST(ServerSecurity, ClearAfterRefusal)
 
 TEST(ServerSecurity, NotClearAfterAnythingElse)
 {
-    for (const std::initializer_list<std::string_view> lines :
-        {std::initializer_list<std::string_view>{"220 Ready", "431 Out of order"}, {"220 Ready", "421 Bye"},
-            {"220 Ready", "200 Never mind"}, {"220 Ready", "234 ok", "<TLS>", "200 ok", "534 Clear only"}, {"220 Ready", "nonsense"}}) {
+    const std::vector<Lines> cases{{"220 Ready", "431 Out of order"}, {"220 Ready", "421 Bye"}, {"220 Ready", "200 Never mind"},
+        {"220 Ready", "234 ok", "<TLS>", "200 ok", "534 Clear only"}, {"220 Ready", "nonsense"}};
+    for (const Lines& lines : cases) {
         ServerSecurity machine(false, true);
         feed(machine, lines);
-        EXPECT_EQ(machine.state(), State::failed) << *(lines.end() - 1);
+        EXPECT_EQ(machine.state(), State::failed) << lines.back();
     }
 }
 
