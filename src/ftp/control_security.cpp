@@ -101,10 +101,10 @@ void ControlChannel::execute_auth(const Command& command)
 // A client that knows TLS itself needs none of ours: the server is asked in its place, on a connection of its own.
 void ControlChannel::leave_alone(const Command& command)
 {
-    if (!accepts_auth(command)) {
-        auth_is_waiting_ = false; // a USER stood before it in line
+    // It must have been right when it came, since nothing may have come behind it, and still be.
+    auth_is_waiting_ = auth_is_waiting_ && accepts_auth(command);
+    if (!auth_is_waiting_)
         return reply("503 AUTH comes before USER; SafeTP keeps this session safe already.");
-    }
     auth_is_asked_ = true;
     act(AskForAuth{command.argument});
 }

@@ -22,14 +22,14 @@ bool name_server(SSL* ssl, std::string host)
 std::unique_ptr<TlsSession> TlsSession::make_client(ClientSession::Impl& session, int fd, Purpose purpose)
 {
     ERR_clear_error();
-    std::unique_ptr<TlsSession> made(new TlsSession(session, purpose));
-    return made->prepare_client(fd) ? std::move(made) : nullptr;
+    std::unique_ptr<TlsSession> made(new TlsSession(session, fd, purpose));
+    return made->prepare_client() ? std::move(made) : nullptr;
 }
 
-bool TlsSession::prepare_client(int fd)
+bool TlsSession::prepare_client()
 {
     ssl_.reset(SSL_new(client_session_->context.ssl_ctx.get()));
-    if (!ssl_ || SSL_set_fd(ssl_.get(), fd) != 1)
+    if (!ssl_ || SSL_set_fd(ssl_.get(), fd_) != 1)
         return false;
     SSL* const ssl = ssl_.get();
     SSL_set_app_data(ssl, this);

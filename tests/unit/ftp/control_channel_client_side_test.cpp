@@ -248,3 +248,21 @@ DIALOGUE(ClientSide, DrainWaitsForTheAnswerToAuth, R"(
     C< 500 Unknown
     C< 421 *
     action End shutting down)")
+
+// The other way round: it came behind a PASS that was then refused, and other lines may have come behind it.
+DIALOGUE(ClientSide, AuthBehindARefusedPassIsRefused, R"(
+    policy leg=server
+    do greet
+    C> USER anna
+    S< USER anna
+    S> 331 Password?
+    C< 331 Password?
+    C> PASS wrong
+    S< PASS wrong
+    C> AUTH TLS
+    C> NOOP
+    S> 530 No
+    C< 530 No
+    action LoginFailed anna
+    C< 503 *
+    S< NOOP)")
