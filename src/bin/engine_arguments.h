@@ -28,7 +28,8 @@ struct EngineArguments {
     bool is_verbose = false;
 };
 
-/// Or the exit code after an error was printed.
-std::variant<client::Settings, int> make_settings(const EngineArguments& arguments);
+/// The configuration file with the command line over it, or the exit code after an error was printed. `default_pins`: where
+/// known_servers is when nobody says so; empty: PinStore's own default for the caller.
+std::variant<client::Settings, int> make_settings(const EngineArguments& arguments, const std::string& default_pins = {});
 
 } // namespace safetp::bin

@@ -63,7 +63,7 @@ void print_toml(const std::vector<Pin>& pins)
             if (pin.server == server && !pin.fingerprint.empty())
                 keys.push_back('"' + pin.fingerprint + '"');
         }
-        fmt::print("[[pin]]\nserver = \"{}\"\nkeys = [{}]\n\n", server.to_string(), fmt::join(keys, ", "));
+        fmt::print("[[server]]\nhost = \"{}\"\nport = {}\npin = [{}]\n\n", server.host, server.port, fmt::join(keys, ", "));
     }
 }
 

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace safetp::bin {
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kBacklog = 128;
 constexpr const char* kDefaultUser = "safetp";
+constexpr const char* kStateDirectory = "/var/lib/safetp-proxy";
 
 /// [ADDRESS:]PORT, where port 0 leaves the choice to the kernel: the log says what it was.
 Result<Endpoint> parse_listen(const std::string& text)
@@ -44,8 +46,7 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint)
     return fd;
 }
 
-/// Root is needed for a low port, at most: whoever reads what comes from the network must not have it. The user is looked up,
-/// and his files are found, by his own name; so known_servers is his.
+/// Root is needed for a low port, at most: whoever reads what comes from the network must not have it.
 Result<void> give_up_root(const supervisor::Identity& user)
 {
     if (const auto became = supervisor::become(user); !became)
@@ -67,29 +68,46 @@ Result<supervisor::Identity> find_server_user(const std::string& wanted)
     return user;
 }
 
+/// The machine's proxy has its own place for what it remembers; a person's is the one of all his safetp commands.
+std::string pins_of(const std::optional<supervisor::Identity>& user)
+{
+    return user ? std::string(kStateDirectory) + "/known_servers" : std::string();
+}
+
+/// For the unprivileged user that is about to serve: made while we still can.
+void prepare_state_directory(const supervisor::Identity& user)
+{
+    if (::mkdir(kStateDirectory, 0700) == 0 && ::chown(kStateDirectory, user.uid, user.gid) != 0)
+        ::rmdir(kStateDirectory); // the store says what is wrong when it is needed
+}
+
+Result<std::optional<proxy::Destination>> find_destination(const ProxyArguments& arguments)
+{
+    if (arguments.server.empty())
+        return std::optional<proxy::Destination>();
+    const std::uint16_t port = arguments.engine.is_implicit ? client::kImplicitPort : client::kFtpPort;
+    const auto name = client::ServerName::parse(arguments.server, port);
+    if (!name)
+        return std::unexpected(name.error());
+    return proxy::Destination{name->host, name->port, {}};
+}
+
+int serve(client::ProxyStart start)
+{
+    auto helper = client::start_name_helper();
+    if (!helper)
+        return complain(client::kExitFailure, describe(helper.error()));
+    start.resources.name_helper = std::move(*helper);
+    const auto here = local_endpoint(start.listeners.front().get());
+    log::Event(log::Level::info, 0, "ready", "safetp proxy is ready").with("listen", here ? here->to_string() : "?")
+        .with("server", start.destination ? start.destination->to_string() : "as USER user@host names it");
+    return client::run_proxy(std::move(start));
+}
+
 } // namespace
 
 int run_proxy(const ProxyArguments& arguments)
 {
-    auto made = make_settings(arguments.engine);
-    if (const int* code = std::get_if<int>(&made))
-        return *code;
-    const client::Settings settings = std::get<client::Settings>(std::move(made));
-    const auto where = parse_listen(arguments.listen);
-    if (!where)
-        return complain(client::kExitUsage, "--listen takes [ADDRESS:]PORT, as in 2121 or 127.0.0.1:2121");
-    std::optional<proxy::Destination> destination;
-    if (!arguments.server.empty()) {
-        const auto name = client::ServerName::parse(arguments.server,
-            settings.others.implicit_tls.value_or(false) ? client::kImplicitPort : client::kFtpPort);
-        if (!name)
-            return complain(client::kExitUsage, "--server: " + describe(name.error()));
-        destination = proxy::Destination{name->host, name->port, {}};
-    }
-    log::open(settings.config.log.options);
-    auto listener = listen_on(*where);
-    if (!listener)
-        return complain(client::kExitUnreachable, describe(listener.error()));
     std::optional<supervisor::Identity> user;
     if (::geteuid() == 0) {
         auto found = find_server_user(arguments.user);
@@ -97,19 +115,31 @@ int run_proxy(const ProxyArguments& arguments)
             return complain(client::kExitUsage, describe(found.error()));
         user = std::move(*found);
     }
+    auto settings = make_settings(arguments.engine, pins_of(user));
+    if (const int* code = std::get_if<int>(&settings))
+        return *code;
+    const auto where = parse_listen(arguments.listen);
+    if (!where)
+        return complain(client::kExitUsage, "--listen takes [ADDRESS:]PORT, as in 2121 or 127.0.0.1:2121");
+    auto destination = find_destination(arguments);
+    if (!destination)
+        return complain(client::kExitUsage, "--server: " + describe(destination.error()));
+    log::open(std::get<client::Settings>(settings).config.log.options);
+    auto listener = listen_on(*where);
+    if (!listener)
+        return complain(client::kExitUnreachable, describe(listener.error()));
+    auto resources = client::Engine::prepare(std::get<client::Settings>(settings));
+    if (!resources)
+        return complain(client::kExitFailure, describe(resources.error()));
     client::block_stop_signals();
-    if (user) { // before the helper is forked, so that it has no more rights than we have
+    if (user) { // before the name helper is forked, and after files were read that only root may read
+        prepare_state_directory(*user);
         if (const auto given_up = give_up_root(*user); !given_up)
             return complain(client::kExitFailure, describe(given_up.error()));
     }
-    auto resources = client::Engine::prepare(settings);
-    if (!resources)
-        return complain(client::kExitFailure, describe(resources.error()));
-    log::Event(log::Level::info, 0, "ready", "safetp proxy is ready").with("listen", local_endpoint(listener->get())->to_string())
-        .with("server", destination ? destination->to_string() : "as USER user@host names it");
-    std::vector<UniqueFd> listeners;
-    listeners.push_back(std::move(*listener));
-    return client::run_proxy({settings, std::move(*resources), std::move(listeners), std::move(destination)});
+    client::ProxyStart start{std::get<client::Settings>(settings), std::move(*resources), {}, std::move(*destination)};
+    start.listeners.push_back(std::move(*listener));
+    return serve(std::move(start));
 }
 
 } // namespace safetp::bin

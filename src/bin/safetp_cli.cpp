@@ -109,6 +109,9 @@ void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
 void declare_engine(CLI::App& app, EngineArguments& engine)
 {
     declare_pins_file(app, engine.pins_file);
+    app.add_option("-c,--config", engine.config_file,
+           "Configuration (default: ~/.config/safetp/safetp.toml or /etc/safetp/safetp.toml, if there is one)")
+        ->type_name("FILE");
     app.add_option("--policy", engine.policy, "Whom to trust (default: pin)")
         ->check(CLI::IsMember({"ca", "pin", "ca+pin"}))
         ->type_name("ca|pin|ca+pin");

@@ -48,10 +48,6 @@ Result<Engine::Resources> Engine::prepare(const Settings& settings)
         if (!resources.xferlog)
             return fail(ErrorCode::bad_file, errno, path);
     }
-    auto helper = start_name_helper();
-    if (!helper)
-        return std::unexpected(helper.error());
-    resources.name_helper = std::move(*helper);
     return resources;
 }
 

@@ -18,13 +18,14 @@ namespace safetp::client {
 
 class Engine {
 public:
-    /// What has to be made before privileges are given up.
+    /// What comes from files and processes; made before the event loop.
     struct Resources {
         std::vector<tls::ClientContext> contexts; ///< one for each of settings.servers, and the last for all others
         UniqueFd name_helper;                     ///< start_name_helper()
         UniqueFd xferlog;                         ///< -1: none
     };
-    /// Loads authorities and client certificates, starts the name helper, opens the transfer log.
+    /// Loads authorities and client certificates, opens the transfer log: before privileges are given up. The name helper is the
+    /// caller's to start, after that.
     static Result<Resources> prepare(const Settings& settings);
 
     /// The process must ignore SIGPIPE. `settings` must outlive this; this must outlive the event loop's last task of its own.

@@ -12,5 +12,6 @@ constexpr int kExitCannotCreate = 73; ///< the file to receive, or known_servers
 constexpr int kExitTryAgain = 75;     ///< broken off midway: -c can continue
 constexpr int kExitNotTrusted = 76;   ///< the server's key was refused, or the server offers no TLS
 constexpr int kExitLoginFailed = 77;
+constexpr int kExitConfig = 78;       ///< safetp.toml has a mistake
 
 } // namespace safetp::client

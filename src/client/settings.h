@@ -3,7 +3,7 @@
 
 #include "client/server_name.h"
 #include "client/trust.h"
-#include "config/config.h"
+#include "config/client_config.h"
 #include "tls/client_context.h"
 
 #include <optional>
@@ -35,6 +35,12 @@ struct Settings {
     config::Config config;               ///< limits, timeouts, log and transfer log; the rest is not used
 
     Settings();
+
+    /// Takes over what safetp.toml says; to be called once, on fresh settings. bad_config with a sentence.
+    Result<void> add(const config::ClientConfig& from);
+
+private:
+    void lay_over_config(const config::ClientConfig& from);
 };
 
 } // namespace safetp::client

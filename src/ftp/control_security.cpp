@@ -101,9 +101,11 @@ void ControlChannel::execute_auth(const Command& command)
 // A client that knows TLS itself needs none of ours: the server is asked in its place, on a connection of its own.
 void ControlChannel::leave_alone(const Command& command)
 {
-    // It must have been right when it came, since nothing may have come behind it, and still be.
-    auth_is_waiting_ = auth_is_waiting_ && accepts_auth(command);
-    if (!auth_is_waiting_)
+    // It must have been right when it came, so that nothing could come behind it, and still be.
+    const bool is_last = queue_.empty();
+    if (is_last)
+        auth_is_waiting_ = auth_is_waiting_ && accepts_auth(command);
+    if (!is_last || !auth_is_waiting_)
         return reply("503 AUTH comes before USER; SafeTP keeps this session safe already.");
     auth_is_asked_ = true;
     act(AskForAuth{command.argument});

@@ -452,3 +452,84 @@ def test_many_at_once(start_tls_server, start_proxy):
     for client in clients:
         client.expect_reply(226)
         client.quit()
+
+
+# ---- the configuration file
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o644)
+    return str(path)
+
+
+def test_configuration(start_tls_server, start_proxy, directory, authority):
+    """Each server as its own section says, others as the top says."""
+    strict, usual = start_tls_server("proftpd"), start_tls_server("vsftpd")
+    config = write(
+        directory / "safetp.toml",
+        f'authorities = "{authority.root.certificate}"\n'
+        f'[[server]]\nhost = "localhost"\nport = {strict.port}\nrefuse_unknown = true\n'
+        f'[[server]]\nhost = "LOCALHOST."\nport = {usual.port}\ntrust = "ca"\n',
+    )
+    proxy = start_proxy("-c", config)
+    refused = proxy.connect().greet().expect(f"USER anna@localhost:{strict.port}", 530)
+    assert "safetp pin add" in refused.text
+    proxy.login(usual.server, f"@localhost:{usual.port}").quit()
+
+
+def test_pin_in_the_configuration(start_tls_server, start_proxy, directory, certificate, authority):
+    """The key that is written there counts, whatever is remembered."""
+    inetd = start_tls_server("proftpd")
+    fingerprint = "SHA256:" + certificate.public_key_pin().removeprefix("sha256//").rstrip("=")
+    entry = f'[[server]]\nhost = "localhost"\nport = {inetd.port}\npin = ["{{}}"]\n'
+    good = write(directory / "good.toml", entry.format(fingerprint))
+    start_proxy("-c", good, server=inetd).login(inetd.server).quit()
+    bad = write(directory / "bad.toml", entry.format("SHA256:" + "A" * 43))
+    assert "HAS CHANGED" in start_proxy("-c", bad, server=inetd).connect().reply().text
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("sekurity = 1\n", 'unknown key "sekurity"'),
+    ("[[server]]\nport = 21\n", '"host" is missing'),
+    ('[[server]]\nhost = "x"\nsecurity = "maybe"\n', "security"),
+    ('[[server]]\nhost = "x"\npin = ["abc"]\n', "no fingerprint"),
+    ('[[server]]\nhost = "no such name"\n', "host"),
+    ("[timeouts]\nhandshake = -1\n", "handshake"),
+    ("[[server\n", "syntax"),
+])
+def test_mistakes_in_the_configuration(directory, text, complaint):
+    """78, and every problem with its line; nothing is started."""
+    from support.proxy import binary
+
+    config = write(directory / "safetp.toml", text)
+    command = [str(binary()), "proxy", "--listen", "127.0.0.1:0", "-c", config, "--user", "nobody"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 78 and complaint in result.stderr, result
+
+
+@pytest.mark.parametrize("step", ["greeting", "AUTH", "handshake", "PBSZ", "PROT"])
+def test_silence(play, start_proxy, certificate, directory, step):
+    """A server, or somebody on the way, that falls silent at any step: one reply within the time that was set."""
+    context = secure_script.context_for(certificate)
+
+    def script(session):
+        if step == "greeting":
+            return session.read()
+        session.say("220 scripted")
+        session.expect("AUTH")
+        if step == "AUTH":
+            return session.read()
+        session.say("234 go on")
+        if step == "handshake":
+            return session.socket.recv(100_000) and session.socket.recv(100_000)
+        secure_script.begin_tls(session, context)
+        session.serve_until("PBSZ")
+        if step == "PROT":
+            session.say("200 ok")
+            session.expect("PROT")
+        session.read()
+
+    config = write(directory / "safetp.toml", '[timeouts]\nserver_greeting = "1s"\nhandshake = "1s"\n')
+    reply = start_proxy("-c", config, server=play(script)).connect().reply()
+    assert reply.code == 421 and "does not answer" in reply.text, reply
