@@ -30,7 +30,8 @@ Result<Endpoint> parse_listen(const std::string& text)
     const auto where = supervisor::parse_address_argument(is_any_port ? text.substr(0, text.size() - 1) + "1" : text);
     if (!where)
         return std::unexpected(where.error());
-    return Endpoint{where->address.value_or(IpAddress::from_ipv4({127, 0, 0, 1})), is_any_port ? std::uint16_t{0} : where->port};
+    const std::uint16_t port = is_any_port ? 0 : where->port;
+    return Endpoint{where->address.value_or(IpAddress::from_ipv4({127, 0, 0, 1})), port};
 }
 
 Result<UniqueFd> listen_on(const Endpoint& endpoint)
@@ -64,7 +65,7 @@ Result<supervisor::Identity> find_server_user(const std::string& wanted)
         return fail(ErrorCode::bad_config, 0,
             "started as root, and there is no user " + name + " to serve the sessions: name one with --user");
     if (user->uid == 0)
-        return fail(ErrorCode::bad_config, 0, "--user " + name + " is root: sessions read network bytes and must not be root's");
+        return fail(ErrorCode::bad_config, 0, "--user " + name + " is root: who reads network bytes must not be root");
     return user;
 }
 

@@ -1,5 +1,5 @@
-// The client side as one object in one event loop: give it an accepted local connection, and it serves that FTP client with a safe
-// way to the server it wants. safetp proxy and safetp run are built on it.
+// The client side as one object in one event loop: give it an accepted local connection, and it serves that FTP client with a
+// safe way to the server it wants. safetp proxy and safetp run are built on it.
 #pragma once
 
 #include "client/name_service.h"
@@ -24,8 +24,8 @@ public:
         UniqueFd name_helper;                     ///< start_name_helper()
         UniqueFd xferlog;                         ///< -1: none
     };
-    /// Loads authorities and client certificates, opens the transfer log: before privileges are given up. The name helper is the
-    /// caller's to start, after that.
+    /// Loads authorities and client certificates, opens the transfer log: before privileges are given up. The name helper is
+    /// the caller's to start, after that.
     static Result<Resources> prepare(const Settings& settings);
 
     /// The process must ignore SIGPIPE. `settings` must outlive this; this must outlive the event loop's last task of its own.
@@ -33,8 +33,8 @@ public:
     Engine(const Engine&) = delete;
     ~Engine();
 
-    /// Serves the FTP client at the other end of `client`, whose address is `peer`, until the session is over. Without a destination
-    /// the client names its server itself, as USER user@host. Never throws. Spawn it; any number may run at once.
+    /// Serves the FTP client at the other end of `client`, whose address is `peer`, until the session is over. Without a
+    /// destination the client names its server itself, as USER user@host. Never throws. Spawn it; any number may run at once.
     net::Task<> serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination);
 
     bool has_room() const { return sessions_.size() < settings_.config.limits.sessions; }

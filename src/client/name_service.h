@@ -1,5 +1,5 @@
-// Host names to addresses without letting a dead name server hold the event loop up: getaddrinfo(3) runs in processes of its own,
-// so that /etc/hosts, nsswitch.conf(5) and whatever else the machine uses count.
+// Host names to addresses without letting a dead name server hold the event loop up: getaddrinfo(3) runs in processes of its
+// own, so that /etc/hosts, nsswitch.conf(5) and whatever else the machine uses count.
 #pragma once
 
 #include "base/ip_address.h"

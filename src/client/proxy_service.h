@@ -15,8 +15,8 @@ struct ProxyStart {
     std::optional<proxy::Destination> destination; ///< none: each client names its server
 };
 
-/// SIGTERM and SIGINT end it: no new clients, sessions end when no transfer is under way, at the latest after the drain limit; a
-/// second signal ends it at once. Both must be blocked by block_stop_signals() before. Gives the exit code.
+/// SIGTERM and SIGINT end it: no new clients, sessions end when no transfer is under way, at the latest after the drain limit;
+/// a second signal ends it at once. Both must be blocked by block_stop_signals() before. Gives the exit code.
 int run_proxy(ProxyStart start);
 
 /// So that they wait for run_proxy, and children started meanwhile inherit no handler.

@@ -310,7 +310,8 @@ void read_client_minimum(const Slot& slot, ClientConfig& config)
 }
 
 constexpr Key<ClientConfig> kClientKeys[] = {
-    kOtherChoices[0], kOtherChoices[1], kOtherChoices[2], kOtherChoices[3], kOtherChoices[5], kOtherChoices[6], // no pin for all
+    // There is no pin for all servers.
+    kOtherChoices[0], kOtherChoices[1], kOtherChoices[2], kOtherChoices[3], kOtherChoices[5], kOtherChoices[6],
     {"authorities", [](const Slot& at, ClientConfig& to) { read_path(at, to.authorities); }},
     {"minimum_tls", read_client_minimum},
     {"known_servers", [](const Slot& at, ClientConfig& to) { read_path(at, to.known_servers); }},

@@ -246,7 +246,7 @@ Loaded load(const std::string& path)
 
 // ---- safetp.toml
 
-// A person types at an old FTP program, and the server behind has limits of its own: ours only keep dead sessions from piling up.
+// A person types at an old FTP program, and the server has limits of its own: ours only keep dead sessions from piling up.
 ClientConfig::ClientConfig()
 {
     timeouts.login = std::chrono::minutes(5);

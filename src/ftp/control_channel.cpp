@@ -1,5 +1,6 @@
 #include "ftp/control_channel.h"
 
+#include "ftp/features.h"
 #include "ftp/reception.h"
 #include "ftp/text.h"
 

@@ -23,7 +23,8 @@ namespace safetp::ftp {
 
 class ControlChannel {
 public:
-    /// `client` and `server` are the peers of the control connections; the server may be named later. `policy` must outlive this.
+    /// `client` and `server` are the peers of the control connections; the server may be named later. `policy` must outlive
+    /// this.
     ControlChannel(const Policy& policy, const Endpoint& client, const IpAddress& server);
     ~ControlChannel();
     ControlChannel(const ControlChannel&) = delete;
@@ -194,9 +195,5 @@ private:
     std::optional<Transfer> transfer_;
     std::uint64_t transferred_bytes_ = 0;
 };
-
-/// The raw ftpd's FEAT reply (lines with CRLF; empty if it has none) less what cannot pass, plus what the gateway adds.
-enum class OfferTls { no, yes, yes_with_ccc };
-std::string make_feature_reply(std::string_view server_reply, OfferTls offer);
 
 } // namespace safetp::ftp

@@ -44,7 +44,8 @@ bool is_login(Verb verb) { return verb == Verb::user || verb == Verb::pass || ve
 
 bool ControlChannel::is_allowed_now(const Command& command)
 {
-    if (!is_client_leg_secured() || is_secure_ || policy_.security == Security::optional || is_harmless_before_tls(command.verb))
+    const bool needs_tls = is_client_leg_secured() && policy_.security != Security::optional;
+    if (!needs_tls || is_secure_ || is_harmless_before_tls(command.verb))
         return true;
     if (was_cleared_ && !is_login(command.verb))
         return true;

@@ -1,5 +1,5 @@
 // FEAT (RFC 2389): the raw ftpd's list less what cannot pass, plus what the gateway itself does. Nothing is invented.
-#include "ftp/control_channel.h"
+#include "ftp/features.h"
 
 #include "ftp/text.h"
 

@@ -1,5 +1,5 @@
-// The client side's view of the world: which server is wanted, how it is to be spoken to, and whether it is believed. The answers
-// come from outside (command line, configuration, pins); sessions only ask.
+// The client side's view of the world: which server is wanted, how it is to be spoken to, and whether it is believed. The
+// answers come from outside (command line, configuration, pins); sessions only ask.
 #pragma once
 
 #include "base/ip_address.h"

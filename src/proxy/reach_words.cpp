@@ -1,5 +1,5 @@
-// What a person who knows only his FTP program is told when his server cannot be spoken to: what happened, whether anything of his
-// has left this machine, and what to do. One line each, because FTP programs show the last line of a reply, if anything.
+// What a person who knows only his FTP program is told when his server cannot be spoken to: what happened, whether anything of
+// his has left this machine, and what to do. One line each: FTP programs show the last line of a reply, if anything.
 #include "base/log.h"
 #include "proxy/server_reach.h"
 
@@ -21,6 +21,15 @@ std::string quoted(const std::string& words)
 }
 
 } // namespace
+
+ServerReach::Refusal ServerReach::refuse_name(const Error& error) const
+{
+    log::Event(log::Level::warning, session_, "server-unknown", "the server's name cannot be looked up: " + describe(error))
+        .with("server", destination_.to_string());
+    const bool is_unknown = error.code == ErrorCode::bad_address;
+    return {.is_lasting = is_unknown, .words = "The server name " + destination_.host + " could not be found: "
+            + (is_unknown ? "there is no such name. Please check its spelling." : "the name service does not answer.")};
+}
 
 ServerReach::Refusal ServerReach::refuse_unreachable(const Error& error) const
 {
@@ -49,7 +58,8 @@ ServerReach::Refusal ServerReach::refuse_obstacle() const
         refusal = {.reason = EndReason::server_nonsense, .words = server + " does not speak FTP."};
         break;
     case Obstacle::refused:
-        refusal = {.reason = EndReason::server_refused, .is_lasting = false, .words = server + " wants no session now" + words + "."};
+        refusal = {.reason = EndReason::server_refused, .is_lasting = false,
+            .words = server + " wants no session now" + words + "."};
         break;
     case Obstacle::closed:
         refusal = {.reason = EndReason::server_closed, .is_lasting = false, .words = server + " has hung up."};
@@ -60,7 +70,8 @@ ServerReach::Refusal ServerReach::refuse_obstacle() const
             + " Ask whoever runs the server for FTP over TLS.";
         break;
     case Obstacle::closed_at_auth:
-        refusal.words = server + ", or somebody on the way there, hung up when encryption was asked for." + std::string(kNothingSent);
+        refusal.words
+            = server + ", or somebody on the way there, hung up when encryption was asked for." + std::string(kNothingSent);
         break;
     case Obstacle::plaintext_after_auth:
         refusal.words = "Somebody on the way to " + destination_.to_string()
@@ -84,7 +95,8 @@ ServerReach::Refusal ServerReach::refuse_handshake(const Error& error) const
             + " knows only encryption that is too old to be safe (TLS 1.1 or less)." + std::string(kNothingSent);
     else
         refusal.words = "Encryption with the server " + destination_.to_string() + " could not be set up ("
-            + log::escape(error.context.empty() ? describe(error) : error.context, kMaxQuoted) + ")." + std::string(kNothingSent);
+            + log::escape(error.context.empty() ? describe(error) : error.context, kMaxQuoted) + ")."
+            + std::string(kNothingSent);
     log::Event(log::Level::warning, session_, "server-not-secured",
         error.code == ErrorCode::tls_untrusted ? "the server is not trusted: " + trust_.for_log : describe(error))
         .with("server", destination_.to_string());

@@ -73,10 +73,7 @@ net::Task<ServerReach::Failure> ServerReach::connect()
     } else {
         auto found = co_await client_side_.look_up(destination_.host);
         if (!found)
-            co_return Refusal{.is_lasting = found.error().code == ErrorCode::bad_address,
-                .words = "The server name " + destination_.host + " could not be found: "
-                    + std::string(found.error().code == ErrorCode::bad_address ? "there is no such name. Please check its spelling."
-                                                                               : "the name service does not answer.")};
+            co_return refuse_name(found.error());
         addresses = std::move(*found);
     }
     Result<void> connected = fail(ErrorCode::connect_failed);
@@ -86,7 +83,7 @@ net::Task<ServerReach::Failure> ServerReach::connect()
         const Endpoint target{addresses[i], destination_.port};
         connected = co_await net::connect(*place_, environment_.executor, target, std::nullopt);
         if (connected)
-            log::Event(Level::debug, session_, "server-connected", "connected to the server").with("server", target.to_string());
+            log::Event(Level::debug, session_, "server-connected", "connected").with("server", target.to_string());
         else if (!has_expired_ && connected.error().code == ErrorCode::cancelled)
             break; // the session is over
     }
@@ -109,7 +106,8 @@ net::Task<ServerReach::Failure> ServerReach::secure(ftp::LineBuffer& lines)
         switch (security_->state()) {
         case State::secure: co_return std::nullopt;
         case State::clear:
-            log::Event(Level::warning, session_, "server-clear", "the server refuses TLS: spoken to in clear, as \"prefer\" allows")
+            log::Event(Level::warning, session_, "server-clear",
+                "the server refuses TLS: spoken to in clear, as \"prefer\" allows")
                 .with("server", destination_.to_string()).with("words", security_->words());
             co_return std::nullopt;
         case State::failed: co_return refuse_obstacle();
@@ -166,7 +164,7 @@ net::Task<ServerReach::Failure> ServerReach::read_line(ftp::LineBuffer& lines)
             continue;
         }
         if (step.kind == Kind::failed && step.error.code == ErrorCode::tls_protocol)
-            co_return refuse_handshake(step.error); // TLS 1.3: what the server says of our certificate comes after the handshake
+            co_return refuse_handshake(step.error); // TLS 1.3: what it says of our certificate comes after the handshake
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
             security_->on_end();
             co_return std::nullopt;

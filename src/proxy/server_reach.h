@@ -1,5 +1,5 @@
-// The way to a server that has to be safe before anything of the client's is said to it: lookup, connection, greeting, AUTH, TLS,
-// certificate, PBSZ and PROT. One attempt a session.
+// The way to a server that has to be safe before anything of the client's is said to it: lookup, connection, greeting, AUTH,
+// TLS, certificate, PBSZ and PROT. One attempt a session.
 #pragma once
 
 #include "ftp/line_buffer.h"
@@ -48,6 +48,7 @@ private:
     net::Task<Failure> send_lines();
     net::Task<Failure> start_tls();
     void allow(std::chrono::seconds time);
+    Refusal refuse_name(const Error& error) const; // these in reach_words.cpp
     Refusal refuse_unreachable(const Error& error) const;
     Refusal refuse_obstacle() const;
     Refusal refuse_handshake(const Error& error) const;

@@ -105,7 +105,8 @@ void Session::ask_for_auth(const std::string& mechanism) { tasks_.spawn("AUTH", 
 
 net::Task<> Session::carry_auth(std::string mechanism)
 {
-    connect_deadline_ = Clock::now() + environment_.config.timeouts.server_connect + environment_.config.timeouts.server_greeting;
+    const config::Timeouts& timeouts = environment_.config.timeouts;
+    connect_deadline_ = Clock::now() + timeouts.server_connect + timeouts.server_greeting;
     arm_timer();
     std::optional<std::string> answer;
     if (!reach_->is_implicit())
@@ -207,7 +208,8 @@ net::Task<> Session::relay_one_way(net::Channel& from, net::Channel& to, bool mu
             co_await from.wait(read.kind);
             continue;
         }
-        const bool is_plain = std::exchange(must_begin_tls, false) && read.kind == Kind::done && (*buffer).front() != kHandshakeRecord;
+        const bool is_first = std::exchange(must_begin_tls, false);
+        const bool is_plain = is_first && read.kind == Kind::done && (*buffer).front() != kHandshakeRecord;
         if (is_plain)
             log::Event(Level::warning, number_, "clear-refused", "plain text after AUTH: nothing of it was passed on");
         auto rest = std::span<const std::byte>(*buffer).first(read.bytes);

@@ -42,8 +42,8 @@ Session::Clock::time_point Session::next_deadline() const
     if (is_ending_)
         return farewell_deadline_.value_or(Clock::time_point::max());
     auto next = Clock::time_point::max();
-    for (const auto& deadline :
-        {handshake_deadline_, connect_deadline_, reach_ ? reach_->deadline() : std::nullopt, login_deadline(), waiting_deadline(), data_.deadline()})
+    for (const auto& deadline : {handshake_deadline_, connect_deadline_, reach_ ? reach_->deadline() : std::nullopt,
+             login_deadline(), waiting_deadline(), data_.deadline()})
         next = std::min(next, deadline.value_or(Clock::time_point::max()));
     return next;
 }

@@ -1,5 +1,5 @@
-// What the connections to servers share where we are the TLS client (RFC 4217 section 7): authorities, versions, our certificate,
-// and per FTP session the tickets with which data connections resume the control connection's TLS session.
+// What the connections to servers share where we are the TLS client (RFC 4217 section 7): authorities, versions, our
+// certificate, and per FTP session the tickets with which data connections resume the control connection's TLS session.
 #pragma once
 
 #include "base/result.h"
@@ -35,12 +35,12 @@ private:
 };
 
 /// One FTP session with one server: gathers the tickets that its connections bring, gives each new data connection one to
-/// resume. A TLS 1.3 ticket is used once as long as there is another (RFC 8446 section C.4); the newest goes first, and those of
-/// the control connection before those of data connections, which some servers do not take (docs/adr/0014).
+/// resume. A TLS 1.3 ticket is used once as long as there is another (RFC 8446 section C.4); the newest goes first, and those
+/// of the control connection before those of data connections, which some servers do not take.
 class ClientSession {
 public:
-    /// `peer.host`: a name is also sent as SNI. `peer.judge` is asked once, in the session's first handshake. `context` must outlive
-    /// this, and this the streams.
+    /// `peer.host`: a name is also sent as SNI. `peer.judge` is asked once, in the session's first handshake. `context` must
+    /// outlive this, and this the streams.
     ClientSession(const ClientContext& context, PeerJudge peer);
     ClientSession(ClientSession&&) noexcept;
     ClientSession& operator=(ClientSession&&) noexcept;

@@ -63,8 +63,8 @@ public:
     /// written. A control stream draws up tickets that carry `binding`; on a data stream only a session with the same binding
     /// is resumed, anything else is a full handshake that leaves nothing to resume.
     Result<void> start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding);
-    /// The same as the client side. The first handshake of `session` is put before its judge (tls_untrusted where he refuses); the
-    /// later ones resume its tickets or must bring the same key (tls_other_key).
+    /// The same as the client side. The first handshake of `session` is put before its judge (tls_untrusted where he refuses);
+    /// the later ones resume its tickets or must bring the same key (tls_other_key).
     Result<void> start_tls(ClientSession& session, Purpose purpose);
     IoStep try_handshake();
 

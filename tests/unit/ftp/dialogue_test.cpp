@@ -273,6 +273,15 @@ private:
         look_up(setters, name)();
     }
 
+    /// What stands behind the first `count` words.
+    static std::string behind(const std::string& text, int count)
+    {
+        std::size_t begin = 0;
+        for (int i = 0; i < count; ++i)
+            begin = text.find(' ', begin) + 1;
+        return text.substr(begin);
+    }
+
     void happen(const std::vector<std::string>& words, const std::string& text)
     {
         const auto word = [&](std::size_t i) { return words.size() > i ? words[i] : std::string(); };
@@ -285,9 +294,8 @@ private:
             {"server_end", [&] { it.on_server_end(); }},
             {"server_unreachable", [&] { it.on_server_unreachable(); }},
             {"tls_started", [&] { it.on_tls_started(word(1)); }},
-            {"auth_answered",
-                [&] { it.on_auth_answered(word(1) == "yes", text.substr(std::string("auth_answered ").size() + word(1).size() + 1)); }},
-            {"unusable", [&] { it.on_server_unusable(EndReason::server_not_secured, text.substr(std::string("unusable ").size())); }},
+            {"auth_answered", [&] { it.on_auth_answered(word(1) == "yes", behind(text, 2)); }},
+            {"unusable", [&] { it.on_server_unusable(EndReason::server_not_secured, behind(text, 1)); }},
             {"server_named", [&] { it.set_server(*IpAddress::parse(word(1))); }},
             {"proxy_name", [&] { it.set_proxy_name(word(1)); }},
             {"tls_failed", [&] { it.on_tls_failed(); }},
