@@ -128,14 +128,11 @@ def make_with_tls(name: str, directory: Path, certificate: Certificate, implicit
         extra = f"""LoadModule mod_tls.c
 TLSEngine on
 TLSRequired on
-TLSRSACertificateFile {certificate.certificate}
-TLSRSACertificateKeyFile {certificate.key}
 TLSECCertificateFile {certificate.certificate}
 TLSECCertificateKeyFile {certificate.key}
 TLSLog {directory}/tls.log
 TLSOptions {"UseImplicitSSL" if implicit else "NoEmptyFragments"}
 """
-        extra = "\n".join(line for line in extra.splitlines() if not line.startswith("TLSRSA"))
         directory.mkdir(parents=True)
         return ftpds.proftpd(directory, extra=extra)
     if name == "pure-ftpd":
