@@ -10,7 +10,7 @@ namespace safetp::proxy {
 
 class BufferPool {
 public:
-    static constexpr std::size_t kBufferBytes = 128 * 1024;
+    static constexpr std::size_t kBufferBytes = 512 * 1024;
     using Buffer = std::array<std::byte, kBufferBytes>;
 
     class Lease {
@@ -35,7 +35,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kKept = 8;
+    static constexpr std::size_t kKept = 4;
 
     void give_back(std::unique_ptr<Buffer> buffer)
     {

@@ -10,6 +10,8 @@ namespace safetp::proxy {
 using ftp::DataFailure;
 using Kind = tls::IoStep::Kind;
 
+constexpr std::uint64_t kFairShare = 1u << 20; ///< bytes of one transfer before the other sessions get their turn
+
 /// Delivered connections of one session that may wait for the client's own end, so that one client cannot use up descriptors.
 constexpr std::size_t kMaxLingering = 4;
 
@@ -377,18 +379,38 @@ net::Task<DataChannel::Outcome> DataChannel::accept_server(Attempt& attempt)
 
 // ---- moving the bytes
 
+namespace {
+
+/// TLS gives one record at a time: what has come already is gathered, so that it goes on with one system call.
+tls::IoStep read_chunk(tls::Stream& from, std::span<std::byte> buffer)
+{
+    tls::IoStep chunk = from.try_read(buffer);
+    while (from.is_tls() && chunk.kind == Kind::done && chunk.bytes < buffer.size()) {
+        const auto more = from.try_read(buffer.subspan(chunk.bytes));
+        if (more.kind != Kind::done)
+            break; // the next call says it again
+        chunk.bytes += more.bytes;
+    }
+    return chunk;
+}
+
+} // namespace
+
 net::Task<DataChannel::Outcome> DataChannel::pump(
     Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure)
 {
-    constexpr std::uint64_t kFairShare = 1u << 20; // bytes before the other sessions get their turn
+    if (!from.stream().is_tls() && !to.stream().is_tls()) {
+        if (auto pipe = net::SplicePipe::make())
+            co_return co_await splice(attempt, *pipe, from, to, read_failure, write_failure);
+    }
     BufferPool::Lease buffer = environment_.buffers.take();
     const auto stall = environment_.config.timeouts.data_stall;
     std::uint64_t share = 0;
     for (;;) {
         attempt.expect_within(stall, DataFailure::stalled);
-        const auto read = from.stream().try_read(*buffer);
+        const auto read = read_chunk(from.stream(), *buffer);
         if (read.kind == Kind::eof)
-            co_return std::nullopt;
+            co_return co_await flush(attempt, to, write_failure);
         if (read.kind == Kind::failed)
             co_return read_failure;
         if (read.kind != Kind::done) {
@@ -402,10 +424,11 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
             const auto written = to.stream().try_write(rest);
             if (written.kind == Kind::failed || written.kind == Kind::eof)
                 co_return write_failure;
+            if (written.bytes != 0)
+                attempt.expect_within(stall, DataFailure::stalled);
             if (written.kind == Kind::done) {
                 rest = rest.subspan(written.bytes);
                 bytes_ += written.bytes;
-                attempt.expect_within(stall, DataFailure::stalled);
                 continue;
             }
             co_await to.wait(written.kind);
@@ -419,6 +442,52 @@ net::Task<DataChannel::Outcome> DataChannel::pump(
             if (attempt.is_abandoned)
                 co_return std::nullopt;
         }
+    }
+}
+
+// The same between two plain connections, without the bytes ever coming to us.
+net::Task<DataChannel::Outcome> DataChannel::splice(Attempt& attempt, net::SplicePipe& pipe, net::Channel& from,
+    net::Channel& to, Outcome read_failure, Outcome write_failure)
+{
+    const auto stall = environment_.config.timeouts.data_stall;
+    std::uint64_t share = 0;
+    for (;;) {
+        attempt.expect_within(stall, DataFailure::stalled);
+        const bool is_reading = pipe.is_empty();
+        const auto step = is_reading ? pipe.try_fill(from.fd()) : pipe.try_drain(to.fd());
+        if (step.kind == Kind::eof)
+            co_return is_reading ? Outcome() : write_failure;
+        if (step.kind == Kind::failed)
+            co_return is_reading ? read_failure : write_failure;
+        if (step.kind == Kind::done && !is_reading) {
+            bytes_ += step.bytes;
+            share += step.bytes;
+        }
+        net::Channel& moved = is_reading ? from : to;
+        if (step.kind != Kind::done)
+            co_await moved.wait(step.kind);
+        else if (share >= kFairShare)
+            co_await net::yield(attempt.executor);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
+        if (share >= kFairShare)
+            share = 0;
+    }
+}
+
+net::Task<DataChannel::Outcome> DataChannel::flush(Attempt& attempt, net::Channel& to, Outcome write_failure)
+{
+    for (;;) {
+        const auto step = to.stream().try_flush();
+        if (step.kind == Kind::done)
+            co_return std::nullopt;
+        if (step.kind == Kind::failed)
+            co_return write_failure;
+        if (step.bytes != 0)
+            attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
+        co_await to.wait(step.kind);
+        if (attempt.is_abandoned)
+            co_return std::nullopt;
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/ip_address.h"
 #include "ftp/control_channel.h"
 #include "net/sockets.h"
+#include "net/splice_pipe.h"
 #include "net/tasks.h"
 #include "proxy/environment.h"
 #include "tls/stream.h"
@@ -82,6 +83,9 @@ private:
     net::Task<Outcome> upload(Attempt& attempt);
     net::Task<Outcome> pump(
         Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure);
+    net::Task<Outcome> splice(Attempt& attempt, net::SplicePipe& pipe, net::Channel& from, net::Channel& to,
+        Outcome read_failure, Outcome write_failure);
+    net::Task<Outcome> flush(Attempt& attempt, net::Channel& to, Outcome write_failure);
     net::Task<> send_close_notify(Attempt& attempt);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
     net::Task<> linger(Attempt& attempt);

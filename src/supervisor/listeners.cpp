@@ -1,6 +1,6 @@
 #include "supervisor/listeners.h"
 
-#include "supervisor/plan.h"
+#include "supervisor/upgrade.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -69,16 +69,38 @@ Result<UniqueFd> open_listener(const config::Listener& listener)
     return fd;
 }
 
+/// Where the sockets listen. Several may share an address and port (SO_REUSEPORT); each of those has a queue of its own.
+std::vector<Endpoint> distinct_endpoints(const std::vector<UniqueFd>& sockets)
+{
+    std::vector<Endpoint> result;
+    for (const UniqueFd& fd : sockets) {
+        const Endpoint where = local_endpoint(fd.get()).value_or(Endpoint{});
+        if (std::ranges::find(result, where) == result.end())
+            result.push_back(where);
+    }
+    return result;
+}
+
+std::vector<UniqueFd> take_all_at(const Endpoint& where, std::vector<UniqueFd>& sockets)
+{
+    std::vector<UniqueFd> result;
+    for (UniqueFd& fd : sockets) {
+        if (fd && local_endpoint(fd.get()).value_or(Endpoint{}) == where)
+            result.push_back(std::move(fd));
+    }
+    return result;
+}
+
 } // namespace
 
-Result<std::vector<UniqueFd>> take_inherited_sockets()
+Result<InheritedSockets> take_inherited_sockets()
 {
     const int count = ::sd_listen_fds(1);
     if (count < 0)
         return fail(ErrorCode::system_call, -count, "LISTEN_FDS");
-    std::vector<UniqueFd> result;
+    InheritedSockets result{{}, is_successor() ? InheritedFit::exact : InheritedFit::any};
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
-        result.emplace_back(fd);
+        result.sockets.emplace_back(fd);
         const bool is_tcp = ::sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 || ::sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
         if (!is_tcp)
             return fail(ErrorCode::supervisor, 0, fmt::format("inherited descriptor {} is not a listening TCP socket", fd));
@@ -89,19 +111,17 @@ Result<std::vector<UniqueFd>> take_inherited_sockets()
 }
 
 Result<ListenerSet> ListenerSet::open(const std::vector<config::Listener>& listeners, unsigned workers,
-    const ListenerSet& previous, std::vector<UniqueFd> inherited)
+    const ListenerSet& previous, InheritedSockets inherited)
 {
-    std::vector<Endpoint> endpoints;
-    for (const UniqueFd& fd : inherited)
-        endpoints.push_back(local_endpoint(fd.get()).value_or(Endpoint{}));
-    const auto matches = match_inherited(listeners, endpoints);
+    const std::vector<Endpoint> endpoints = distinct_endpoints(inherited.sockets);
+    const auto matches = match_inherited(listeners, endpoints, inherited.fit);
 
     ListenerSet set;
     for (std::size_t i = 0; i < listeners.size(); ++i) {
         const config::Listener& wanted = listeners[i];
         Entry entry{wanted.address, wanted.port, matches[i].has_value(), {}};
         if (matches[i])
-            entry.sockets.push_back(std::move(inherited[*matches[i]]));
+            entry.sockets = take_all_at(endpoints[*matches[i]], inherited.sockets);
         for (const Entry& old : previous.entries_) {
             if (old.address != wanted.address || old.port != wanted.port || matches[i])
                 continue;
@@ -143,6 +163,16 @@ std::vector<int> ListenerSet::others(unsigned index, unsigned workers) const
             if (std::ranges::find(own, k) == own.end())
                 result.push_back(entry.sockets[k].get());
         }
+    }
+    return result;
+}
+
+std::vector<int> ListenerSet::all() const
+{
+    std::vector<int> result;
+    for (const Entry& entry : entries_) {
+        for (const UniqueFd& fd : entry.sockets)
+            result.push_back(fd.get());
     }
     return result;
 }

@@ -29,7 +29,7 @@ bool fits(const config::Listener& listener, const Endpoint& socket)
 } // namespace
 
 std::vector<std::optional<std::size_t>> match_inherited(const std::vector<config::Listener>& listeners,
-    const std::vector<Endpoint>& inherited)
+    const std::vector<Endpoint>& inherited, InheritedFit fit)
 {
     std::vector<std::optional<std::size_t>> result(listeners.size());
     std::vector<bool> is_taken(inherited.size(), false);
@@ -41,6 +41,8 @@ std::vector<std::optional<std::size_t>> match_inherited(const std::vector<config
             is_taken[k] = true;
         }
     }
+    if (fit == InheritedFit::exact)
+        return result;
     for (auto& choice : result) {
         const auto left = std::ranges::find(is_taken, false);
         if (choice || left == is_taken.end())

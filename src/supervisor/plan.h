@@ -28,9 +28,11 @@ private:
 };
 
 /// For each listener the index of the inherited socket it takes: by address and port, else the next one left, in order.
-/// An inherited [::] or 0.0.0.0 fits a listener without address. Empty: bind it ourselves.
+/// An inherited [::] or 0.0.0.0 fits a listener without address. Empty: bind it ourselves. exact: no "else", since the old
+/// program's configuration may have had other listeners.
+enum class InheritedFit { exact, any };
 std::vector<std::optional<std::size_t>> match_inherited(const std::vector<config::Listener>& listeners,
-    const std::vector<Endpoint>& inherited);
+    const std::vector<Endpoint>& inherited, InheritedFit fit = InheritedFit::any);
 
 /// Indices of the sockets of one listener that worker `index` of `workers` takes. Every socket has a taker (also when there are
 /// fewer workers than before: connections wait in each queue) and every worker has a socket (also where only one was

@@ -52,7 +52,7 @@ Result<UniqueFd> open_xferlog(const std::string& path)
 }
 
 std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const Prepared* previous,
-    std::vector<UniqueFd> inherited)
+    InheritedSockets inherited)
 {
     Prepared prepared;
     auto identity = plan_worker_identity(config.process);

@@ -29,7 +29,7 @@ enum class Listening { yes, no }; ///< no: under -s
 /// Changes nothing of `previous` (null at the start), whose sockets the result shares where addresses are the same, and whose
 /// announced names it keeps where the name service does not answer.
 std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const Prepared* previous,
-    std::vector<UniqueFd> inherited);
+    InheritedSockets inherited);
 
 Result<UniqueFd> open_xferlog(const std::string& path); ///< -1 when the path is empty
 

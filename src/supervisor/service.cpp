@@ -52,9 +52,11 @@ void say_reload_failed(const std::string& why)
 
 } // namespace
 
-Service::Service(ConfigSource source, SharedCounters& counters, Prepared prepared, UniqueFd only_client)
+Service::Service(
+    ConfigSource source, SharedCounters& counters, Prepared prepared, PidFile& pid_file, UniqueFd only_client)
     : source_(std::move(source))
     , prepared_(std::move(prepared))
+    , pid_file_(pid_file)
     , only_client_(std::move(only_client))
     , is_inetd_(only_client_)
     , table_(counters)
@@ -75,12 +77,20 @@ int Service::run()
         watchdog_ = std::chrono::microseconds(watchdog_usec / 2);
     next_watchdog_ = Clock::now() + watchdog_;
     if (!is_inetd() && state_ == State::running)
-        ::sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Running", static_cast<int>(::getpid()));
+        tell_that_we_serve();
     while (!table_.is_empty() || !respawns_.empty())
         wait_and_handle();
     if (!is_inetd())
         log::Event(log::Level::notice, 0, "stop", "safetpd stopped");
     return exit_code_;
+}
+
+void Service::tell_that_we_serve()
+{
+    ::sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Running", static_cast<int>(::getpid()));
+    if (predecessor_)
+        [[maybe_unused]] const ssize_t told = ::write(predecessor_.get(), "", 1); // gone meanwhile: then nobody waits
+    predecessor_.reset();
 }
 
 void Service::take_signals()
@@ -114,7 +124,10 @@ Result<void> Service::start_worker(unsigned index)
         .listeners = prepared_.listeners.for_worker(index, count), .not_for_worker = prepared_.listeners.others(index, count),
         .xferlog = prepared_.xferlog.get(), .only_client = std::move(only_client_), .index = index,
         .generation_number = generation_number_};
-    order.not_for_worker.push_back(signals_.get());
+    for (const int fd : {signals_.get(), predecessor_.get(), successor_ ? successor_->ready_fd() : -1}) {
+        if (fd >= 0)
+            order.not_for_worker.push_back(fd);
+    }
     return table_.start(std::move(order));
 }
 
@@ -123,13 +136,17 @@ void Service::wait_and_handle()
     std::vector<pollfd> entries{{signals_.get(), POLLIN, 0}};
     for (const Worker& worker : table_.workers())
         entries.push_back({worker.channel.get(), POLLIN, 0}); // -1 is skipped by poll(2)
+    const std::size_t workers_end = entries.size();
+    if (successor_)
+        entries.push_back({successor_->ready_fd(), POLLIN, 0});
     ::poll(entries.data(), entries.size(), milliseconds_to_next_task());
-    for (std::size_t i = 1; i < entries.size(); ++i) {
+    for (std::size_t i = 1; i < workers_end; ++i) {
         // Handlers add and remove no worker: that is done below, when nothing of `entries` is looked at any more.
         if (entries[i].revents != 0)
             serve_requests(table_.workers()[i - 1]);
     }
     read_signals();
+    look_at_successor();
     run_due_tasks();
 }
 
@@ -194,6 +211,10 @@ void Service::act_on(const signalfd_siginfo& signal)
             reload();
         return;
     case SIGUSR1: return reopen_xferlog();
+    case SIGUSR2:
+        if (state_ == State::running && !is_inetd() && !source_.prepared)
+            upgrade();
+        return;
     case SIGTERM: return finish();
     case SIGINT:
     case SIGQUIT: return end_now(exit_code_);
@@ -291,9 +312,49 @@ void Service::reopen_xferlog()
         table_.send_all({NoticeKind::reopen_log, 0, 0, 0}, prepared_.xferlog.get());
 }
 
+void Service::upgrade()
+{
+    if (successor_)
+        return;
+    auto started = Successor::start(program_, prepared_.listeners.all());
+    if (!started) {
+        log::Event(log::Level::error, 0, "upgrade-failed", "this program goes on: " + describe(started.error()));
+        return;
+    }
+    successor_ = *std::move(started);
+    log::Event(log::Level::notice, 0, "upgrade", "starting " + program_).with("pid", successor_->pid());
+}
+
+void Service::look_at_successor()
+{
+    if (!successor_)
+        return;
+    const Successor::State seen = successor_->look();
+    if (seen == Successor::State::starting)
+        return;
+    const pid_t pid = successor_->pid();
+    successor_.reset();
+    if (seen == Successor::State::failed) {
+        log::Event(log::Level::error, 0, "upgrade-failed", "the new program did not start, this one goes on").with("pid", pid);
+        if (const auto written = pid_file_.write(); !written)
+            log::Event(log::Level::error, 0, "upgrade-failed", describe(written.error()));
+        return;
+    }
+    if (state_ != State::running)
+        return; // told to stop in the meantime
+    log::Event(log::Level::notice, 0, "upgrade", "the new program serves; this one ends with its last session")
+        .with("pid", pid);
+    ::sd_notifyf(0, "MAINPID=%d", static_cast<int>(pid));
+    state_ = State::replaced;
+    pid_file_.leave_to_successor();
+    respawns_.clear();
+    prepared_.listeners.close_all();
+    table_.drain_older_than(generation_number_ + 1);
+}
+
 void Service::finish()
 {
-    if (state_ != State::running)
+    if (state_ != State::running && state_ != State::replaced)
         return;
     const auto drain = config().timeouts.drain;
     log::Event(log::Level::notice, 0, "stop", "stopping; transfers under way may go on").with("seconds", drain.count());

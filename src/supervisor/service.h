@@ -1,8 +1,10 @@
 // The supervisor after the start: one ppoll loop over signals, the workers' requests and the clock.
 #pragma once
 
+#include "supervisor/pid_file.h"
 #include "supervisor/plan.h"
 #include "supervisor/prepare.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/worker_table.h"
 
 #include <set>
@@ -13,7 +15,7 @@ namespace safetp::supervisor {
 class Service {
 public:
     /// `only_client`: -s, one worker that serves it; its exit status becomes ours.
-    Service(ConfigSource source, SharedCounters& counters, Prepared prepared, UniqueFd only_client);
+    Service(ConfigSource source, SharedCounters& counters, Prepared prepared, PidFile& pid_file, UniqueFd only_client);
 
     int run(); ///< until the last worker has ended; the exit code
 
@@ -22,12 +24,13 @@ private:
         unsigned index;
         Clock::time_point due;
     };
-    enum class State { running, finishing, ending };
+    enum class State { running, replaced, finishing, ending }; ///< replaced: another process serves new clients
 
     const config::Config& config() const { return prepared_.config(); }
     bool is_inetd() const { return is_inetd_; }
 
     void take_signals();
+    void tell_that_we_serve();
     Result<void> start_workers();
     Result<void> start_worker(unsigned index);
     void wait_and_handle();
@@ -43,6 +46,8 @@ private:
     void reload_certificates();
     void switch_to(Prepared next);
     void reopen_xferlog();
+    void upgrade();
+    void look_at_successor();
     void finish();
     void end_now(int exit_code);
 
@@ -53,11 +58,15 @@ private:
 
     ConfigSource source_;
     Prepared prepared_;
+    PidFile& pid_file_;
     UniqueFd only_client_;
     bool is_inetd_;
     WorkerTable table_;
     UniqueFd signals_;
     State state_ = State::running;
+    std::string program_ = program_file();
+    UniqueFd predecessor_ = take_predecessor();
+    std::optional<Successor> successor_; ///< while it starts
     int exit_code_ = 0;
     unsigned generation_number_ = 1;
     std::vector<RespawnDelay> delays_;

@@ -3,48 +3,19 @@
 #include "base/log.h"
 #include "supervisor/exit_codes.h"
 #include "supervisor/inetd.h"
+#include "supervisor/pid_file.h"
 #include "supervisor/plan.h"
 #include "supervisor/prepare.h"
 #include "supervisor/reporting.h"
 #include "supervisor/service.h"
 #include "supervisor/worker_table.h"
 
-#include <cstdio>
 #include <fmt/format.h>
 #include <unistd.h>
 
 namespace safetp::supervisor {
 
 namespace {
-
-/// The number of the pid file's owner is the last thing to write and the first to take away.
-class PidFile {
-public:
-    explicit PidFile(std::string path) : path_(std::move(path)) {}
-    PidFile(const PidFile&) = delete;
-    ~PidFile()
-    {
-        if (is_written_)
-            ::unlink(path_.c_str());
-    }
-
-    Result<void> write()
-    {
-        if (path_.empty())
-            return {};
-        std::FILE* file = std::fopen(path_.c_str(), "we");
-        if (file == nullptr)
-            return fail(ErrorCode::bad_file, errno, "[process] pid_file " + path_);
-        std::fputs(fmt::format("{}\n", ::getpid()).c_str(), file);
-        const bool is_closed = std::fclose(file) == 0;
-        is_written_ = true;
-        return is_closed ? Result<void>{} : fail(ErrorCode::bad_file, errno, "[process] pid_file " + path_);
-    }
-
-private:
-    std::string path_;
-    bool is_written_ = false;
-};
 
 /// Under -s the log's usual place, stderr, is the client's connection.
 config::Log log_for(config::Log wanted, const std::optional<InetdClient>& inetd)
@@ -86,7 +57,7 @@ int supervise(const Options& options)
     log::open(loaded.config.log.options);
 
     // Everything that takes privileges: certificates and keys, users, the empty root, listening sockets.
-    std::vector<UniqueFd> inherited;
+    InheritedSockets inherited;
     if (!inetd) {
         auto sockets = take_inherited_sockets();
         if (!sockets)
@@ -110,7 +81,7 @@ int supervise(const Options& options)
     // Fork the workers, and serve them until the last has gone.
     const std::string status = status_text(*prepared, inetd ? 1 : worker_count(prepared->config()));
     log::Event(inetd ? log::Level::debug : log::Level::notice, 0, "start", "safetpd started: " + status);
-    Service service(options.source, *counters, std::move(*prepared), inetd ? std::move(inetd->control) : UniqueFd());
+    Service service(options.source, *counters, std::move(*prepared), pid_file, inetd ? std::move(inetd->control) : UniqueFd());
     return service.run();
 }
 

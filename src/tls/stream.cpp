@@ -70,6 +70,8 @@ IoStep Stream::try_write(std::span<const std::byte> bytes)
     return tls_ ? tls_->try_write(bytes) : plain_write(fd_.get(), bytes);
 }
 
+IoStep Stream::try_flush() { return tls_ ? tls_->try_flush() : IoStep{}; }
+
 Result<void> Stream::start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding)
 {
     if (tls_)

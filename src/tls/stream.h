@@ -17,9 +17,9 @@ class TlsSession;
 
 struct IoStep {
     enum class Kind {
-        done,       ///< `bytes` were moved (never 0), or the handshake or close_notify is complete
+        done,       ///< `bytes` were moved (never 0), or the handshake, flush or close_notify is complete
         want_read,  ///< wait until the socket is readable, then call again
-        want_write,
+        want_write, ///< `bytes` that were taken earlier went to the socket now: the peer is alive
         eof,        ///< an orderly end: FIN on a plain stream, close_notify on TLS
         failed,     ///< `error` says what; tls_truncated is a FIN or RST without close_notify
     };
@@ -60,6 +60,10 @@ public:
     /// is resumed, anything else is a full handshake that leaves nothing to resume.
     Result<void> start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding);
     IoStep try_handshake();
+
+    /// A data stream under TLS may take bytes that the socket does not: done when the kernel has them all. A later try_write or
+    /// try_close_notify does it as well.
+    IoStep try_flush();
 
     /// Sends close_notify; done when it is written, not when the peer's has come.
     IoStep try_close_notify();

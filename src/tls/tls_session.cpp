@@ -14,6 +14,7 @@ namespace {
 /// gigabytes or hours.
 constexpr unsigned kMaxIdleRecords = 1000;
 constexpr std::size_t kBytesPerCount = std::size_t{1} << 20;
+constexpr std::size_t kBulkBytes = std::size_t{256} << 10;
 
 std::string subject_of(const X509* certificate)
 {
@@ -27,8 +28,8 @@ std::string subject_of(const X509* certificate)
 
 } // namespace
 
-TlsSession::TlsSession(const ServerContext::Impl& context, Purpose purpose, const SessionBinding& binding)
-    : context_(context), purpose_(purpose), binding_(binding), identity_(&context.identities.front())
+TlsSession::TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const SessionBinding& binding)
+    : context_(context), fd_(fd), purpose_(purpose), binding_(binding), identity_(&context.identities.front())
 {
 }
 
@@ -36,14 +37,14 @@ std::unique_ptr<TlsSession> TlsSession::make(const ServerContext::Impl& context,
                                              const SessionBinding& binding)
 {
     ERR_clear_error();
-    std::unique_ptr<TlsSession> session(new TlsSession(context, purpose, binding));
-    return session->prepare(fd) ? std::move(session) : nullptr;
+    std::unique_ptr<TlsSession> session(new TlsSession(context, fd, purpose, binding));
+    return session->prepare() ? std::move(session) : nullptr;
 }
 
-bool TlsSession::prepare(int fd)
+bool TlsSession::prepare()
 {
     ssl_.reset(SSL_new(context_.ssl_ctx.get()));
-    if (!ssl_ || SSL_set_fd(ssl_.get(), fd) != 1)
+    if (!ssl_ || SSL_set_fd(ssl_.get(), fd_) != 1)
         return false;
     SSL* const ssl = ssl_.get();
     SSL_set_app_data(ssl, this);
@@ -100,24 +101,39 @@ IoStep TlsSession::try_handshake()
     const int result = SSL_accept(ssl_.get());
     if (result != 1)
         return after_failure(result, errno);
-    finish_handshake();
+    if (!finish_handshake())
+        return fail_for_good(ErrorCode::tls_setup, ENOMEM, "after the handshake");
     return {};
 }
 
-void TlsSession::finish_handshake()
+bool TlsSession::finish_handshake()
 {
     SSL* const ssl = ssl_.get();
     is_handshake_done_ = true;
     // From here on SSL_read comes back after each record that is no data, so that they can be counted.
     SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-    if (purpose_ == Purpose::data)
-        SSL_set_read_ahead(ssl, 1); // halves the reads; not before, and not on control streams, which may go back to plain
+    if (purpose_ == Purpose::control)
+        return true;
+    SSL_set_read_ahead(ssl, 1); // halves the reads; not before, and not on control streams, which may go back to plain
+    SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE); // our buffer takes all
+    return output_.attach(ssl);
+}
+
+/// Who reads into a large buffer is moving a file: let one recv(2) bring many records. OpenSSL takes the new size only when it
+/// holds no buffer.
+void TlsSession::read_in_bulk()
+{
+    is_reading_in_bulk_ = true;
+    if (SSL_free_buffers(ssl_.get()) == 1)
+        SSL_set_default_read_buffer_len(ssl_.get(), kBulkBytes);
 }
 
 IoStep TlsSession::try_read(std::span<std::byte> buffer)
 {
     if (!failure_ && !is_handshake_done_)
         return fail_for_good(ErrorCode::tls_protocol, 0, "read before the handshake is complete");
+    if (purpose_ == Purpose::data && !is_reading_in_bulk_ && buffer.size() >= kBulkBytes)
+        read_in_bulk();
     while (!failure_) {
         const unsigned records_before = idle_records_;
         std::size_t bytes = 0;
@@ -127,6 +143,8 @@ IoStep TlsSession::try_read(std::span<std::byte> buffer)
         const int os_error = errno;
         if (idle_records_ > kMaxIdleRecords)
             return fail_for_good(ErrorCode::tls_protocol, 0, "too many key updates or renegotiations");
+        if (const IoStep flushed = try_flush(); flushed.kind == IoStep::Kind::failed) // what an answer to a key update needs
+            return flushed;
         if (result == 1) {
             count_bytes(bytes);
             return {.kind = IoStep::Kind::done, .bytes = bytes};
@@ -144,6 +162,10 @@ IoStep TlsSession::try_write(std::span<const std::byte> bytes)
         return {IoStep::Kind::failed, 0, *failure_};
     if (!is_handshake_done_)
         return fail_for_good(ErrorCode::tls_protocol, 0, "write before the handshake is complete");
+    if (const IoStep flushed = try_flush(); flushed.kind != IoStep::Kind::done)
+        return flushed;
+    if (output_.is_attached())
+        output_.expect(bytes.size());
     std::size_t written = 0;
     ERR_clear_error();
     errno = 0;
@@ -151,7 +173,21 @@ IoStep TlsSession::try_write(std::span<const std::byte> bytes)
     if (result != 1)
         return after_failure(result, errno);
     count_bytes(written);
+    if (const IoStep flushed = try_flush(); flushed.kind == IoStep::Kind::failed)
+        return flushed;
     return {.kind = IoStep::Kind::done, .bytes = written};
+}
+
+IoStep TlsSession::try_flush()
+{
+    if (failure_)
+        return {IoStep::Kind::failed, 0, *failure_};
+    const auto flushed = output_.flush(fd_);
+    if (flushed.os_error == EAGAIN)
+        return {.kind = IoStep::Kind::want_write, .bytes = flushed.bytes};
+    if (flushed.os_error != 0)
+        return fail_for_good(ErrorCode::tls_truncated, flushed.os_error, {});
+    return {.kind = IoStep::Kind::done, .bytes = flushed.bytes};
 }
 
 IoStep TlsSession::try_close_notify()
@@ -160,15 +196,17 @@ IoStep TlsSession::try_close_notify()
         return {IoStep::Kind::failed, 0, *failure_};
     if (!is_handshake_done_)
         return fail_for_good(ErrorCode::tls_protocol, 0, "close_notify before the handshake is complete");
-    if (is_close_notify_sent_)
-        return {};
-    ERR_clear_error();
-    errno = 0;
-    const int result = SSL_shutdown(ssl_.get());
-    if (result < 0)
-        return after_failure(result, errno);
-    is_close_notify_sent_ = true;
-    return {};
+    if (!is_close_notify_sent_) {
+        ERR_clear_error();
+        errno = 0;
+        const int result = SSL_shutdown(ssl_.get());
+        if (result < 0)
+            return after_failure(result, errno);
+        is_close_notify_sent_ = true;
+    }
+    const IoStep flushed = try_flush();
+    output_.give_memory_back();
+    return flushed;
 }
 
 void TlsSession::issue_ticket()

@@ -3,6 +3,7 @@
 
 #include "tls/context_impl.h"
 #include "tls/openssl_types.h"
+#include "tls/sealed_output.h"
 #include "tls/stream.h"
 
 #include <optional>
@@ -26,6 +27,7 @@ public:
     IoStep try_handshake();
     IoStep try_read(std::span<std::byte> buffer);
     IoStep try_write(std::span<const std::byte> bytes);
+    IoStep try_flush();
     IoStep try_close_notify();
     void issue_ticket();
     HandshakeInfo handshake_info() const;
@@ -42,26 +44,30 @@ public:
     void note_refusal(std::string reason) { refusal_ = std::move(reason); }
 
 private:
-    TlsSession(const ServerContext::Impl& context, Purpose purpose, const SessionBinding& binding);
-    bool prepare(int fd);
+    TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const SessionBinding& binding);
+    bool prepare();
     IoStep after_failure(int result, int os_error);
     IoStep fail_for_good(ErrorCode code, int os_error, std::string context);
     IoStep failure_of_handshake(int os_error, bool is_end_of_stream);
-    void finish_handshake();
+    bool finish_handshake();
+    void read_in_bulk();
     void count_bytes(std::size_t bytes);
     static void count_record(int is_written, int version, int type, const void* bytes, std::size_t size, SSL* ssl, void* self);
 
     const ServerContext::Impl& context_;
+    int fd_;
     Purpose purpose_;
     SessionBinding binding_;
     const Identity* identity_; // never null
     std::string server_name_;
     std::string refusal_;
     std::string session_id_; ///< under which the context holds this stream's session; empty: it does not
+    SealedOutput output_; ///< data streams, after the handshake; before ssl_, which writes to it
     SslPtr ssl_;
     std::optional<Error> failure_;
     bool is_handshake_done_ = false;
     bool is_close_notify_sent_ = false;
+    bool is_reading_in_bulk_ = false;
     unsigned idle_records_ = 0; ///< records other than data since kBytesPerCount bytes of data have passed
     std::size_t counted_bytes_ = 0;
 };

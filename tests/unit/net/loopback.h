@@ -2,15 +2,18 @@
 #pragma once
 
 #include "base/ip_address.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
 
 #include <cerrno>
 #include <poll.h>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace safetp::net::test {
 
@@ -18,6 +21,15 @@ inline void require(bool holds, const char* what)
 {
     if (!holds)
         throw std::system_error(errno, std::generic_category(), what);
+}
+
+/// The value, or an exception that says why there is none.
+template <typename T>
+T value_of(Result<T> result)
+{
+    if (!result)
+        throw std::runtime_error(describe(result.error()));
+    return std::move(*result);
 }
 
 /// An address of 127/8 that no other test program listens on at the same time.
@@ -61,7 +73,7 @@ inline SocketPair tcp_pair()
     const Endpoint anywhere{own_address(), 0};
     const UniqueFd listener = listening_socket(anywhere);
     SocketPair pair;
-    pair.peer = connected_socket(local_endpoint(listener.get()).value(), anywhere);
+    pair.peer = connected_socket(value_of(local_endpoint(listener.get())), anywhere);
     pair.ours.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     require(static_cast<bool>(pair.ours), "accept");
     return pair;

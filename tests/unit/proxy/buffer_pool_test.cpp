@@ -84,14 +84,14 @@ TEST_F(BufferPoolTest, TwoAtOnceHaveTwo)
     EXPECT_EQ((*first).size(), BufferPool::kBufferBytes);
 }
 
-TEST_F(BufferPoolTest, AfterARushOnlyEightAreKept)
+TEST_F(BufferPoolTest, AfterARushOnlyFourAreKept)
 {
     use(20);
     EXPECT_EQ(allocated(), 20);
-    EXPECT_EQ(alive(), 8);
-    use(8);
+    EXPECT_EQ(alive(), 4);
+    use(4);
     EXPECT_EQ(allocated(), 20) << "the kept ones are used";
-    use(9);
+    use(5);
     EXPECT_EQ(allocated(), 21);
 }
 

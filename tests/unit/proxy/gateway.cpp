@@ -1,34 +1,23 @@
 #include "proxy/gateway.h"
 
+#include "tls/support.h"
+
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 
 namespace safetp::proxy::test {
 
+using net::test::value_of;
+
 namespace {
-
-class TemporaryDirectory {
-public:
-    TemporaryDirectory()
-    {
-        char name[] = "/tmp/safetp-proxy-test-XXXXXX";
-        path_ = ::mkdtemp(name);
-    }
-    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
 
 /// Made once for the test program, since keys take time.
 const tls::CertificateFiles& identity()
 {
-    static const TemporaryDirectory directory;
-    static const tls::CertificateFiles files = tls::ensure_self_made_identity(directory.path(), {"localhost"}).value();
+    static const tls::test::TemporaryDirectory directory;
+    static const auto files = value_of(tls::ensure_self_made_identity(directory.path(), {"localhost"}));
     return files;
 }
 
@@ -49,7 +38,7 @@ Gateway::Gateway()
     ::signal(SIGPIPE, SIG_IGN); // as in a worker
     server_listener_ = net::test::listening_socket({kHere, 0});
     config_.server.address = kHere;
-    config_.server.port = local_endpoint(server_listener_.get()).value().port;
+    config_.server.port = value_of(local_endpoint(server_listener_.get())).port;
     config_.data.first_port = config_.data.last_port = 0; // the kernel's choice, so that tests can run at once
     listener_.security = config::Security::optional;
     // No limit runs out by itself: a test sets the one that it is about to none at all.
@@ -62,16 +51,17 @@ Gateway::~Gateway() = default;
 
 void Gateway::play(const std::function<net::Task<>()>& script)
 {
-    tls::ContextOptions options;
-    options.certificates = {identity()};
-    tls_.emplace(tls::ServerContext::make(options).value());
+    if (tls_options_.certificates.empty())
+        tls_options_.certificates = {identity()};
+    tls_.emplace(value_of(tls::ServerContext::make(tls_options_)));
     front_.emplace(Front{listener_, *tls_, make_policy(config_, listener_)});
     environment_.emplace(Environment{loop_.executor(), config_, announced_names_, buffers_, xferlog_, {}});
     const UniqueFd front_door = net::test::listening_socket({kHere, 0});
-    UniqueFd client = net::test::connected_socket(local_endpoint(front_door.get()).value(), {kHere, 0});
+    UniqueFd client = net::test::connected_socket(value_of(local_endpoint(front_door.get())), {kHere, 0});
     client_ = std::make_unique<Peer>(loop_.executor(), std::move(client));
     UniqueFd accepted(::accept4(front_door.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    const Endpoint peer = peer_endpoint(accepted.get()).value();
+    net::test::require(static_cast<bool>(accepted), "accept");
+    const Endpoint peer = value_of(peer_endpoint(accepted.get()));
     session_.emplace(*environment_, *front_, 1, std::move(accepted), peer);
 
     testing::internal::CaptureStderr();
@@ -144,7 +134,7 @@ net::Task<> Gateway::log_in_by_tls()
 net::Task<Endpoint> Gateway::passive()
 {
     server_data_listener_ = net::test::listening_socket({kHere, 0});
-    const auto port = local_endpoint(server_data_listener_.get()).value().port;
+    const auto port = value_of(local_endpoint(server_data_listener_.get())).port;
     co_await client_->say("EPSV");
     co_await server_->expect("EPSV");
     co_await server_->say("229 here (|||" + std::to_string(port) + "|)");

@@ -46,6 +46,7 @@ protected:
     config::Config config_;
     config::Listener listener_; ///< TLS is optional, unless the test says otherwise
     AnnouncedNames announced_names_;
+    tls::ContextOptions tls_options_; ///< with a certificate of its own unless the test has named one
 
     Loop loop_;
     net::TaskGroup tasks_{loop_.executor()};

@@ -1,6 +1,7 @@
 #include "proxy/peer.h"
 
 #include "net/loopback.h"
+#include "net/sockets.h"
 
 #include <gtest/gtest.h>
 
@@ -25,6 +26,13 @@ Kind wanted_by(SSL* ssl, int result)
 }
 
 } // namespace
+
+// Without delay, or a second line would lie in our own kernel until the gateway's has acknowledged the first.
+Peer::Peer(const net::Executor& executor, UniqueFd fd)
+    : channel_(executor, std::move(fd))
+{
+    net::disable_nagle(channel_.fd());
+}
 
 net::Task<> Peer::write(std::string bytes)
 {

@@ -22,7 +22,7 @@ using SslSession = std::unique_ptr<SSL_SESSION, FreeSsl>;
 
 class Peer {
 public:
-    Peer(const net::Executor& executor, UniqueFd fd) : channel_(executor, std::move(fd)) {}
+    Peer(const net::Executor& executor, UniqueFd fd);
 
     net::Task<> write(std::string bytes); ///< as much as the other end takes
     net::Task<> say(std::string line);    ///< with CRLF

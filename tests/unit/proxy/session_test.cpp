@@ -1,11 +1,37 @@
 // Sessions without TLS: the two control connections, joined.
 #include "proxy/gateway.h"
 
+#include <asio/post.hpp>
+
 namespace safetp::proxy {
 namespace {
 
 using net::Task;
-using SessionTest = test::Gateway;
+
+class SessionTest : public test::Gateway {
+protected:
+    Task<> write_long_reply(unsigned megabytes, unsigned& written)
+    {
+        const std::string line = std::string(8190, 'x') + "\r\n";
+        std::string megabyte;
+        for (int i = 0; i < 128; ++i)
+            megabyte += line;
+        co_await server_->say("214-begin");
+        for (; written < megabytes; ++written)
+            co_await server_->write(megabyte);
+        co_await server_->say("214 end");
+    }
+
+    /// Until the loop has gone round a thousand times without progress.
+    Task<> let_others_run(const unsigned& progress)
+    {
+        for (unsigned seen = progress, idle = 0; idle < 1000; ++idle) {
+            co_await asio::post(loop_.executor(), net::kAsTuple);
+            if (std::exchange(seen, progress) != progress)
+                idle = 0;
+        }
+    }
+};
 
 TEST_F(SessionTest, GreetsLogsInAndQuits)
 {
@@ -118,6 +144,31 @@ TEST_F(SessionTest, AReplyLineWithoutEndEndsTheSession)
         co_await server_->write(std::string(5000, '2') + "\r\n");
         co_await client_->expect("421 The FTP server behind this gateway sent an endless line, closing.");
         co_await client_->expect("<end>");
+    });
+}
+
+// Who asks for much and reads nothing must not fill our memory: the raw ftpd is made to wait.
+TEST_F(SessionTest, ASlowClientHoldsTheServerUp)
+{
+    config_.limits.reply_bytes = 1u << 30;
+    play([&]() -> Task<> {
+        co_await log_in();
+        co_await client_->say("HELP");
+        co_await server_->expect("HELP");
+        constexpr unsigned kMegabytes = 64; // more than all socket buffers hold
+        unsigned written = 0;
+        net::TaskGroup writers(loop_.executor());
+        writers.spawn("raw ftpd", write_long_reply(kMegabytes, written));
+        co_await let_others_run(written);
+        EXPECT_LT(written, kMegabytes);
+        std::string last;
+        while (last != "214 end") {
+            last = co_await client_->line();
+            if (last == "<end>" || last == "<broken>")
+                break;
+        }
+        EXPECT_EQ(last, "214 end") << "and all of it comes once the client reads";
+        co_await writers.all_done();
     });
 }
 

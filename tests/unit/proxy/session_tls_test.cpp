@@ -1,5 +1,6 @@
 // Sessions under TLS: what may stand before and behind AUTH, and who may bring a data connection.
 #include "proxy/gateway.h"
+#include "tls/support.h"
 
 namespace safetp::proxy {
 namespace {
@@ -172,6 +173,7 @@ TEST_F(SessionTlsTest, AHandshakeThatFailsEndsTheSessionSilently)
         EXPECT_EQ(got.find("331"), std::string::npos);
         EXPECT_EQ(got.find("421"), std::string::npos);
         co_await server_->expect("<end>");
+        co_await tasks_.all_done(); // and it is not waited for what the client says to that
     });
     EXPECT_NE(log_.find("session ended: TLS failed"), std::string::npos) << log_;
 }
@@ -314,6 +316,70 @@ TEST_F(SessionTlsTest, AStrangerIsSentAwayAndTheClientServedWhereAnyAddressMayCo
     });
 }
 
+// ---- client certificates
+
+class ClientCertificates : public SessionTlsTest {
+protected:
+    ClientCertificates()
+    {
+        authority_.make();
+        joe_.make();
+        eve_.make();
+        tls_options_.client_certificate = tls::ClientCertificate::request;
+        tls_options_.client_ca = authority_.save(directory_, "ca").certificate;
+        bear(joe_);
+    }
+
+    /// What the client's next handshakes show.
+    void bear(const tls::test::Certificate& certificate)
+    {
+        SSL_CTX_use_certificate(client_context_.get(), certificate.x509.get());
+        SSL_CTX_use_PrivateKey(client_context_.get(), certificate.key.get());
+    }
+
+    Task<> expect_refused()
+    {
+        co_await begin_tls_transfer("RETR a", nullptr);
+        co_await client_->expect("522 The data connection came with another client certificate.");
+        const std::string got = co_await client_data_->rest();
+        EXPECT_EQ(got, "<broken>");
+    }
+
+    tls::test::TemporaryDirectory directory_;
+    tls::test::Certificate authority_{.common_name = "client CA", .is_authority = true};
+    tls::test::Certificate joe_{.common_name = "joe", .issuer = &authority_};
+    tls::test::Certificate eve_{.common_name = "eve", .issuer = &authority_};
+};
+
+TEST_F(ClientCertificates, TheSameOneOnDataIsTaken)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        co_await begin_tls_transfer("RETR a", nullptr);
+        co_await say_150();
+    });
+    EXPECT_NE(log_.find("CN=joe"), std::string::npos) << log_;
+}
+
+TEST_F(ClientCertificates, AnotherOneOnDataIsRefused)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        bear(eve_);
+        co_await expect_refused();
+    });
+    EXPECT_NE(log_.find("another client certificate"), std::string::npos) << log_;
+}
+
+TEST_F(ClientCertificates, NoneOnDataIsRefused)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        client_context_.reset(SSL_CTX_new(TLS_client_method()));
+        co_await expect_refused();
+    });
+}
+
 // ---- CCC
 
 class Ccc : public SessionTlsTest {
@@ -346,6 +412,19 @@ TEST_F(Ccc, AnythingElseThanCloseNotifyEndsTheSession)
     play([&]() -> Task<> {
         co_await clear();
         co_await client_->say("NOOP");
+        co_await server_->expect("<end>");
+    });
+    EXPECT_NE(log_.find("no close_notify came after CCC"), std::string::npos) << log_;
+}
+
+// Plain text that came together with close_notify could be anybody's.
+TEST_F(Ccc, ALineBegunBeforeCloseNotifyEndsTheSession)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        co_await client_->write("CCC\r\nDELE "); // one record
+        co_await client_->expect("200 The control connection is clear from here on.");
+        co_await client_->send_close_notify();
         co_await server_->expect("<end>");
     });
     EXPECT_NE(log_.find("no close_notify came after CCC"), std::string::npos) << log_;

@@ -284,6 +284,8 @@ void send_in_pieces(Stream& server, Client& client, const std::string& text, std
         ++times_blocked;
         received += client.read();
     }
+    while (server.try_flush().kind == Kind::want_write)
+        received += client.read();
     received += client.read();
     EXPECT_GT(times_blocked, 10u) << "the buffers were not small enough to test anything";
 }
@@ -304,6 +306,50 @@ TEST_P(StreamTest, SmallSocketBuffersCutWritesButNotData)
     EXPECT_EQ(step.kind, Kind::done);
     EXPECT_EQ(client.read(), "");
     EXPECT_TRUE(client.has_got_close_notify());
+}
+
+TEST_P(StreamTest, ADataStreamTakesMoreThanTheSocketAndFlushesLater)
+{
+    SocketPair pair = local_pair(4608);
+    Stream server = make_server(std::move(pair.server), Purpose::data);
+    Client client(client_context_.get(), std::move(pair.client));
+    ASSERT_EQ(connect(server, client).kind, Kind::done);
+    EXPECT_EQ(server.try_flush().kind, Kind::done);
+    const std::string text = some_megabytes(1);
+    const auto bytes = std::as_bytes(std::span(text));
+    const IoStep first = server.try_write(bytes);
+    ASSERT_EQ(first.kind, Kind::done);
+    EXPECT_EQ(first.bytes, text.size());
+    EXPECT_EQ(server.try_flush().kind, Kind::want_write);
+    EXPECT_EQ(server.try_write(bytes).kind, Kind::want_write) << "it may not take more and more";
+
+    std::string received;
+    bool has_moved = false;
+    IoStep step;
+    while ((step = server.try_flush()).kind == Kind::want_write) {
+        has_moved = has_moved || step.bytes != 0;
+        received += client.read();
+    }
+    EXPECT_EQ(step.kind, Kind::done);
+    EXPECT_TRUE(has_moved) << "whoever watches for a stall would see none";
+    received += client.read();
+    EXPECT_EQ(sha256(received), sha256(text));
+}
+
+TEST_P(StreamTest, AFlushToAClosedPeerFails)
+{
+    SocketPair pair = local_pair(4608);
+    Stream server = make_server(std::move(pair.server), Purpose::data);
+    {
+        Client client(client_context_.get(), std::move(pair.client));
+        ASSERT_EQ(connect(server, client).kind, Kind::done);
+        const std::string text = some_megabytes(1);
+        ASSERT_EQ(server.try_write(std::as_bytes(std::span(text))).kind, Kind::done);
+    }
+    IoStep step;
+    while ((step = server.try_flush()).kind == Kind::want_write)
+        continue;
+    EXPECT_EQ(step.kind, Kind::failed);
 }
 
 TEST_P(StreamTest, LargeUploadsArriveWhole)
