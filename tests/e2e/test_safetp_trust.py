@@ -409,11 +409,12 @@ def test_pin_add_from_the_server(play, client, certificate):
     assert b"USER" not in b" ".join(server.seen[:2])
     other = "SHA256:" + "A" * 43
     assert b"2 keys" in client.run("pin", "add", name, other).expect(safetp.OK).out
+    client.run("pin", "add", "--yes", name).expect(safetp.OK, "had ANOTHER KEY until now", other)
     assert client.run("pin", "show", name).expect(safetp.OK).out.count(b"SHA256:") == 2
     client.run("pin", "remove", name, other).expect(safetp.OK)
     client.run("pin", "remove", name, other).expect(safetp.FAILURE, "no such key")
     exported = client.run("pin", "export", "--toml").expect(safetp.OK).out.decode()
-    assert f'server = "{name}"\nkeys = ["{fingerprint(certificate)}"]' in exported
+    assert f'host = "127.0.0.1"\nport = {server.port}\npin = ["{fingerprint(certificate)}"]' in exported
     client.run("pin", "remove", name).expect(safetp.OK)
     client.run("pin", "show", name).expect(safetp.FAILURE, "not known")
 
