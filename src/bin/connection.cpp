@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace safetp::bin {
 
@@ -29,8 +31,12 @@ void watch_for_interruption()
     struct sigaction action { };
     action.sa_handler = [](int signal) { interrupted_by = signal; };
     action.sa_flags = static_cast<int>(SA_RESETHAND); // and no SA_RESTART: a question at the terminal ends
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-        ::sigaction(signal, &action, nullptr);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction before { };
+        const bool is_ignored = ::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN; // as by nohup(1)
+        if (!is_ignored)
+            ::sigaction(signal, &action, nullptr);
+    }
 }
 
 bool has_control(const std::string& text)
@@ -120,6 +126,10 @@ std::variant<TransferRequest, int> prepare(const ConnectionArguments& arguments,
     const auto store = open_store(arguments.pins_file);
     if (!store)
         return complain(client::kExitCannotCreate, describe(store.error()));
+    for (const std::string& file : {arguments.client_certificate, arguments.client_key}) {
+        if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
+            return complain(client::kExitNoInput, "cannot read " + file + ": " + std::strerror(errno));
+    }
     watch_for_interruption();
     const bool needs_login = kind != TransferRequest::Kind::show_key;
     const auto login = needs_login ? find_login(url) : Result<Login>(Login{});

@@ -83,6 +83,19 @@ int add_to_store(const PinAddArguments& arguments, const Pin& pin)
     return client::kExitOk;
 }
 
+/// A key beside others may be a new one, or somebody else's.
+void say_what_is_known(const PinAddArguments& arguments, const Pin& pin)
+{
+    const auto store = open_store(arguments.connection.pins_file);
+    const auto known = store ? store->find(pin.server) : Result<client::KnownServer>(std::unexpected(store.error()));
+    if (!known)
+        return; // adding it says why
+    for (const Pin& other : known->pins) {
+        if (other.fingerprint != pin.fingerprint)
+            say(fmt::format("{} had ANOTHER KEY until now: {}", pin.server.to_string(), other.fingerprint));
+    }
+}
+
 /// Shows what the server shows, and remembers it when somebody who can see it says so.
 int add_from_server(const PinAddArguments& arguments, const ServerName& server)
 {
@@ -98,6 +111,7 @@ int add_from_server(const PinAddArguments& arguments, const ServerName& server)
         return exit_code_of(result.end);
     fmt::print("{}\n{}\n", key_line(server, *result.certificate), certificate_line(*result.certificate));
     std::fflush(stdout);
+    say_what_is_known(arguments, make_pin(server, *result.certificate, Pin::How::by_hand));
     if (!arguments.is_certain && !has_person())
         return complain(client::kExitUsage,
             "nothing was added, since nobody can be asked whether this is the right key: give the "

@@ -34,6 +34,7 @@ End end_of(const CurlOutcome& outcome)
     case CURLE_FTP_COULDNT_USE_REST:
     case CURLE_BAD_DOWNLOAD_RESUME: return End::other_file;
     case CURLE_USE_SSL_FAILED: return End::not_secure;
+    case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION: return outcome.is_secure ? End::broken_off : End::not_secure;
     case CURLE_LOGIN_DENIED: return End::login_failed;
@@ -50,7 +51,7 @@ End end_of(const CurlOutcome& outcome)
     }
 }
 
-std::string sentence_for(End end, const std::string& server, const CurlOutcome& outcome)
+std::string sentence_for(End end, const std::string& server, const CurlOutcome& outcome, bool is_key_accepted)
 {
     switch (end) {
     case End::done:
@@ -59,6 +60,10 @@ std::string sentence_for(End end, const std::string& server, const CurlOutcome& 
         if (outcome.is_secure)
             return fmt::format(
                 "The server {} does not protect its data connections, so nothing was transferred{}.", server, said(outcome));
+        if (is_key_accepted)
+            return fmt::format("TLS with {} cannot be set up though its key is right, so nothing was sent; it may want another "
+                               "client certificate{}.",
+                server, because(outcome));
         return fmt::format(
             "The server {} offers no TLS that is good enough, so nothing was sent, not even the user's name{}{}.", server,
             because(outcome), said(outcome));
@@ -80,7 +85,7 @@ void explain_outcome(const TransferRequest& request, const CurlOutcome& outcome,
         return;
     }
     result.end = end_of(outcome);
-    result.sentence = sentence_for(result.end, request.url.server.to_string(), outcome);
+    result.sentence = sentence_for(result.end, request.url.server.to_string(), outcome, result.verdict.has_value());
 }
 
 } // namespace safetp::client

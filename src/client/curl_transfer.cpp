@@ -99,6 +99,7 @@ private:
     Clock::time_point last_progress_{};
     curl_off_t moved_ = 0;
     curl_off_t skipped_ = 0;    ///< of an upload: the server has it already
+    bool is_secured_ = false;   ///< the server has answered under TLS, so the handshake is complete
     bool has_transfer_ = false; ///< the server has said 150 or 125: else nothing was left to come
     bool has_begun_ = false;
     bool is_local_failure_ = false;
@@ -282,7 +283,7 @@ void CurlTransfer::settle(CURLcode code)
         result_.modified = modified();
     CurlOutcome outcome{.code = code, .words = words_.data(), .last_reply = last_reply_};
     outcome.is_connected = !last_reply_.empty() || result_.certificate.has_value();
-    outcome.is_secure = result_.verdict && result_.verdict->is_accepted();
+    outcome.is_secure = is_secured_;
     if (outcome.words.empty() && code != CURLE_OK)
         outcome.words = curl_easy_strerror(code);
     if (code == CURLE_OK && !is_whole()) {
@@ -357,6 +358,7 @@ std::size_t CurlTransfer::on_reply(char* bytes, std::size_t size, std::size_t co
     const bool is_reply = line.size() >= 3 && line.find_first_not_of("0123456789") >= 3;
     if (is_reply) // and none of those that libcurl makes up for HTTP's sake, as Last-Modified
         transfer.last_reply_ = line;
+    transfer.is_secured_ = transfer.is_secured_ || transfer.result_.certificate.has_value();
     transfer.has_transfer_ = transfer.has_transfer_ || (is_reply && line.front() == '1');
     return size * count;
 }

@@ -97,8 +97,9 @@ Result<FtpUrl> understand(CURLU* url)
 Result<FtpUrl> FtpUrl::parse(const std::string& text)
 {
     const UrlPtr url(curl_url());
-    if (!text.starts_with("ftp://") && !text.starts_with("ftps://"))
-        return complain("\"" + text.substr(0, text.find('@')) + "\" is not a URL like ftp://HOST/FILE or ftps://HOST/FILE");
+    const bool is_ftp = text.starts_with("ftp://") || text.starts_with("ftps://");
+    if (!is_ftp || text[text.find("://") + 3] == '/') // libcurl would take what follows ftp:/// for a host
+        return complain("not a URL like ftp://HOST/FILE or ftps://HOST/FILE"); // it may hold a password: not shown
     if (const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0); code != CURLUE_OK)
         return complain(std::string("the URL cannot be read: ") + curl_url_strerror(code));
     return understand(url.get());

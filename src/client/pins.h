@@ -1,4 +1,4 @@
-// The remembered keys of servers: known_servers, a text file that a person can read. docs/adr/0010 has its format.
+// The remembered keys of servers: known_servers, a text file that a person can read; docs/adr/0020 says why it is as it is.
 #pragma once
 
 #include "base/result.h"

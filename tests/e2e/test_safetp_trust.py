@@ -1,79 +1,25 @@
 """Whom safetp trusts: servers that are known, new, changed, expired, stripped of TLS, cut short."""
 
 import os
+import signal
 import ssl
 import subprocess
+import threading
 import warnings
 
 import pytest
 
 from support import safetp
 from support.certificates import Certificate
+from support.client import SAFETY_NET
 from support.safetp import Safetp
-from support.scripted_server import Session
+from support.scripted_server import ScriptedServer, Session
+from support.scripted_tls import LOGIN_REPLIES, begin_tls, fingerprint, server_context, serving, url_of
 
 
 @pytest.fixture
 def client(directory) -> Safetp:
     return Safetp(directory / "user")
-
-
-def server_context(certificate: Certificate, maximum=ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.certificate, certificate.key)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.maximum_version = maximum
-    return context
-
-
-def url_of(server) -> str:
-    return f"ftp://user@127.0.0.1:{server.port}"
-
-
-def fingerprint(certificate: Certificate) -> str:
-    """As safetp writes it."""
-    return certificate.public_key_pin().replace("sha256//", "SHA256:").rstrip("=")
-
-
-def begin_tls(session: Session, context: ssl.SSLContext) -> None:
-    session.say("220 scripted")
-    session.expect("AUTH")
-    session.say("234 go on")
-    try:
-        session.socket = context.wrap_socket(session.socket, server_side=True)
-    except ssl.SSLError as refused:
-        raise EOFError("the client refused the certificate") from refused
-
-
-LOGIN_REPLIES = {
-    "USER": "331 password?",
-    "PASS": "230 in",
-    "PBSZ": "200 ok",
-    "PROT": "200 ok",
-    "CWD": "250 ok",
-    "SIZE": "502 ?",
-    "MDTM": "213 20240101000000",
-}
-
-
-def serving(context: ssl.SSLContext, content: bytes = b"content", data_context=None, end=lambda data: data.unwrap(), size=None, verb="RETR"):
-    """A script that serves one RETR; `end` says how its data connection ends."""
-
-    def script(session: Session) -> None:
-        begin_tls(session, context)
-        session.serve_until(verb, LOGIN_REPLIES | {"SIZE": size or f"213 {len(content)}"})
-        session.say("150 here it comes")
-        try:
-            data = (data_context or context).wrap_socket(session.data(), server_side=True)
-            data.sendall(content)
-            end(data)
-            data.close()
-            session.say("226 done")
-            session.serve_rest()
-        except OSError:
-            pass  # the client has gone: whether it should have is for the test to say, at the client's end
-
-    return script
 
 
 @pytest.fixture
@@ -336,6 +282,71 @@ def test_hostile_texts_do_not_reach_the_terminal(play, client, certificate):
     assert "\x1b" not in finished.err and "\x07" not in finished.err
 
 
+def receiving(context: ssl.SSLContext, ends: list[str]):
+    """A script that takes one STOR, and notes how its data connection ended."""
+
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's default takes any end for one in order
+
+    def script(session: Session) -> None:
+        begin_tls(session, context)
+        session.serve_until("STOR", LOGIN_REPLIES)
+        session.say("150 go on")
+        data = context.wrap_socket(session.data(), server_side=True, suppress_ragged_eofs=False)
+        try:
+            while data.recv(65536):
+                pass
+            ends.append("close_notify")
+            data.unwrap()
+            data.close()
+            session.say("226 done")
+            session.serve_rest()
+        except OSError:
+            ends.append("cut") if not ends else None
+        finally:
+            data.close()
+
+    return script
+
+
+@pytest.mark.parametrize("maximum", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
+def test_upload_that_breaks_off_here_does_not_look_whole_there(play, client, certificate, maximum):
+    """The server can know by close_notify alone, so a transfer that failed must not send one; a whole one must."""
+    ends: list[str] = []
+    server = play(receiving(server_context(certificate, maximum), ends))
+    client.run("put", "-", url_of(server) + "/whole", input=bytes(100_000)).expect(safetp.OK)
+    assert ends == ["close_notify"]
+    ends.clear()
+    process = client.start("put", "-v", "-", url_of(server) + "/half", stdin=subprocess.PIPE)
+    process.stdin.write(bytes(100_000))
+    process.stdin.flush()
+    said = b""
+    while b"< 150" not in said:
+        said += os.read(process.stderr.fileno(), 65536)
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=SAFETY_NET)
+    assert process.returncode == safetp.TRY_AGAIN, said + rest
+    server.close()  # waits for the script
+    assert ends == ["cut"]
+
+
+def test_client_certificate(play, client, authority, certificate):
+    context = server_context(certificate, ssl.TLSVersion.TLSv1_2)  # with TLS 1.3 a refusal comes later, in any reply's place
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.root.certificate)
+    server = play(serving(context))
+    ours = authority.issue("our-client", "our client")
+    client.run("get", url_of(server) + "/file").expect(safetp.NOT_TRUSTED, "client certificate", "nothing was sent")
+    options = ["--client-cert", ours.certificate, "--client-key", ours.key]
+    client.run("get", *options, url_of(server) + "/file").expect(safetp.OK)
+    client.run("get", "--client-cert", "no-such-file", url_of(server) + "/file").expect(safetp.NO_INPUT, "no-such-file")
+
+
+def test_ipv6(running, client, certificate):
+    server = running.add(ScriptedServer(serving(server_context(certificate)), "::1"))
+    client.run("pin", "add", "--yes", f"[::1]:{server.port}").expect(safetp.OK)
+    assert client.lines()[0][0] == f"[::1]:{server.port}"
+
+
 # -- at a terminal ------------------------------------------------------------------------------------------------------------
 def test_question_at_a_terminal(play, client, certificate):
     server = play(serving(server_context(certificate)))
@@ -359,6 +370,31 @@ def test_password_at_a_terminal(play, client, certificate):
     assert b"PASS quiet-word" in server.seen
 
 
+def test_progress_at_a_terminal(play, client, certificate):
+    """It is drawn while the transfer is under way, and gone at its end; without a terminal there is none (other tests)."""
+    context = server_context(certificate)
+    is_seen = threading.Event()
+
+    def script(session: Session) -> None:
+        begin_tls(session, context)
+        session.serve_until("RETR", LOGIN_REPLIES | {"SIZE": "213 200000"})
+        session.say("150 here it comes")
+        data = context.wrap_socket(session.data(), server_side=True)
+        data.sendall(bytes(100_000))
+        assert is_seen.wait(SAFETY_NET)
+        data.sendall(bytes(100_000))
+        data.unwrap()
+        data.close()
+        session.say("226 done")
+        session.serve_rest()
+
+    server = play(script)
+    client.run("pin", "add", f"127.0.0.1:{server.port}", fingerprint(certificate)).expect(safetp.OK)
+    code, seen = client.run_at_terminal("get", url_of(server) + "/file", answers=[(" 50% 97.7 KiB", is_seen.set)])
+    assert code == safetp.OK, seen
+    assert seen.endswith("\r\x1b[K")
+
+
 # -- pin ----------------------------------------------------------------------------------------------------------------------
 def test_pin_add_from_the_server(play, client, certificate):
     server = play(serving(server_context(certificate)))
@@ -373,11 +409,12 @@ def test_pin_add_from_the_server(play, client, certificate):
     assert b"USER" not in b" ".join(server.seen[:2])
     other = "SHA256:" + "A" * 43
     assert b"2 keys" in client.run("pin", "add", name, other).expect(safetp.OK).out
+    client.run("pin", "add", "--yes", name).expect(safetp.OK, "had ANOTHER KEY until now", other)
     assert client.run("pin", "show", name).expect(safetp.OK).out.count(b"SHA256:") == 2
     client.run("pin", "remove", name, other).expect(safetp.OK)
     client.run("pin", "remove", name, other).expect(safetp.FAILURE, "no such key")
     exported = client.run("pin", "export", "--toml").expect(safetp.OK).out.decode()
-    assert f'server = "{name}"\nkeys = ["{fingerprint(certificate)}"]' in exported
+    assert f'host = "127.0.0.1"\nport = {server.port}\npin = ["{fingerprint(certificate)}"]' in exported
     client.run("pin", "remove", name).expect(safetp.OK)
     client.run("pin", "show", name).expect(safetp.FAILURE, "not known")
 

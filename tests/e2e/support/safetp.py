@@ -79,8 +79,8 @@ class Safetp:
         text = self.pins.read_text() if self.pins.exists() else ""
         return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
 
-    def run_at_terminal(self, *words, answers: list[tuple[str, str]]) -> tuple[int, str]:
-        """With a terminal of its own: each answer is typed when its question stands there."""
+    def run_at_terminal(self, *words, answers: list) -> tuple[int, str]:
+        """With a terminal of its own: each answer is typed, or called, when its question stands there."""
         child, terminal = pty.fork()
         if child == 0:
             os.chdir(self.directory)
@@ -91,7 +91,10 @@ class Safetp:
             for question, answer in answers:
                 while question not in seen:
                     seen += read_terminal(terminal)
-                os.write(terminal, answer.encode() + b"\n")
+                if callable(answer):
+                    answer()
+                else:
+                    os.write(terminal, answer.encode() + b"\n")
             while part := read_terminal(terminal):
                 seen += part
         finally:
@@ -128,14 +131,11 @@ def make_with_tls(name: str, directory: Path, certificate: Certificate, implicit
         extra = f"""LoadModule mod_tls.c
 TLSEngine on
 TLSRequired on
-TLSRSACertificateFile {certificate.certificate}
-TLSRSACertificateKeyFile {certificate.key}
 TLSECCertificateFile {certificate.certificate}
 TLSECCertificateKeyFile {certificate.key}
 TLSLog {directory}/tls.log
 TLSOptions {"UseImplicitSSL" if implicit else "NoEmptyFragments"}
 """
-        extra = "\n".join(line for line in extra.splitlines() if not line.startswith("TLSRSA"))
         directory.mkdir(parents=True)
         return ftpds.proftpd(directory, extra=extra)
     if name == "pure-ftpd":
