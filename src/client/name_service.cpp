@@ -84,6 +84,9 @@ void add_addresses(const addrinfo* entry, AnswerMessage& answer)
 
 [[noreturn]] void help(int socket)
 {
+    const auto own = static_cast<unsigned>(socket);
+    ::close_range(3, own - 1, 0); // listeners, logs: none of our business
+    ::close_range(own + 1, ~0U, 0);
     std::signal(SIGCHLD, SIG_IGN); // children leave by themselves
     std::signal(SIGINT, SIG_IGN);  // the terminal's Ctrl-C is for the parent, whose end ends us
     std::signal(SIGTERM, SIG_DFL);

@@ -52,7 +52,10 @@ net::Task<DataChannel::Outcome> DataChannel::shake_hands_with_server(Attempt& at
         if (step.kind == Kind::done)
             break;
         if (step.kind != Kind::want_read && step.kind != Kind::want_write) {
-            log::Event(log::Level::warning, session_, "data-tls-failed", "data connection: " + describe(step.error));
+            // A server that refuses the transfer closes it, too; that is no news.
+            const bool is_other_key = step.error.code == ErrorCode::tls_other_key;
+            log::Event(is_other_key ? log::Level::warning : log::Level::info, session_, "data-tls-failed",
+                "data connection: " + describe(step.error));
             co_return DataFailure::server_not_secured;
         }
         const bool is_ready = co_await attempt.server->wait(step.kind);

@@ -24,8 +24,6 @@ std::string quoted(const std::string& words)
 
 ServerReach::Refusal ServerReach::refuse_name(const Error& error) const
 {
-    log::Event(log::Level::warning, session_, "server-unknown", "the server's name cannot be looked up: " + describe(error))
-        .with("server", destination_.to_string());
     const bool is_unknown = error.code == ErrorCode::bad_address;
     return {.is_lasting = is_unknown, .words = "The server name " + destination_.host + " could not be found: "
             + (is_unknown ? "there is no such name. Please check its spelling." : "the name service does not answer.")};
@@ -34,15 +32,11 @@ ServerReach::Refusal ServerReach::refuse_name(const Error& error) const
 ServerReach::Refusal ServerReach::refuse_unreachable(const Error& error) const
 {
     const std::string why = error.os_error != 0 ? std::string(" (") + std::strerror(error.os_error) + ")" : "";
-    log::Event(log::Level::warning, session_, "server-unreachable", "the server cannot be reached: " + describe(error))
-        .with("server", destination_.to_string());
     return {.is_lasting = false, .words = "The server " + destination_.to_string() + " cannot be reached" + why + "."};
 }
 
 ServerReach::Refusal ServerReach::refuse_silence() const
 {
-    log::Event(log::Level::warning, session_, "server-timeout", "the server does not answer")
-        .with("server", destination_.to_string());
     return {.reason = EndReason::server_timeout, .is_lasting = false,
         .words = "The server " + destination_.to_string() + " does not answer, please try again later."};
 }
@@ -81,7 +75,6 @@ ServerReach::Refusal ServerReach::refuse_obstacle() const
         refusal.words = server + " would send files without encryption" + words + "." + std::string(kNothingSent);
         break;
     }
-    log::Event(log::Level::warning, session_, "server-not-secured", refusal.words).with("server", destination_.to_string());
     return refusal;
 }
 
@@ -97,9 +90,6 @@ ServerReach::Refusal ServerReach::refuse_handshake(const Error& error) const
         refusal.words = "Encryption with the server " + destination_.to_string() + " could not be set up ("
             + log::escape(error.context.empty() ? describe(error) : error.context, kMaxQuoted) + ")."
             + std::string(kNothingSent);
-    log::Event(log::Level::warning, session_, "server-not-secured",
-        error.code == ErrorCode::tls_untrusted ? "the server is not trusted: " + trust_.for_log : describe(error))
-        .with("server", destination_.to_string());
     return refusal;
 }
 

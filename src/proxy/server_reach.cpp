@@ -49,6 +49,14 @@ void ServerReach::on_expiry()
         (*place_)->close();
 }
 
+void ServerReach::abandon()
+{
+    if (!deadline_)
+        return; // not under way
+    is_abandoned_ = true;
+    on_expiry();
+}
+
 net::Task<std::optional<ServerReach::Refusal>> ServerReach::run(std::optional<net::Channel>& place, ftp::LineBuffer& lines)
 {
     place_ = &place;
@@ -62,11 +70,15 @@ net::Task<std::optional<ServerReach::Refusal>> ServerReach::run(std::optional<ne
     deadline_.reset();
     if (!failure && !place->is_open())
         failure = refuse_silence();
+    if (failure && !is_abandoned_)
+        log::Event(Level::warning, session_, "server-not-reached", failure->words)
+            .with("server", destination_.to_string()).with("certificate", trust_.for_log);
     co_return failure;
 }
 
 net::Task<ServerReach::Failure> ServerReach::connect()
 {
+    allow(environment_.config.timeouts.server_connect);
     std::vector<IpAddress> addresses;
     if (destination_.address) {
         addresses.push_back(*destination_.address);
@@ -77,15 +89,13 @@ net::Task<ServerReach::Failure> ServerReach::connect()
         addresses = std::move(*found);
     }
     Result<void> connected = fail(ErrorCode::connect_failed);
-    for (std::size_t i = 0; i < addresses.size() && i < kMaxAddressesTried && !connected; ++i) {
+    for (std::size_t i = 0; i < addresses.size() && i < kMaxAddressesTried && !connected && !is_abandoned_; ++i) {
         has_expired_ = false;
         allow(environment_.config.timeouts.server_connect);
         const Endpoint target{addresses[i], destination_.port};
         connected = co_await net::connect(*place_, environment_.executor, target, std::nullopt);
         if (connected)
             log::Event(Level::debug, session_, "server-connected", "connected").with("server", target.to_string());
-        else if (!has_expired_ && connected.error().code == ErrorCode::cancelled)
-            break; // the session is over
     }
     if (connected)
         co_return std::nullopt;

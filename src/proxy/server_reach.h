@@ -28,7 +28,7 @@ public:
         std::function<void()> deadline_nearer);
 
     /// Nothing: the server is at `place`, and safe or allowed to be clear. The channel is put there before the first wait for
-    /// it; closing it, or cancelling its waits, ends this. `lines` keeps what has come behind the last reply.
+    /// it. `lines` keeps what has come behind the last reply.
     net::Task<std::optional<Refusal>> run(std::optional<net::Channel>& place, ftp::LineBuffer& lines);
 
     const std::string& greeting() const { return security_->greeting(); } ///< the server's 220, all lines with CRLF
@@ -38,6 +38,7 @@ public:
 
     std::optional<net::Clock::time_point> deadline() const { return deadline_; }
     void on_expiry(); ///< the time is up
+    void abandon();   ///< the session is over: run() returns as soon as it can
 
 private:
     using Failure = std::optional<Refusal>;
@@ -66,6 +67,7 @@ private:
     std::optional<ftp::ServerSecurity> security_;
     std::optional<net::Clock::time_point> deadline_;
     bool has_expired_ = false;
+    bool is_abandoned_ = false;
 };
 
 } // namespace safetp::proxy

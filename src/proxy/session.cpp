@@ -143,6 +143,8 @@ net::Task<> Session::say_farewell()
 {
     farewell_deadline_ = Clock::now() + environment_.config.timeouts.data_close;
     timer_.cancel();
+    if (server_ && server_->is_open() && server_->stream().is_tls())
+        server_->stream().try_close_notify();
     if (server_)
         server_->close();
     const bool is_silent = end_reason_ == ftp::EndReason::tls_failed || end_reason_ == ftp::EndReason::connection_broken;
@@ -178,8 +180,12 @@ void Session::end(ftp::EndReason reason)
     is_ending_ = true;
     end_reason_ = reason;
     data_.close();
+    if (reach_)
+        reach_->abandon();
     if (server_)
         server_->cancel_waits();
+    if (alone_with_)
+        alone_with_->cancel_waits();
     client_.cancel_waits();
     client_may_speak_.notify();
     ended_.notify();
@@ -194,6 +200,8 @@ void Session::drain()
         farewell_deadline_ = Clock::now(); // no more waiting for the client's own end
         return timer_.cancel(), void();
     }
+    if (front_.client_side != nullptr && !destination_)
+        dialogue_.on_server_unusable(ftp::EndReason::drained, "421 This proxy is shutting down, please try again later.");
     dialogue_.on_drain();
     drive();
 }

@@ -71,7 +71,8 @@ void Session::check_deadlines()
         data_.on_expiry(now);
     } else if (is_due(waiting_deadline())) {
         if (waiting_ == Waiting::greeting || waiting_ == Waiting::server)
-            log::Event(log::Level::error, number_, "server-timeout", "the raw ftpd does not answer");
+            log::Event(log::Level::error, number_, "server-timeout",
+                front_.client_side != nullptr ? "the server does not answer" : "the raw ftpd does not answer");
         dialogue_.on_timeout(waiting_);
     } else {
         return;

@@ -7,6 +7,7 @@ import random
 import socket
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -533,3 +534,39 @@ def test_silence(play, start_proxy, certificate, directory, step):
     config = write(directory / "safetp.toml", '[timeouts]\nserver_greeting = "1s"\nhandshake = "1s"\n')
     reply = start_proxy("-c", config, server=play(script)).connect().reply()
     assert reply.code == 421 and "does not answer" in reply.text, reply
+
+
+@pytest.mark.parametrize("when", ["at the reception", "on the way", "asking for AUTH"])
+def test_stops_in_the_middle(play, start_proxy, certificate, when):
+    """SIGTERM ends also sessions that have no server yet, and a second one everything."""
+    context = secure_script.context_for(certificate)
+    sessions = []
+
+    def script(session):
+        sessions.append(session)
+        if when == "on the way" or len(sessions) == 2:
+            return session.read()  # never greets
+        secure_script.secure_login(session, context) if when != "asking for AUTH" else secure_script.secure(session, context)
+        session.serve_rest()
+
+    server = play(script)
+    proxy = start_proxy() if when == "at the reception" else start_proxy(server=server)
+    client = proxy.connect()
+    if when == "at the reception":
+        client.greet()
+    elif when == "on the way":
+        proxy.wait_for_log("connected server=")
+    else:
+        client.greet().send_line("AUTH TLS")
+    if when == "asking for AUTH":
+        while len(sessions) < 2:
+            time.sleep(0.01)
+        client.close()
+        proxy.wait_for_log("session ended: client closed")
+    proxy.process.terminate()
+    proxy.wait_for_log("stopping")
+    if when == "on the way":
+        proxy.process.terminate()
+    elif when == "at the reception":
+        client.expect_reply(421)
+    assert proxy.process.wait(30) == 0

@@ -11,7 +11,10 @@ namespace {
 
 class Names : public testing::Test {
 protected:
-    Names() : names_(loop_.executor(), start_name_helper().value()), tasks_(loop_.executor()) { tasks_.spawn("names", names_.run()); }
+    Names() : names_(loop_.executor(), start_name_helper().value()), tasks_(loop_.executor())
+    {
+        tasks_.spawn("names", names_.run());
+    }
 
     net::Task<> ask(std::string host, Result<std::vector<IpAddress>>& answer)
     {

@@ -30,10 +30,10 @@ TEST(Settings, AreSafeByThemselves)
 
 TEST(Settings, AServerTakesWhatIsSaidForAllUnlessItSaysOtherwise)
 {
-    const auto settings = settings_from("trust = \"ca\"\nsecurity = \"prefer\"\nminimum_tls = \"1.3\"\n"
-                                        "[[server]]\nhost = \"Ftp.Example.com.\"\nsecurity = \"require\"\n"
-                                        "[[server]]\nhost = \"192.0.2.1\"\nport = 2121\ntrust = \"ca+pin\"\npin = [\"" + kFingerprint
-        + "\"]\n");
+    const std::string for_all = "trust = \"ca\"\nsecurity = \"prefer\"\nminimum_tls = \"1.3\"\n";
+    const std::string first = "[[server]]\nhost = \"Ftp.Example.com.\"\nsecurity = \"require\"\n";
+    const std::string second = "[[server]]\nhost = \"192.0.2.1\"\nport = 2121\ntrust = \"ca+pin\"\n";
+    const auto settings = settings_from(for_all + first + second + "pin = [\"" + kFingerprint + "\"]\n");
     ASSERT_TRUE(settings) << describe(settings.error());
     EXPECT_EQ(settings->others.security, ServerSecurity::prefer);
     EXPECT_EQ(settings->minimum_tls, "1.3");
