@@ -252,6 +252,27 @@ def test_data_connection_with_another_key(play, client, certificate, make_certif
     assert not (client.directory / "file").exists()
 
 
+def test_a_lie_about_the_data_connections_address_changes_nothing(play, client, certificate):
+    context = server_context(certificate)
+
+    def script(session: Session) -> None:
+        begin_tls(session, context)
+        port = session.listen()
+        lie = f"227 Entering Passive Mode (192,0,2,1,{port >> 8},{port & 255})"
+        session.serve_until("RETR", LOGIN_REPLIES | {"EPSV": "500 ?", "PASV": lie})
+        session.say("150 here it comes")
+        data = context.wrap_socket(session.data(), server_side=True)
+        data.sendall(b"content")
+        data.unwrap()
+        data.close()
+        session.say("226 done")
+        session.serve_rest()
+
+    server = play(script)
+    client.run("get", url_of(server) + "/file").expect(safetp.OK)
+    assert b"PASV" in server.seen and (client.directory / "file").read_bytes() == b"content"
+
+
 def test_stalled_server(play, client, certificate):
     """Nothing moves: an end after the limit, and what came is kept."""
     context = server_context(certificate)
