@@ -120,6 +120,7 @@ std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::De
     proxy::ServerRules rules;
     rules.tls = &contexts_[index_for(destination)];
     rules.implicit_tls = server.implicit_tls.value_or(destination.port == kImplicitPort);
+    rules.needs_close_notify = server.needs_close_notify;
     if (server.security == ServerSecurity::prefer) {
         const auto known = pins_.find(name_of(destination));
         if (!known)

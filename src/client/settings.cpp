@@ -24,6 +24,8 @@ Result<void> lay_over(ServerSettings& server, const config::ServerChoices& choic
     if (choices.security)
         server.security
             = *choices.security == config::ServerTls::prefer ? ServerSecurity::prefer : ServerSecurity::require;
+    if (choices.unsafe_missing_close_notify)
+        server.needs_close_notify = !*choices.unsafe_missing_close_notify;
     if (choices.trust)
         server.trust.policy = to_policy(*choices.trust);
     if (choices.refuse_unknown)

@@ -22,6 +22,7 @@ struct ServerSettings {
     ServerName name{};                ///< empty host: every server without an entry of its own
     std::optional<bool> implicit_tls; ///< none: on port 990
     ServerSecurity security = ServerSecurity::require;
+    bool needs_close_notify = true; ///< false: whoever is on the path can cut downloads unseen
     TrustOptions trust{};
     tls::CertificateFiles certificate{}; ///< for servers that ask for one
 };

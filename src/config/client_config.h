@@ -20,6 +20,7 @@ struct ServerChoices {
     std::optional<ServerTls> security;
     std::optional<TrustedBy> trust;
     std::optional<bool> refuse_unknown;
+    std::optional<bool> unsafe_missing_close_notify;
     std::vector<std::string> pins; ///< fingerprints as written
     CertificateFiles certificate;  ///< ours
 };

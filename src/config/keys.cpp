@@ -274,7 +274,7 @@ void read_pins(const Slot& slot, std::vector<std::string>& out)
 
 /// The keys that stand both in a [[server]] and at the top, for servers without one.
 template <typename S, ServerChoices S::*choices>
-constexpr std::array<Key<S>, 7> choice_keys()
+constexpr std::array<Key<S>, 8> choice_keys()
 {
     return {{
         {"implicit_tls", [](const Slot& at, S& to) { read_optional_bool(at, (to.*choices).implicit_tls); }},
@@ -284,6 +284,8 @@ constexpr std::array<Key<S>, 7> choice_keys()
         {"pin", [](const Slot& at, S& to) { read_pins(at, (to.*choices).pins); }},
         {"certificate", [](const Slot& at, S& to) { read_path(at, (to.*choices).certificate.certificate); }},
         {"key", [](const Slot& at, S& to) { read_path(at, (to.*choices).certificate.key); }},
+        {"unsafe_missing_close_notify",
+            [](const Slot& at, S& to) { read_optional_bool(at, (to.*choices).unsafe_missing_close_notify); }},
     }};
 }
 constexpr auto kServerChoices = choice_keys<RemoteServer, &RemoteServer::choices>();
@@ -293,7 +295,7 @@ constexpr Key<RemoteServer> kRemoteServerKeys[] = {
     {"host", [](const Slot& at, RemoteServer& to) { read_text(at, to.host); }},
     {"port", [](const Slot& at, RemoteServer& to) { read_service(at, to.port); }},
     kServerChoices[0], kServerChoices[1], kServerChoices[2], kServerChoices[3], kServerChoices[4], kServerChoices[5],
-    kServerChoices[6],
+    kServerChoices[6], kServerChoices[7],
 };
 
 void read_remote_servers(const Slot& slot, ClientConfig& config)
@@ -310,7 +312,7 @@ void read_client_minimum(const Slot& slot, ClientConfig& config)
 }
 
 constexpr Key<ClientConfig> kClientKeys[] = {
-    // There is no pin for all servers.
+    // There is no pin for all servers, nor a danger.
     kOtherChoices[0], kOtherChoices[1], kOtherChoices[2], kOtherChoices[3], kOtherChoices[5], kOtherChoices[6],
     {"authorities", [](const Slot& at, ClientConfig& to) { read_path(at, to.authorities); }},
     {"minimum_tls", read_client_minimum},

@@ -28,6 +28,7 @@ struct Destination {
 struct ServerRules {
     bool implicit_tls = false;
     bool may_be_clear = false;              ///< a server that refuses AUTH may be spoken to in clear
+    bool needs_close_notify = true;         ///< at the end of each download
     const tls::ClientContext* tls = nullptr; ///< never null; with the certificate that this server is to see
 };
 

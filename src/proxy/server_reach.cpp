@@ -192,6 +192,8 @@ net::Task<ServerReach::Failure> ServerReach::start_tls()
         trust_ = client_side_.judge(destination_, certificate);
         return trust_.is_accepted;
     }});
+    if (!rules_.needs_close_notify)
+        tls_->unsafe_accept_missing_close_notify();
     tls::Stream& stream = (*place_)->stream();
     if (const auto begun = stream.start_tls(*tls_, tls::Purpose::control); !begun)
         co_return refuse_handshake(begun.error());

@@ -110,6 +110,8 @@ ClientSession::ClientSession(ClientSession&&) noexcept = default;
 ClientSession& ClientSession::operator=(ClientSession&&) noexcept = default;
 ClientSession::~ClientSession() = default;
 
+void ClientSession::unsafe_accept_missing_close_notify() { impl_->needs_close_notify = false; }
+
 std::size_t ClientSession::unused_tickets() const
 {
     return static_cast<std::size_t>(std::ranges::count_if(impl_->tickets,

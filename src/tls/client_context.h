@@ -46,6 +46,9 @@ public:
     ClientSession& operator=(ClientSession&&) noexcept;
     ~ClientSession();
 
+    /// Data connections of this server may end with FIN and no close_notify: whoever is on the path can cut them unseen.
+    void unsafe_accept_missing_close_notify();
+
     std::size_t unused_tickets() const; ///< that have not been used yet; a TLS 1.2 session counts for ever
 
     struct Impl;

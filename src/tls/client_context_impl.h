@@ -24,6 +24,7 @@ struct ClientSession::Impl {
     const ClientContext::Impl& context;
     PeerJudge peer;
     std::string key_fingerprint; ///< of the server, once judged
+    bool needs_close_notify = true; ///< on data connections
     std::deque<Ticket> tickets; ///< the newest first
 
     void add(SSL_SESSION* session, Purpose from); ///< takes over one reference

@@ -230,6 +230,10 @@ IoStep TlsSession::after_failure(int result, int os_error)
     const bool is_end_of_stream = reason != SSL_ERROR_SSL || is_cut;
     if (!is_handshake_done_)
         return failure_of_handshake(os_error, is_end_of_stream);
+    if (is_cut && may_be_cut()) {
+        ERR_clear_error();
+        return {.kind = IoStep::Kind::eof};
+    }
     if (!is_end_of_stream)
         return fail_for_good(ErrorCode::tls_protocol, 0, take_openssl_error(other_end()));
     // A RST that comes after the peer's close_notify cuts nothing of what he had to say.

@@ -63,6 +63,10 @@ private:
     IoStep failure_of_handshake(int os_error, bool is_end_of_stream);
     bool finish_handshake();
     void read_in_bulk();
+    bool may_be_cut() const
+    {
+        return client_session_ != nullptr && purpose_ == Purpose::data && !client_session_->needs_close_notify;
+    }
     void count_bytes(std::size_t bytes);
     static void count_record(int is_written, int version, int type, const void* bytes, std::size_t size, SSL* ssl, void* self);
 

@@ -433,3 +433,40 @@ def test_upload_that_the_server_refuses_midway(scripted_session, context):
         for _ in range(1000):
             data.send(b"y" * 100_000)
     assert "disk full" in client.expect_reply(552).text
+
+
+@pytest.mark.parametrize("claim, outcome", [("226 all of it", 226), ("426 oops", 426), ("451 oops", 451)])
+def test_server_without_close_notify(play, context, start_proxy, directory, claim, outcome):
+    """Where one server's bad habit is allowed by name, its own word decides; a reset stays one."""
+
+    def script(session):
+        secure_script.secure_login(session, context)
+        for ending in ("cut", "reset"):
+            session.serve_until("RETR")
+            session.say("150 coming")
+            data = secure_script.secure_data(session, context)
+            data.send(b"content")
+            if ending == "cut":
+                secure_script.cut(data)
+                session.say(claim)
+            else:
+                data.rst()
+                session.say("226 all of it")
+        session.serve_rest()
+
+    server = play(script)
+    config = directory / "safetp.toml"
+    config.write_text(f'[[server]]\nhost = "localhost"\nport = {server.port}\nunsafe_missing_close_notify = true\n')
+    client = start_proxy("-c", str(config), server=server).connect().greet().login("anna", "geheim")
+    data = client.connect_data(client.passive())
+    client.expect("RETR file", 150)
+    if outcome == 226:
+        assert data.receive_all() == b"content"
+        data.end_leniently()
+    else:
+        receive_to_reset(data)
+    client.expect_reply(outcome)
+    data = client.connect_data(client.passive())
+    client.expect("RETR file", 150)
+    receive_to_reset(data)
+    client.expect_reply(426)
