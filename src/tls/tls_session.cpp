@@ -134,6 +134,8 @@ IoStep TlsSession::try_read(std::span<std::byte> buffer)
         return fail_for_good(ErrorCode::tls_protocol, 0, "read before the handshake is complete");
     if (purpose_ == Purpose::data && !is_reading_in_bulk_ && buffer.size() >= kBulkBytes)
         read_in_bulk();
+    if (has_ended_without_notice_)
+        return {.kind = IoStep::Kind::eof};
     while (!failure_) {
         const unsigned records_before = idle_records_;
         std::size_t bytes = 0;
@@ -232,6 +234,7 @@ IoStep TlsSession::after_failure(int result, int os_error)
         return failure_of_handshake(os_error, is_end_of_stream);
     if (is_cut && may_be_cut()) {
         ERR_clear_error();
+        has_ended_without_notice_ = true;
         return {.kind = IoStep::Kind::eof};
     }
     if (!is_end_of_stream)

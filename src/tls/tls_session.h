@@ -88,6 +88,7 @@ private:
     SslPtr ssl_;
     std::optional<Error> failure_;
     bool is_handshake_done_ = false;
+    bool has_ended_without_notice_ = false; ///< FIN without close_notify, where that is allowed
     bool is_close_notify_sent_ = false;
     bool is_reading_in_bulk_ = false;
     unsigned idle_records_ = 0; ///< records other than data since kBytesPerCount bytes of data have passed
