@@ -570,3 +570,12 @@ def test_stops_in_the_middle(play, start_proxy, certificate, when):
     elif when == "at the reception":
         client.expect_reply(421)
     assert proxy.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("client_address, server_address", [("[::1]", "127.0.0.1"), ("127.0.0.1", "::1"), ("[::1]", "::1")])
+def test_ipv6(start_tls_server, start_proxy, client_address, server_address):
+    """Each leg has its own family, and whatever one end says of data connections fits the other."""
+    inetd = start_tls_server("vsftpd", address=server_address, listen_ipv6="NO")
+    name = f"[{server_address}]" if ":" in server_address else server_address
+    proxy = start_proxy(server=inetd, name=name, at=client_address)
+    exercise(proxy.login(inetd.server), inetd.server, ("EPSV", "EPRT") if ":" in client_address else MODES)

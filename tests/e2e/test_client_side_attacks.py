@@ -2,7 +2,9 @@
 clear, the client gets one reply in words, and no cut file looks whole."""
 
 import re
+import socket
 import ssl
+import threading
 
 import pytest
 
@@ -470,3 +472,60 @@ def test_server_without_close_notify(play, context, start_proxy, directory, clai
     client.expect("RETR file", 150)
     receive_to_reset(data)
     client.expect_reply(426)
+
+
+# ---- somebody who only listens, or passes on byte by byte
+
+
+class Wire:
+    """A relay in front of a server's control connection that keeps all that passes."""
+
+    def __init__(self, server, piece: int):
+        self.server, self.piece, self.seen = server, piece, bytearray()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection((self.server.address, self.server.port))
+            for pair in ((client, server), (server, client)):
+                self.threads.append(threading.Thread(target=self._pass_on, args=pair, daemon=True))
+                self.threads[-1].start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            while part := one.recv(self.piece):
+                self.seen += part
+                other.sendall(part)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join(30)
+
+
+@pytest.mark.parametrize("piece", [65536, 1])
+@pytest.mark.parametrize("name", ["vsftpd", "proftpd", "pure-ftpd"])
+def test_what_the_wire_shows(start_tls_server, start_proxy, running, name, piece):
+    """Greeting, AUTH and its answer, and then TLS only; also when every byte comes by itself."""
+    inetd = start_tls_server(name)
+    wire = running.add(Wire(inetd, piece))
+    client = start_proxy(server=wire).login(inetd.server)
+    client.upload("STOR secret-name", b"secret content")
+    assert client.download("RETR secret-name") == b"secret content"
+    client.quit()
+    seen = bytes(wire.seen)
+    assert seen.count(b"AUTH TLS\r\n") == 1
+    for secret in (inetd.server.user.encode(), inetd.server.password.encode(), b"USER", b"PASS", b"secret-name", b"STOR"):
+        assert secret not in seen

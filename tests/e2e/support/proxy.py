@@ -20,19 +20,20 @@ def binary() -> Path:
 class Proxy:
     """One safetp proxy on a port of its own. `arguments` are its command line's; without a server the client names it."""
 
-    def __init__(self, directory: Path, *arguments: str, server=None, name: str = "localhost", user: str = "nobody"):
+    def __init__(self, directory: Path, *arguments: str, server=None, name: str = "localhost", user: str = "nobody", at: str = "127.0.0.1"):
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
         hand_over(directory)  # known_servers must be in the hands of whoever serves
         self.directory = directory
         self.pins = directory / "known_servers"
         self.log_path = directory / "safetp.log"
-        self.command = [str(binary()), "proxy", "--listen", "127.0.0.1:0", "--pins", str(self.pins), "--debug"]
+        self.command = [str(binary()), "proxy", "--listen", f"{at}:0", "--pins", str(self.pins), "--debug"]
         if os.getuid() == 0:
             self.command += ["--user", user]
         if server is not None:
             self.command += ["--server", f"{name}:{server.port}"]
         self.command += list(arguments)
+        self.host = at.strip("[]")
         self.clients: list[FtpClient] = []
         self.process: subprocess.Popen | None = None
 
@@ -63,7 +64,7 @@ class Proxy:
         return self.log()
 
     def connect(self, **options) -> FtpClient:
-        client = FtpClient(self.port, **options)
+        client = FtpClient(self.port, **({"host": self.host} | options))
         self.clients.append(client)
         return client
 
