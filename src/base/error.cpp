@@ -22,6 +22,9 @@ std::string_view describe(ErrorCode code)
     case ErrorCode::tls_handshake: return "TLS handshake failed";
     case ErrorCode::tls_truncated: return "TLS connection ended without close_notify";
     case ErrorCode::tls_protocol: return "TLS protocol error";
+    case ErrorCode::tls_version: return "the server speaks only versions of TLS that are no longer safe";
+    case ErrorCode::tls_untrusted: return "the server's certificate is not trusted";
+    case ErrorCode::tls_other_key: return "the server's key is another than on the control connection";
     case ErrorCode::supervisor: return "the supervisor could not help";
     }
     return "unknown error";

@@ -26,6 +26,9 @@ enum class ErrorCode {
     tls_handshake,
     tls_truncated,      ///< the TCP connection ended without close_notify: the data may have been cut
     tls_protocol,       ///< a record or alert that ends the connection
+    tls_version,        ///< the server speaks only versions of TLS that are too old
+    tls_untrusted,      ///< the server's certificate was refused by whoever judges it
+    tls_other_key,      ///< a data connection came with another key than the control connection
     // processes
     supervisor,         ///< the supervisor refused or could not carry out a request
 };

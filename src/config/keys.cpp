@@ -52,7 +52,7 @@ void read_table(const Node& table, const Place& place, const Key<S> (&keys)[coun
     for (const Node& node : table.items) {
         const auto key = std::ranges::find(keys, std::string_view(node.key), &Key<S>::name);
         if (key == std::end(keys)) {
-            const std::string hint = suggest(node.key, place.section, known_keys());
+            const std::string hint = suggest(node.key, place.section, report.keys());
             report.error(node.line, fmt::format("unknown key {} in {}{}", in_quotes(node.key), place.label, hint));
             continue;
         }
@@ -267,6 +267,86 @@ constexpr Key<Config> kTopKeys[] = {
     {"process", [](const Slot& at, Config& to) { read_section(at, kProcessKeys, to.process); }, names_in<kProcessKeys>},
 };
 
+// ---- safetp.toml
+
+constexpr Choice<ServerTls> kServerTls[] = {{"require", ServerTls::require}, {"prefer", ServerTls::prefer}};
+constexpr Choice<TrustedBy> kTrustedBy[]
+    = {{"pin", TrustedBy::pin}, {"ca", TrustedBy::authorities}, {"ca+pin", TrustedBy::both}};
+
+template <typename T, std::size_t count>
+void read_optional_choice(const Slot& slot, const Choice<T> (&choices)[count], std::optional<T>& out)
+{
+    T value = out.value_or(choices[0].value);
+    read_choice(slot, choices, value);
+    out = value;
+}
+
+void read_optional_bool(const Slot& slot, std::optional<bool>& out)
+{
+    bool value = out.value_or(false);
+    read_bool(slot, value);
+    out = value;
+}
+
+void read_pins(const Slot& slot, std::vector<std::string>& out)
+{
+    if (slot.node.kind != Node::Kind::list || slot.node.items.empty())
+        return slot.refuse("a list of fingerprints, as [\"SHA256:...\"]: see safetp pin show");
+    for (const Node& item : slot.node.items)
+        read_text(Slot{item, slot.path, slot.name, slot.report}, out.emplace_back());
+}
+
+/// The keys that stand both in a [[server]] and at the top, for servers without one.
+template <typename S, ServerChoices S::*choices>
+constexpr std::array<Key<S>, 8> choice_keys()
+{
+    return {{
+        {"implicit_tls", [](const Slot& at, S& to) { read_optional_bool(at, (to.*choices).implicit_tls); }},
+        {"security", [](const Slot& at, S& to) { read_optional_choice(at, kServerTls, (to.*choices).security); }},
+        {"trust", [](const Slot& at, S& to) { read_optional_choice(at, kTrustedBy, (to.*choices).trust); }},
+        {"refuse_unknown", [](const Slot& at, S& to) { read_optional_bool(at, (to.*choices).refuse_unknown); }},
+        {"pin", [](const Slot& at, S& to) { read_pins(at, (to.*choices).pins); }},
+        {"certificate", [](const Slot& at, S& to) { read_path(at, (to.*choices).certificate.certificate); }},
+        {"key", [](const Slot& at, S& to) { read_path(at, (to.*choices).certificate.key); }},
+        {"unsafe_missing_close_notify",
+            [](const Slot& at, S& to) { read_optional_bool(at, (to.*choices).unsafe_missing_close_notify); }},
+    }};
+}
+constexpr auto kServerChoices = choice_keys<RemoteServer, &RemoteServer::choices>();
+constexpr auto kOtherChoices = choice_keys<ClientConfig, &ClientConfig::others>();
+
+constexpr Key<RemoteServer> kRemoteServerKeys[] = {
+    {"host", [](const Slot& at, RemoteServer& to) { read_text(at, to.host); }},
+    {"port", [](const Slot& at, RemoteServer& to) { read_service(at, to.port); }},
+    kServerChoices[0], kServerChoices[1], kServerChoices[2], kServerChoices[3], kServerChoices[4], kServerChoices[5],
+    kServerChoices[6], kServerChoices[7],
+};
+
+void read_remote_servers(const Slot& slot, ClientConfig& config)
+{
+    read_tables(slot, "[[server]]", kRemoteServerKeys, {"host"},
+        "a section in double brackets, [[server]]: there may be several of it", config.servers);
+}
+
+void read_client_minimum(const Slot& slot, ClientConfig& config)
+{
+    std::string_view version = config.minimum_tls;
+    read_choice(slot, kVersions, version);
+    config.minimum_tls = version == "1.3" ? "1.3" : "1.2";
+}
+
+constexpr Key<ClientConfig> kClientKeys[] = {
+    // There is no pin for all servers, nor a danger.
+    kOtherChoices[0], kOtherChoices[1], kOtherChoices[2], kOtherChoices[3], kOtherChoices[5], kOtherChoices[6],
+    {"authorities", [](const Slot& at, ClientConfig& to) { read_path(at, to.authorities); }},
+    {"minimum_tls", read_client_minimum},
+    {"known_servers", [](const Slot& at, ClientConfig& to) { read_path(at, to.known_servers); }},
+    {"server", read_remote_servers, names_in<kRemoteServerKeys>},
+    {"limits", [](const Slot& at, ClientConfig& to) { read_section(at, kLimitKeys, to.limits); }, names_in<kLimitKeys>},
+    {"timeouts", [](const Slot& at, ClientConfig& to) { read_section(at, kTimeoutKeys, to.timeouts); }, names_in<kTimeoutKeys>},
+    {"log", [](const Slot& at, ClientConfig& to) { read_section(at, kLogKeys, to.log); }, names_in<kLogKeys>},
+};
+
 } // namespace
 
 std::vector<std::string> known_keys() { return names_in<kTopKeys>(); }
@@ -277,6 +357,19 @@ void read_config(const Node& root, Config& config, Report& report)
     read_table(root, {"", "", "the top level"}, kTopKeys, config, report);
     if (config.listeners.empty())
         config.listeners.emplace_back();
+}
+
+std::vector<std::string> known_client_keys() { return names_in<kClientKeys>(); }
+
+void read_client_config(const Node& root, ClientConfig& config, Report& report)
+{
+    report.use_keys(known_client_keys);
+    read_table(root, {"", "", "the top level"}, kClientKeys, config, report);
+    for (std::size_t i = 0; i < config.servers.size(); ++i) {
+        const bool is_given = report.is_given(fmt::format("server[{}].port", i));
+        if (!is_given && config.servers[i].choices.implicit_tls.value_or(false))
+            config.servers[i].port = 990;
+    }
 }
 
 } // namespace safetp::config

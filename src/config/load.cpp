@@ -193,33 +193,42 @@ std::optional<toml::table> parse_toml(std::string_view text, Report& report)
     return std::nullopt;
 }
 
-void read_toml(std::string_view text, Config& config, Report& report)
+std::optional<Node> read_tree(std::string_view text, Report& report)
 {
-    if (text.size() > kMaxFileBytes)
-        return report.error(0, fmt::format("the file is larger than {} bytes: is it the right one?", kMaxFileBytes));
+    if (text.size() > kMaxFileBytes) {
+        report.error(0, fmt::format("the file is larger than {} bytes: is it the right one?", kMaxFileBytes));
+        return std::nullopt;
+    }
     if (!check_lines(text, report))
-        return;
+        return std::nullopt;
     const auto table = parse_toml(text, report);
     if (!table)
-        return;
+        return std::nullopt;
     Node root;
     convert_members(*table, 0, root);
-    read_config(root, config, report);
-    check_rules(config, report);
+    return root;
+}
+
+bool has_no_error(const std::vector<Problem>& problems)
+{
+    return std::ranges::none_of(problems, [](const Problem& problem) { return problem.severity == Problem::Severity::error; });
 }
 
 } // namespace
 
 bool Loaded::is_usable() const
 {
-    return std::ranges::none_of(problems, [](const Problem& problem) { return problem.severity == Problem::Severity::error; });
+    return has_no_error(problems);
 }
 
 Loaded parse(std::string_view toml, const std::string& name)
 {
     Loaded loaded;
     Report report(name);
-    read_toml(toml, loaded.config, report);
+    if (const auto root = read_tree(toml, report)) {
+        read_config(*root, loaded.config, report);
+        check_rules(loaded.config, report);
+    }
     loaded.problems = report.take_problems();
     loaded.lines = report.take_lines();
     return loaded;
@@ -231,6 +240,38 @@ Loaded load(const std::string& path)
     if (text)
         return parse(*text, path);
     Loaded loaded;
+    loaded.problems.push_back({Problem::Severity::error, path, 0, text.error().context});
+    return loaded;
+}
+
+// ---- safetp.toml
+
+// A person types at an old FTP program, and the server has limits of its own: ours only keep dead sessions from piling up.
+ClientConfig::ClientConfig()
+{
+    timeouts.login = std::chrono::minutes(5);
+    timeouts.idle = std::chrono::hours(1);
+    limits.sessions = 500;
+}
+
+bool LoadedClient::is_usable() const { return has_no_error(problems); }
+
+LoadedClient parse_client(std::string_view toml, const std::string& name)
+{
+    LoadedClient loaded;
+    Report report(name);
+    if (const auto root = read_tree(toml, report))
+        read_client_config(*root, loaded.config, report);
+    loaded.problems = report.take_problems();
+    return loaded;
+}
+
+LoadedClient load_client(const std::string& path)
+{
+    const auto text = read_file(path);
+    if (text)
+        return parse_client(*text, path);
+    LoadedClient loaded;
     loaded.problems.push_back({Problem::Severity::error, path, 0, text.error().context});
     return loaded;
 }

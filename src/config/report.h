@@ -14,6 +14,11 @@ class Report {
 public:
     explicit Report(std::string file, KeyLines lines = {}) : file_(std::move(file)), lines_(std::move(lines)) {}
 
+    /// The keys of this kind of file, for suggestions.
+    using KnownKeys = std::vector<std::string> (*)();
+    void use_keys(KnownKeys known) { keys_ = known; }
+    std::vector<std::string> keys() const { return keys_(); }
+
     void error(unsigned line, std::string text) { add(Problem::Severity::error, line, std::move(text)); }
     void warning(unsigned line, std::string text) { add(Problem::Severity::warning, line, std::move(text)); }
 
@@ -31,6 +36,7 @@ private:
     void add(Problem::Severity severity, unsigned line, std::string text);
 
     std::string file_;
+    KnownKeys keys_ = known_keys;
     KeyLines lines_;
     std::set<std::string, std::less<>> refused_;
     std::vector<Problem> problems_;

@@ -15,7 +15,7 @@ namespace safetp::ftp {
 enum class EndReason : std::uint8_t {
     quit, client_closed, server_closed, server_refused, server_nonsense, server_unreachable, server_timeout, login_timeout,
     idle_timeout, starttls_injection, tls_failed, too_many_bad_commands, too_many_login_failures, http_client, drained,
-    connection_broken, access_refused,
+    connection_broken, access_refused, server_not_secured, left_alone,
 };
 std::string_view to_string(EndReason reason);
 
@@ -29,16 +29,19 @@ enum class DataFailure : std::uint8_t {
     client_broken,        ///< reset, or ended without close_notify
     server_unreachable,
     server_broken,
+    server_not_secured,   ///< its TLS on the data connection failed, or was another server's
     stalled,
 };
 
 // What the shell has to do, in order, after it has sent the text of the same Output.
 struct StartTls {};                              ///< AUTH: then on_tls_started; any plaintext still unread ends the session
+struct AskForAuth { std::string mechanism; };    ///< the client wants its own TLS: ask the server, then on_auth_answered
 struct EndTls {};                                ///< CCC: close_notify both ways, then plain text
 struct OpenPassive {};                           ///< listen for the client: on_passive_opened or on_data_setup_failed
 struct UseActive { Endpoint client; };           ///< connect there when the transfer starts
 struct DialServer { std::uint16_t port; };       ///< connect to the raw ftpd's data port, at its control address
 struct ListenForServer {};                       ///< on_server_listener or on_data_setup_failed
+struct ExpectTransfer {};                        ///< its command is on the way: the server may begin TLS
 struct StartTransfer { Direction direction; bool is_protected; };
 struct FinishDownload {};                        ///< the raw ftpd says it was whole: close_notify, then on_transfer_delivered
 struct AbortData {};                             ///< reset both data connections: neither side may take them for whole
@@ -48,8 +51,8 @@ struct LoginFailed { std::string user; };
 struct TransferEnded { Direction direction; std::string command; std::string path; bool is_ascii; bool is_complete; };
 struct Note { std::string_view event; std::string text; }; ///< for the log
 struct End { EndReason reason; };
-using Action = std::variant<StartTls, EndTls, OpenPassive, UseActive, DialServer, ListenForServer, StartTransfer,
-    FinishDownload, AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
+using Action = std::variant<StartTls, EndTls, AskForAuth, OpenPassive, UseActive, DialServer, ListenForServer,
+    ExpectTransfer, StartTransfer, FinishDownload, AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
 
 struct Output {
     std::string to_client;

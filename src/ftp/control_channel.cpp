@@ -1,5 +1,7 @@
 #include "ftp/control_channel.h"
 
+#include "ftp/features.h"
+#include "ftp/reception.h"
 #include "ftp/text.h"
 
 #include <cstring>
@@ -10,7 +12,7 @@ namespace safetp::ftp {
 namespace {
 
 constexpr unsigned kMaxExtraReplies = 100; // preliminary or unasked for, per command; more is a raw ftpd gone mad
-constexpr std::string_view kEndlessReply = "421 The FTP server behind this gateway sent an endless reply, closing.";
+constexpr std::string_view kEndlessReply = "421 % sent an endless reply, closing.";
 
 void wipe(std::string& text)
 {
@@ -41,6 +43,8 @@ std::string_view to_string(EndReason reason)
     case EndReason::drained: return "shutting down";
     case EndReason::connection_broken: return "connection broken";
     case EndReason::access_refused: return "access refused";
+    case EndReason::server_not_secured: return "server not secured";
+    case EndReason::left_alone: return "left alone";
     }
     return "unknown";
 }
@@ -70,6 +74,14 @@ void ControlChannel::send(std::string_view text)
 {
     if (!has_ended_ && !tls_is_starting_)
         output_.to_client += text;
+}
+
+/// `text` with the server's name in this role for its "%".
+std::string ControlChannel::naming_server(std::string_view text) const
+{
+    std::string named(text);
+    const auto place = named.find('%');
+    return place == std::string::npos ? named : named.replace(place, 1, policy_.server_words);
 }
 
 void ControlChannel::act(Action action)
@@ -161,7 +173,7 @@ void ControlChannel::execute(Command command)
         bad_commands_ = 0;
     switch (command.verb) {
     case Verb::http: return end(EndReason::http_client, "421 This is an FTP server.");
-    case Verb::user: return execute_user(command);
+    case Verb::user: return execute_user(std::move(command));
     case Verb::pass:
         forward(command, Pending::pass);
         return wipe(command.argument);
@@ -205,8 +217,15 @@ void ControlChannel::execute(Command command)
     }
 }
 
-void ControlChannel::execute_user(const Command& command)
+void ControlChannel::execute_user(Command command)
 {
+    if (!proxy_name_.empty()) {
+        const auto named = parse_proxy_user(command.argument);
+        if (named && !equals_ignoring_case(named->server, proxy_name_))
+            return reply("530 This session is with " + proxy_name_ + ": please open another one for another server.");
+        if (named)
+            command.argument = named->user;
+    }
     asked_user_ = command.argument;
     forward(command, Pending::user);
 }
@@ -263,14 +282,14 @@ void ControlChannel::on_server_line(std::string_view line)
         return;
     const auto reply_line = reply_reader_.read(line);
     if (!reply_line)
-        return end(EndReason::server_nonsense, "421 The FTP server behind this gateway does not speak FTP, closing.");
+        return end(EndReason::server_nonsense, naming_server("421 % does not speak FTP, closing."));
     on_reply_line(*reply_line);
     run_queue();
 }
 
 void ControlChannel::on_server_line_too_long()
 {
-    end(EndReason::server_nonsense, "421 The FTP server behind this gateway sent an endless line, closing.");
+    end(EndReason::server_nonsense, naming_server("421 % sent an endless line, closing."));
 }
 
 void ControlChannel::on_server_end()
@@ -280,23 +299,25 @@ void ControlChannel::on_server_end()
     server_has_ended_ = true;
     if (transfer_ && transfer_->final_code && !transfer_->verdict_given)
         return; // it has said that the transfer is whole: the client is still owed the rest of it
-    end(EndReason::server_closed, "421 The FTP server behind this gateway closed the connection.");
+    end(EndReason::server_closed, naming_server("421 % closed the connection."));
 }
 
 void ControlChannel::on_server_unreachable()
 {
-    end(EndReason::server_unreachable, "421 The FTP server behind this gateway cannot be reached, please try again later.");
+    end(EndReason::server_unreachable, naming_server("421 % cannot be reached, please try again later."));
 }
+
+void ControlChannel::on_server_unusable(EndReason reason, std::string_view farewell) { end(reason, farewell); }
 
 void ControlChannel::on_reply_line(const ReplyLine& line)
 {
     reply_bytes_ += line.text.size() + 2;
     if (reply_bytes_ > policy_.reply_bytes)
-        return end(EndReason::server_nonsense, kEndlessReply);
+        return end(EndReason::server_nonsense, naming_server(kEndlessReply));
     if (pending_ == Pending::nothing || is_inside_unexpected_)
         return on_unexpected(line);
     if (is_preliminary(line.code) && line.is_last && ++extra_replies_ > kMaxExtraReplies)
-        return end(EndReason::server_nonsense, kEndlessReply);
+        return end(EndReason::server_nonsense, naming_server(kEndlessReply));
     if (pending_ == Pending::transfer)
         return on_transfer_line(line);
 
@@ -320,7 +341,7 @@ void ControlChannel::on_unexpected(const ReplyLine& line)
         return end(EndReason::server_closed);
     }
     if (++extra_replies_ > kMaxExtraReplies)
-        return end(EndReason::server_nonsense, kEndlessReply);
+        return end(EndReason::server_nonsense, naming_server(kEndlessReply));
     act(Note{"unexpected-reply", "raw ftpd sent a reply that nobody asked for: " + line.text.substr(0, 80)});
 }
 
@@ -345,7 +366,8 @@ void ControlChannel::on_final(int code)
             is_ascii_ = asked_for_ascii_;
         return;
     case Pending::feat:
-        send(make_feature_reply(is_positive(code) ? held : "", policy_.allow_ccc));
+        send(make_feature_reply(is_positive(code) ? held : "",
+            !is_client_leg_secured() ? OfferTls::no : policy_.allow_ccc ? OfferTls::yes_with_ccc : OfferTls::yes));
         return;
     case Pending::data_setup:
         collected_ = held;
@@ -362,7 +384,9 @@ void ControlChannel::on_greeting_final(int code)
         return end(EndReason::server_refused);
     }
     if (code != 220)
-        return end(EndReason::server_refused, "421 The FTP server behind this gateway refused the connection.");
+        return end(EndReason::server_refused, naming_server("421 % refused the connection."));
+    if (!policy_.passes_greeting)
+        return;
     if (policy_.greeting.empty())
         send(greeting);
     else
@@ -416,16 +440,16 @@ ControlChannel::Waiting ControlChannel::waiting() const
     }
     if (pending_ != Pending::nothing)
         return Waiting::server;
-    return queue_.empty() && setup_ != Setup::preparing ? Waiting::client : Waiting::nothing;
+    return queue_.empty() && setup_ != Setup::preparing && !auth_is_asked_ ? Waiting::client : Waiting::nothing;
 }
 
 void ControlChannel::on_timeout(Waiting for_whom)
 {
     switch (for_whom) {
     case Waiting::greeting:
-        return end(EndReason::server_timeout, "421 The FTP server behind this gateway does not greet, please try again later.");
+        return end(EndReason::server_timeout, naming_server("421 % does not greet, please try again later."));
     case Waiting::server:
-        return end(EndReason::server_timeout, "421 The FTP server behind this gateway does not answer, closing.");
+        return end(EndReason::server_timeout, naming_server("421 % does not answer, closing."));
     case Waiting::client: return end(EndReason::idle_timeout, "421 Nothing came for too long, closing.");
     case Waiting::data:
         on_transfer_failed(DataFailure::stalled);

@@ -23,10 +23,16 @@ namespace safetp::ftp {
 
 class ControlChannel {
 public:
-    /// `client` and `server` are the peers of the control connections. `policy` must outlive this.
+    /// `client` and `server` are the peers of the control connections; the server may be named later. `policy` must outlive
+    /// this.
     ControlChannel(const Policy& policy, const Endpoint& client, const IpAddress& server);
     ~ControlChannel();
     ControlChannel(const ControlChannel&) = delete;
+
+    void set_server(const IpAddress& server) { server_is_ipv4_ = server.is_ipv4(); } ///< before its first line
+
+    /// USER may name this server behind an @, as the client has typed it at first; other servers are refused (reception.h).
+    void set_proxy_name(std::string typed) { proxy_name_ = std::move(typed); }
 
     // Events. After End has been put out, all are ignored.
     void on_client_line(std::string_view line);
@@ -36,6 +42,8 @@ public:
     void on_server_line_too_long();
     void on_server_end();
     void on_server_unreachable();                ///< never connected, or could not be started
+    void on_server_unusable(EndReason reason, std::string_view farewell); ///< reached, but not to be spoken to
+    void on_auth_answered(bool is_accepted, std::string_view reply);     ///< AskForAuth: `reply` is a line without its end
     void on_tls_started(std::string server_name); ///< also at the start of an implicit session
     void on_tls_failed();
     void on_plaintext_after_auth();              ///< bytes were found behind AUTH's line
@@ -91,7 +99,7 @@ private:
     void execute(Command command);
     void refuse(CommandProblem problem);
     void count_bad_command();
-    void execute_user(const Command& command);
+    void execute_user(Command command);
     void execute_host(const Command& command);
     void execute_type(const Command& command);
     void execute_abor();
@@ -105,14 +113,17 @@ private:
     void on_unexpected(const ReplyLine& line);
     void reply(std::string_view line);
     void send(std::string_view text);
+    std::string naming_server(std::string_view text) const;
     void act(Action action);
     void end(EndReason reason, std::string_view farewell = {});
 
     // control_security.cpp: RFC 2228, RFC 4217, what may be said in clear
+    bool is_client_leg_secured() const { return policy_.secure_leg == SecureLeg::client; }
     bool is_allowed_now(const Command& command);
     bool accepts_auth(const Command& command) const;
     void execute_security(const Command& command);
     void execute_auth(const Command& command);
+    void leave_alone(const Command& command);
     void execute_pbsz(const Command& command);
     void execute_prot(const Command& command);
     void execute_ccc();
@@ -142,13 +153,14 @@ private:
 
     const Policy& policy_;
     const Endpoint client_;
-    const bool server_is_ipv4_;
+    bool server_is_ipv4_;
     Output output_;
     bool has_ended_ = false;
     bool is_draining_ = false;
 
     std::deque<Waited> queue_;
     bool auth_is_waiting_ = false; ///< AUTH was taken: nothing may follow before TLS
+    bool auth_is_asked_ = false;   ///< AskForAuth was put out
     bool abor_was_done_ = false;   ///< an ABOR in the queue has already ended its transfer
     Pending pending_ = Pending::greeting;
     bool server_has_ended_ = false; ///< after its last word on a transfer whose data are still on their way
@@ -160,6 +172,7 @@ private:
 
     Login login_ = Login::none;
     std::string user_;
+    std::string proxy_name_; ///< empty: USER says nothing about servers
     std::string asked_user_; ///< of a USER that the raw ftpd has not accepted yet
     bool user_is_anonymous_ = false;
     bool is_ascii_ = true; ///< TYPE A is where FTP begins (RFC 959 section 5.1)
@@ -182,8 +195,5 @@ private:
     std::optional<Transfer> transfer_;
     std::uint64_t transferred_bytes_ = 0;
 };
-
-/// The raw ftpd's FEAT reply (lines with CRLF; empty if it has none) less what cannot pass, plus what the gateway adds.
-std::string make_feature_reply(std::string_view server_reply, bool offer_ccc);
 
 } // namespace safetp::ftp

@@ -23,8 +23,9 @@ std::string_view verdict_of(DataFailure failure)
     case DataFailure::not_resumed: return "522 The data connection must resume the control connection's TLS session.";
     case DataFailure::wrong_certificate: return "522 The data connection came with another client certificate.";
     case DataFailure::client_broken: return "426 The data connection broke off, transfer aborted.";
-    case DataFailure::server_unreachable: return "425 No data connection with the FTP server behind this gateway.";
-    case DataFailure::server_broken: return "426 The FTP server behind this gateway broke off the transfer.";
+    case DataFailure::server_unreachable: return "425 % cannot be reached for the data connection.";
+    case DataFailure::server_broken: return "426 % broke off the transfer.";
+    case DataFailure::server_not_secured: return "425 % could not make the data connection safe, so nothing was transferred.";
     case DataFailure::stalled: return "426 The transfer stalled and was aborted.";
     }
     return "451 Transfer aborted.";
@@ -145,7 +146,7 @@ void ControlChannel::on_data_setup_final(int code)
             return on_server_side_ready();
         }
         act(Note{"bad-passive-reply", "raw ftpd gave no usable data port: " + text.substr(0, 80)});
-        return on_data_setup_failed("The FTP server behind this gateway gave no data port.");
+        return on_data_setup_failed(naming_server("% gave no data port."));
     }
     const bool is_about_mode = code >= 500 && code != 530 && code != 532 && code != 550;
     if (is_about_mode && policy_.server_data_mode == ServerDataMode::automatic && server_mode_ != ServerDataMode::active)
@@ -221,6 +222,8 @@ void ControlChannel::execute_transfer(Command command)
     transfer.is_protected = was_secured && is_data_protected_;
     transfer.command = std::move(command);
     transfer_ = std::move(transfer);
+    if (!is_client_leg_secured())
+        act(ExpectTransfer{});
     // A client that listens is dialled only when the raw ftpd has agreed; one that dials may begin its handshake now.
     if (!active_target_)
         start_transfer();
@@ -275,14 +278,15 @@ void ControlChannel::settle_transfer()
         return;
     }
     if (transfer.failure) {
-        const bool is_servers_fault = *transfer.failure == DataFailure::server_broken;
+        const bool is_servers_fault
+            = *transfer.failure == DataFailure::server_broken || *transfer.failure == DataFailure::server_not_secured;
         if (is_servers_fault && !transfer.final_code)
             return; // its own words, if they come, say more
         if (is_servers_fault && is_negative(*transfer.final_code)) {
             send(transfer.final_text);
             return finish_transfer(false);
         }
-        return give_verdict(verdict_of(*transfer.failure));
+        return give_verdict(naming_server(verdict_of(*transfer.failure)));
     }
     if (!transfer.final_code)
         return;
@@ -298,7 +302,7 @@ void ControlChannel::settle_transfer()
         }
         // It cannot have stored what it was not yet given.
         act(AbortData{});
-        return give_verdict("426 The FTP server behind this gateway ended the transfer before the data did.");
+        return give_verdict(naming_server("426 % ended the transfer before the data did."));
     }
     if (transfer.data_is_over && !std::exchange(transfer.finishing, true))
         act(FinishDownload{});
@@ -321,7 +325,7 @@ void ControlChannel::finish_transfer(bool is_complete)
     act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_ascii_, is_complete});
     const bool has_heard_421 = transfer.final_code == 421 && !transfer.verdict_given;
     if (transfer.final_code == 421 || server_has_ended_)
-        end(EndReason::server_closed, has_heard_421 ? "" : "421 The FTP server behind this gateway closed the connection.");
+        end(EndReason::server_closed, has_heard_421 ? "" : naming_server("421 % closed the connection."));
 }
 
 void ControlChannel::abort_transfer()

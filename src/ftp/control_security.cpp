@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace safetp::ftp {
 
@@ -43,7 +44,8 @@ bool is_login(Verb verb) { return verb == Verb::user || verb == Verb::pass || ve
 
 bool ControlChannel::is_allowed_now(const Command& command)
 {
-    if (is_secure_ || policy_.security == Security::optional || is_harmless_before_tls(command.verb))
+    const bool needs_tls = is_client_leg_secured() && policy_.security != Security::optional;
+    if (!needs_tls || is_secure_ || is_harmless_before_tls(command.verb))
         return true;
     if (was_cleared_ && !is_login(command.verb))
         return true;
@@ -63,6 +65,8 @@ bool ControlChannel::is_allowed_now(const Command& command)
 
 bool ControlChannel::accepts_auth(const Command& command) const
 {
+    if (!is_client_leg_secured() && login_ != Login::none)
+        return false;
     return !is_secure_ && !was_cleared_ && is_known_mechanism(command.argument);
 }
 
@@ -84,6 +88,8 @@ void ControlChannel::execute_auth(const Command& command)
         return reply("501 AUTH takes a mechanism: TLS.");
     if (!is_known_mechanism(command.argument))
         return reply("504 Only AUTH TLS is supported.");
+    if (!is_client_leg_secured())
+        return leave_alone(command);
     if (!accepts_auth(command))
         return reply("503 TLS was negotiated already.");
     reply("234 Ready for TLS.");
@@ -91,6 +97,30 @@ void ControlChannel::execute_auth(const Command& command)
     is_data_protected_ = mechanism == "SSL" || mechanism == "TLS-P"; // the old drafts' names that imply PROT P
     act(StartTls{});
     tls_is_starting_ = true;
+}
+
+// A client that knows TLS itself needs none of ours: the server is asked in its place, on a connection of its own.
+void ControlChannel::leave_alone(const Command& command)
+{
+    // It must have been right when it came, so that nothing could come behind it, and still be.
+    const bool is_last = queue_.empty();
+    if (is_last)
+        auth_is_waiting_ = auth_is_waiting_ && accepts_auth(command);
+    if (!is_last || !auth_is_waiting_)
+        return reply("503 AUTH comes before USER; SafeTP keeps this session safe already.");
+    auth_is_asked_ = true;
+    act(AskForAuth{command.argument});
+}
+
+void ControlChannel::on_auth_answered(bool is_accepted, std::string_view answer)
+{
+    if (has_ended_ || !std::exchange(auth_is_asked_, false))
+        return;
+    reply(answer);
+    if (is_accepted)
+        return end(EndReason::left_alone);
+    auth_is_waiting_ = false; // it goes on in clear as far as it knows, and safely
+    run_queue();
 }
 
 void ControlChannel::on_tls_started(std::string server_name)

@@ -1,5 +1,5 @@
 // FEAT (RFC 2389): the raw ftpd's list less what cannot pass, plus what the gateway itself does. Nothing is invented.
-#include "ftp/control_channel.h"
+#include "ftp/features.h"
 
 #include "ftp/text.h"
 
@@ -19,10 +19,12 @@ std::string first_word(std::string_view line) { return upper_case(line.substr(0,
 
 } // namespace
 
-std::string make_feature_reply(std::string_view server_reply, bool offer_ccc)
+std::string make_feature_reply(std::string_view server_reply, OfferTls offer)
 {
-    std::string result = "211-Features:\r\n AUTH TLS\r\n PBSZ\r\n PROT\r\n";
-    if (offer_ccc)
+    std::string result = "211-Features:\r\n";
+    if (offer != OfferTls::no)
+        result += " AUTH TLS\r\n PBSZ\r\n PROT\r\n";
+    if (offer == OfferTls::yes_with_ccc)
         result += " CCC\r\n";
     result += " EPRT\r\n EPSV\r\n PASV\r\n";
     bool is_first = true;

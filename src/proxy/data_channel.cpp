@@ -1,6 +1,7 @@
 #include "proxy/data_channel.h"
 
 #include "base/log.h"
+#include "proxy/data_attempt.h"
 
 #include <cstring>
 #include <span>
@@ -14,42 +15,6 @@ constexpr std::uint64_t kFairShare = 1u << 20; ///< bytes of one transfer before
 
 /// Delivered connections of one session that may wait for the client's own end, so that one client cannot use up descriptors.
 constexpr std::size_t kMaxLingering = 4;
-
-/// One pair of data connections from preparation to end.
-struct DataChannel::Attempt {
-    Attempt(const net::Executor& on, const Handlers& told) : executor(on), handlers(told), started(on), finish(on), pause(on) {}
-
-    void expect_within(std::chrono::seconds time, DataFailure failure)
-    {
-        const auto due = net::Clock::now() + time;
-        const bool is_nearer = !deadline || due < *deadline;
-        deadline = due;
-        expiry = failure;
-        if (is_nearer && is_started) // a later one is seen when the timer runs out for the earlier one
-            handlers.deadline_nearer();
-    }
-
-    net::Executor executor;
-    const Handlers& handlers;
-    std::optional<Endpoint> server_target;        ///< the raw ftpd listens there, or
-    std::optional<net::Channel> server_listener;  ///< it comes to us
-    std::optional<Endpoint> client_target;
-    std::optional<net::Channel> client_listener;
-    std::optional<net::Channel> server;
-    std::optional<net::Channel> client;
-
-    ftp::Direction direction = ftp::Direction::download;
-    bool is_protected = false;
-    bool is_dialling_server = false;
-    bool is_started = false;
-    bool is_on_trial = false; ///< whoever came may be a stranger: his handshake will tell
-    bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
-    net::Event started;
-    net::Event finish;
-    net::Timer pause;
-    std::optional<net::Clock::time_point> deadline;
-    DataFailure expiry = DataFailure::client_not_connected;
-};
 
 DataChannel::DataChannel(
     const Environment& environment, const Front& front, net::TaskGroup& tasks, std::uint64_t session, Handlers handlers)
@@ -126,9 +91,14 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;
-    const auto missing = current_->is_dialling_server ? DataFailure::server_unreachable : DataFailure::client_not_connected;
-    current_->expect_within(environment_.config.timeouts.data_connection, missing);
+    limit_connecting(*current_);
     current_->started.notify();
+}
+
+void DataChannel::limit_connecting(Attempt& attempt)
+{
+    const auto missing = attempt.is_dialling_server ? DataFailure::server_unreachable : DataFailure::client_not_connected;
+    attempt.expect_within(environment_.config.timeouts.data_connection, missing);
 }
 
 void DataChannel::finish_download()
@@ -161,6 +131,7 @@ void DataChannel::abandon(bool with_reset)
         if (*listener)
             (*listener)->close();
     }
+    attempt.expected.notify();
     attempt.started.notify();
     attempt.finish.notify();
     attempt.pause.cancel();
@@ -176,7 +147,7 @@ void DataChannel::close_all()
 std::optional<net::Clock::time_point> DataChannel::deadline() const
 {
     std::optional<net::Clock::time_point> next;
-    if (current_ && current_->is_started)
+    if (current_ && current_->has_limit())
         next = current_->deadline;
     for (const Attempt* attempt : lingering_)
         next = std::min(next.value_or(*attempt->deadline), *attempt->deadline);
@@ -189,7 +160,7 @@ void DataChannel::on_expiry(net::Clock::time_point now)
         if (*attempt->deadline <= now)
             attempt->client->close();
     }
-    if (!current_ || !current_->is_started || !current_->deadline || *current_->deadline > now)
+    if (!current_ || !current_->has_limit() || !current_->deadline || *current_->deadline > now)
         return;
     if (current_->is_on_trial)
         current_->client->close(); // one stranger less; the door is still open
@@ -202,8 +173,9 @@ void DataChannel::on_expiry(net::Clock::time_point now)
 net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
 {
     const Outcome failure = co_await carry_out(*attempt);
-    if (!attempt->is_started && !attempt->is_abandoned)
-        co_await attempt->started.wait(); // a failure is told when there is a transfer that it can fail
+    net::Event& begun = server_tls_ == nullptr ? attempt->started : attempt->expected;
+    if (!attempt->has_limit() && !attempt->is_abandoned) // a failure is told when there is a transfer that it can fail
+        co_await begun.wait();
     if (attempt->is_abandoned)
         co_return;
     if (failure) {
@@ -229,6 +201,11 @@ net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
         attempt.expiry = DataFailure::client_not_connected;
         if (!connected)
             co_return DataFailure::server_unreachable;
+    }
+    if (server_tls_ != nullptr) {
+        const Outcome unsafe = co_await secure_server(attempt);
+        if (unsafe || attempt.is_abandoned)
+            co_return unsafe;
     }
     const Outcome unreached = co_await reach_client(attempt);
     if (unreached || attempt.is_abandoned)
@@ -321,7 +298,7 @@ net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
     tls::Stream& stream = attempt.client->stream();
     // Under "off" no ticket fits: each data connection makes a full handshake.
     const bool may_resume = front_.listener.session_reuse != config::SessionReuse::off;
-    if (!stream.start_tls(front_.tls, tls::Purpose::data, may_resume ? binding_ : tls::make_session_binding()))
+    if (!stream.start_tls(*front_.tls, tls::Purpose::data, may_resume ? binding_ : tls::make_session_binding()))
         co_return DataFailure::handshake_failed;
     for (;;) {
         const auto step = stream.try_handshake();
@@ -497,6 +474,9 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
         = co_await pump(attempt, *attempt.server, *attempt.client, DataFailure::server_broken, DataFailure::client_broken);
     if (failure || attempt.is_abandoned)
         co_return failure;
+    co_await send_close_notify(attempt, *attempt.server);
+    if (attempt.is_abandoned)
+        co_return std::nullopt;
     attempt.server->close();
     attempt.deadline.reset(); // the raw ftpd's word is waited for on the control connection, under its own time limit
     handlers_.data_over();
@@ -506,7 +486,7 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
         co_return std::nullopt;
     attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
     const bool has_arrived = net::unacknowledged_bytes(attempt.client->fd()) == 0;
-    co_await send_close_notify(attempt);
+    co_await send_close_notify(attempt, *attempt.client);
     if (attempt.is_abandoned)
         co_return std::nullopt;
     attempt.client->stream().shutdown_write();
@@ -516,13 +496,14 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
     co_return undelivered;
 }
 
-net::Task<> DataChannel::send_close_notify(Attempt& attempt)
+// On a plain leg this does nothing.
+net::Task<> DataChannel::send_close_notify(Attempt& attempt, net::Channel& channel)
 {
     for (;;) {
-        const auto step = attempt.client->stream().try_close_notify();
+        const auto step = channel.stream().try_close_notify();
         if (step.kind != Kind::want_read && step.kind != Kind::want_write)
             co_return;
-        co_await attempt.client->wait(step.kind);
+        co_await channel.wait(step.kind);
         if (attempt.is_abandoned)
             co_return;
     }
@@ -578,13 +559,18 @@ net::Task<DataChannel::Outcome> DataChannel::upload(Attempt& attempt)
         = co_await pump(attempt, *attempt.client, *attempt.server, DataFailure::client_broken, DataFailure::server_broken);
     if (failure || attempt.is_abandoned)
         co_return failure;
-    co_await send_close_notify(attempt);
+    co_await send_close_notify(attempt, *attempt.client);
     if (attempt.is_abandoned)
         co_return std::nullopt;
     attempt.client->close();
+    co_await send_close_notify(attempt, *attempt.server);
+    if (attempt.is_abandoned)
+        co_return std::nullopt;
     attempt.server->stream().shutdown_write();
     attempt.deadline.reset();
     handlers_.data_over();
+    if (!attempt.is_abandoned && server_tls_ != nullptr)
+        co_await read_farewell(attempt);
     // Until the raw ftpd has confirmed, its connection stays: should it refuse after all, it is reset.
     if (!attempt.is_abandoned)
         co_await attempt.finish.wait();

@@ -9,6 +9,7 @@
 #include "net/splice_pipe.h"
 #include "net/tasks.h"
 #include "proxy/environment.h"
+#include "tls/client_context.h"
 #include "tls/stream.h"
 
 #include <chrono>
@@ -46,12 +47,16 @@ public:
     /// The control connection's TLS session, which data connections may have to resume.
     void set_binding(const tls::SessionBinding& binding, std::string client_fingerprint);
 
+    /// The leg with the server is under TLS: its data connections resume `session`, or show the same key. It must outlive this.
+    void secure_server_with(tls::ClientSession& session) { server_tls_ = &session; }
+
     // Preparation: first the raw ftpd's side, then the client's, which sets it going.
     void dial_server(std::uint16_t port);
     Result<Endpoint> listen_for_server();
     Result<Endpoint> open_passive(); ///< where the client may come
     void use_active(const Endpoint& client);
 
+    void expect_transfer(); ///< the server has been told of a transfer
     void start(ftp::Direction direction, bool is_protected);
     void finish_download(); ///< the raw ftpd has confirmed: close_notify may be sent
     void abort();           ///< RST to both
@@ -73,12 +78,16 @@ private:
     Attempt& prepared();
     void launch();
     void abandon(bool with_reset);
+    void limit_connecting(Attempt& attempt);
     net::Task<> run(std::unique_ptr<Attempt> attempt);
     net::Task<Outcome> carry_out(Attempt& attempt);
     net::Task<Outcome> reach_client(Attempt& attempt);
     net::Task<Outcome> accept_client(Attempt& attempt);
     net::Task<Outcome> secure_client(Attempt& attempt);
     net::Task<Outcome> accept_server(Attempt& attempt);
+    net::Task<Outcome> secure_server(Attempt& attempt); // data_server_leg.cpp
+    net::Task<Outcome> shake_hands_with_server(Attempt& attempt);
+    net::Task<> read_farewell(Attempt& attempt);
     net::Task<Outcome> download(Attempt& attempt);
     net::Task<Outcome> upload(Attempt& attempt);
     net::Task<Outcome> pump(
@@ -86,7 +95,7 @@ private:
     net::Task<Outcome> splice(Attempt& attempt, net::SplicePipe& pipe, net::Channel& from, net::Channel& to,
         Outcome read_failure, Outcome write_failure);
     net::Task<Outcome> flush(Attempt& attempt, net::Channel& to, Outcome write_failure);
-    net::Task<> send_close_notify(Attempt& attempt);
+    net::Task<> send_close_notify(Attempt& attempt, net::Channel& channel);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
     net::Task<> linger(Attempt& attempt);
     Outcome judge_handshake(const tls::HandshakeInfo& info) const;
@@ -100,6 +109,7 @@ private:
     Peers peers_;
     tls::SessionBinding binding_{};
     std::string client_fingerprint_;
+    tls::ClientSession* server_tls_ = nullptr; ///< null: the server leg is plain
 
     std::unique_ptr<Attempt> prepared_;  ///< until launch()
     Attempt* current_ = nullptr;         ///< owned by its coroutine, which outlives this pointer's use

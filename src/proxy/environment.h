@@ -6,6 +6,7 @@
 #include "net/asio.h"
 #include "proxy/access_helper.h"
 #include "proxy/buffer_pool.h"
+#include "proxy/client_side.h"
 #include "proxy/xferlog.h"
 #include "tls/context.h"
 
@@ -34,8 +35,9 @@ struct Environment {
 /// What the sessions of one listener share.
 struct Front {
     const config::Listener& listener;
-    const tls::ServerContext& tls;
+    const tls::ServerContext* tls; ///< null where the client leg is plain
     ftp::Policy policy;
+    const ClientSide* client_side = nullptr; ///< null: a front door
 };
 
 ftp::Policy make_policy(const config::Config& config, const config::Listener& listener);

@@ -33,12 +33,14 @@ void wipe(std::string& text)
 } // namespace
 
 Session::Session(
-    const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer)
+    const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer,
+    std::optional<Destination> destination)
     : environment_(environment)
     , front_(front)
     , number_(number)
     , peer_(peer)
     , local_(local_endpoint(client.get()).value_or(Endpoint{}))
+    , destination_(std::move(destination))
     , tasks_(environment.executor)
     , client_(environment.executor, std::move(client))
     , client_lines_(environment.config.limits.line_bytes)
@@ -78,7 +80,9 @@ net::Task<> Session::run()
         co_await admit();
     if (!is_ending_ && front_.listener.implicit_tls)
         co_await start_tls();
-    if (!is_ending_)
+    if (!is_ending_ && front_.client_side != nullptr)
+        co_await reach_secure_server();
+    else if (!is_ending_)
         co_await reach_server();
     if (!is_ending_) {
         tasks_.spawn("client writer", write(client_, to_client_));
@@ -86,6 +90,8 @@ net::Task<> Session::run()
         tasks_.spawn("client reader", read_client());
         co_await read_server();
     }
+    if (end_reason_ == ftp::EndReason::left_alone)
+        co_await relay_blindly();
     co_await say_farewell();
 
     is_closed_ = true;
@@ -143,6 +149,8 @@ net::Task<> Session::say_farewell()
 {
     farewell_deadline_ = Clock::now() + linger_.value_or(environment_.config.timeouts.data_close);
     timer_.cancel();
+    if (server_ && server_->is_open() && server_->stream().is_tls())
+        server_->stream().try_close_notify();
     if (server_)
         server_->close();
     const bool is_silent = end_reason_ == ftp::EndReason::tls_failed || end_reason_ == ftp::EndReason::connection_broken
@@ -183,8 +191,12 @@ void Session::end(ftp::EndReason reason)
         client_left_.notify();
     }
     data_.close();
+    if (reach_)
+        reach_->abandon();
     if (server_)
         server_->cancel_waits();
+    if (alone_with_)
+        alone_with_->cancel_waits();
     client_.cancel_waits();
     client_may_speak_.notify();
     ended_.notify();
@@ -201,6 +213,8 @@ void Session::drain()
     }
     if (access_step_ != nullptr) // the dialogue has not begun
         return end_before_dialogue();
+    if (front_.client_side != nullptr && !destination_)
+        dialogue_.on_server_unusable(ftp::EndReason::drained, "421 This proxy is shutting down, please try again later.");
     dialogue_.on_drain();
     drive();
 }
@@ -241,6 +255,7 @@ void Session::perform(ftp::Action& action)
         Session& session;
         void operator()(const ftp::StartTls&) const { session.tls_is_to_start_ = true; }
         void operator()(const ftp::EndTls&) const { session.tls_is_to_end_ = true; }
+        void operator()(const ftp::AskForAuth& asked) const { session.ask_for_auth(asked.mechanism); }
         void operator()(const ftp::OpenPassive&) const { session.perform_open_passive(); }
         void operator()(const ftp::UseActive& active) const
         {
@@ -249,6 +264,7 @@ void Session::perform(ftp::Action& action)
         }
         void operator()(const ftp::DialServer& dial) const { session.data_.dial_server(dial.port); }
         void operator()(const ftp::ListenForServer&) const { session.perform_listen_for_server(); }
+        void operator()(const ftp::ExpectTransfer&) const { session.data_.expect_transfer(); }
         void operator()(const ftp::StartTransfer& start) const { session.data_.start(start.direction, start.is_protected); }
         void operator()(const ftp::FinishDownload&) const { session.data_.finish_download(); }
         void operator()(const ftp::AbortData&) const { session.data_.abort(); }
@@ -507,7 +523,7 @@ net::Task<> Session::start_tls()
 net::Task<bool> Session::handshake()
 {
     tls::Stream& stream = client_.stream();
-    const auto begun = stream.start_tls(front_.tls, tls::Purpose::control, binding_);
+    const auto begun = stream.start_tls(*front_.tls, tls::Purpose::control, binding_);
     if (!begun) {
         log::Event(Level::error, number_, "tls-failed", describe(begun.error()));
         co_return false;

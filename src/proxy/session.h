@@ -5,10 +5,12 @@
 #include "base/unique_fd.h"
 #include "ftp/control_channel.h"
 #include "ftp/line_buffer.h"
+#include "ftp/reception.h"
 #include "net/tasks.h"
 #include "proxy/access_step.h"
 #include "proxy/data_channel.h"
 #include "proxy/environment.h"
+#include "proxy/server_reach.h"
 
 #include <array>
 #include <cstdint>
@@ -19,7 +21,8 @@ namespace safetp::proxy {
 
 class Session {
 public:
-    Session(const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer);
+    Session(const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer,
+        std::optional<Destination> destination = {}); ///< a client side's: none, and the client is asked for it
     ~Session();
     Session(const Session&) = delete;
 
@@ -71,6 +74,17 @@ private:
     void end_before_dialogue();
     void put_banner_before(std::string& first_reply);
 
+    // session_client_side.cpp
+    net::Task<> reach_secure_server();
+    net::Task<> receive_client();
+    bool name_destination(const ftp::ProxyUser& wanted, ftp::Reception& reception);
+    void ask_for_auth(const std::string& mechanism);
+    net::Task<> carry_auth(std::string mechanism);
+    net::Task<std::optional<std::string>> talk_about_auth(std::string mechanism);
+    net::Task<std::optional<std::string>> read_reply(net::Channel& from, ftp::LineBuffer& lines);
+    net::Task<> relay_blindly();
+    net::Task<> relay_one_way(net::Channel& from, net::Channel& to, bool must_begin_tls);
+
     // session_time.cpp
     net::Task<> watch_time();
     std::optional<Clock::time_point> waiting_deadline() const;
@@ -91,8 +105,11 @@ private:
     const Endpoint local_; ///< where the client reached us
     const Clock::time_point began_ = Clock::now();
 
+    std::optional<Destination> destination_;
+    std::optional<ServerReach> reach_;            ///< client side: has the TLS session that server_ and data_ borrow
     net::TaskGroup tasks_;
     net::Channel client_;
+    std::optional<net::Channel> alone_with_;      ///< the server of a client that makes its own TLS
     std::optional<net::Channel> server_;
     ftp::LineBuffer client_lines_;
     ftp::LineBuffer server_lines_;

@@ -25,8 +25,11 @@ void Session::log_transfer(const ftp::TransferEnded& transfer)
 void Session::log_end() const
 {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_);
-    const auto reason = end_reason_ ? to_string(*end_reason_) : std::string_view("unknown");
-    log::Event(log::Level::info, number_, "end", "session ended: " + std::string(reason))
+    std::string reason(end_reason_ ? to_string(*end_reason_) : "unknown");
+    constexpr std::string_view kFrontDoorsServer = "raw ftpd";
+    if (front_.client_side != nullptr && reason.starts_with(kFrontDoorsServer))
+        reason.replace(0, kFrontDoorsServer.size(), "server");
+    log::Event(log::Level::info, number_, "end", "session ended: " + reason)
         .with("client", peer_.address).with("user", dialogue_.user()).with("tls", tls_summary_)
         .with("transfers", transfers_).with("downloaded", downloaded_).with("uploaded", uploaded_)
         .with("seconds", seconds.count());

@@ -42,8 +42,8 @@ Session::Clock::time_point Session::next_deadline() const
     if (is_ending_)
         return farewell_deadline_.value_or(Clock::time_point::max());
     auto next = Clock::time_point::max();
-    for (const auto& deadline :
-        {handshake_deadline_, connect_deadline_, login_deadline(), waiting_deadline(), data_.deadline()})
+    for (const auto& deadline : {handshake_deadline_, connect_deadline_, reach_ ? reach_->deadline() : std::nullopt,
+             login_deadline(), waiting_deadline(), data_.deadline()})
         next = std::min(next, deadline.value_or(Clock::time_point::max()));
     return next;
 }
@@ -63,13 +63,16 @@ void Session::check_deadlines()
     } else if (is_due(connect_deadline_)) {
         log::Event(log::Level::error, number_, "server-unreachable", "the raw ftpd cannot be reached: timed out");
         dialogue_.on_server_unreachable();
+    } else if (reach_ && is_due(reach_->deadline())) {
+        return reach_->on_expiry();
     } else if (is_due(login_deadline())) {
         dialogue_.on_login_timeout();
     } else if (is_due(data_.deadline())) {
         data_.on_expiry(now);
     } else if (is_due(waiting_deadline())) {
         if (waiting_ == Waiting::greeting || waiting_ == Waiting::server)
-            log::Event(log::Level::error, number_, "server-timeout", "the raw ftpd does not answer");
+            log::Event(log::Level::error, number_, "server-timeout",
+                front_.client_side != nullptr ? "the server does not answer" : "the raw ftpd does not answer");
         dialogue_.on_timeout(waiting_);
     } else {
         return;

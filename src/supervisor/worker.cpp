@@ -66,7 +66,7 @@ Worker::Worker(WorkerStart start)
     const config::Config& config = start_.generation.config;
     for (std::size_t i = 0; i < config.listeners.size(); ++i) {
         const config::Listener& listener = config.listeners[i];
-        fronts_.push_back({listener, start_.generation.contexts[i], proxy::make_policy(config, listener)});
+        fronts_.push_back({listener, &start_.generation.contexts[i], proxy::make_policy(config, listener)});
     }
 }
 

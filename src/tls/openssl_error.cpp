@@ -27,8 +27,30 @@ const char* explain_ssl_reason(int reason)
     }
 }
 
-const char* explain(unsigned long code)
+/// The same of a server to which we are the client.
+const char* explain_server_reason(int reason)
 {
+    switch (reason) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_BAD_PROTOCOL_VERSION_NUMBER: return " (the server sent something else than TLS)";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return " (the server's TLS is too old)";
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: return " (the server has no cipher or version that is safe enough)";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: return " (the server does not accept our certificate)";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return " (the server wants a client certificate)";
+    case SSL_R_TLSV1_UNRECOGNIZED_NAME: return " (the server does not know the name that it was called by)";
+    case SSL_R_DH_KEY_TOO_SMALL:
+    case SSL_R_EE_KEY_TOO_SMALL: return " (the server's key is too short to be safe)";
+    default: return "";
+    }
+}
+
+const char* explain(unsigned long code, OtherEnd other_end)
+{
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && other_end == OtherEnd::server)
+        return explain_server_reason(ERR_GET_REASON(code));
     if (ERR_GET_LIB(code) == ERR_LIB_SSL)
         return explain_ssl_reason(ERR_GET_REASON(code));
     if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ)
@@ -38,7 +60,7 @@ const char* explain(unsigned long code)
 
 } // namespace
 
-std::string take_openssl_error()
+std::string take_openssl_error(OtherEnd other_end)
 {
     const unsigned long code = ERR_get_error();
     ERR_clear_error();
@@ -48,7 +70,15 @@ std::string take_openssl_error()
         return std::strerror(ERR_GET_REASON(code));
     const char* const reason = ERR_reason_error_string(code);
     std::string text = reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);
-    return text + explain(code);
+    return text + explain(code, other_end);
+}
+
+bool is_version_mismatch()
+{
+    const unsigned long code = ERR_peek_error();
+    const int reason = ERR_GET_REASON(code);
+    return ERR_GET_LIB(code) == ERR_LIB_SSL
+        && (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION);
 }
 
 std::unexpected<Error> setup_failure(const std::string& what)

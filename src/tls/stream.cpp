@@ -83,6 +83,17 @@ Result<void> Stream::start_tls(const ServerContext& context, Purpose purpose, co
     return {};
 }
 
+Result<void> Stream::start_tls(ClientSession& session, Purpose purpose)
+{
+    if (tls_)
+        return fail(ErrorCode::tls_setup, 0, "the stream is under TLS already");
+    tls_ = TlsSession::make_client(session.impl(), fd_.get(), purpose);
+    if (!tls_)
+        return setup_failure("a TLS session cannot be made");
+    info_ = {};
+    return {};
+}
+
 IoStep Stream::try_handshake()
 {
     if (!tls_)

@@ -4,10 +4,13 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "tls/client_context.h"
 #include "tls/context.h"
+#include "tls/peer_certificate.h"
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -37,6 +40,7 @@ struct HandshakeInfo {
     bool is_bound = false;          ///< resumed from this FTP session's own control connection
     std::string client_certificate; ///< subject, RFC 2253; empty if none
     std::string client_fingerprint; ///< SHA-256 of the certificate, lower-case hex; empty if none
+    std::optional<PeerCertificate> server; ///< where we are the client, unless the session was resumed
 };
 
 /// Owns the descriptor, a non-blocking stream socket. Not thread-safe. Under TLS the process must ignore SIGPIPE. Once a call
@@ -59,6 +63,9 @@ public:
     /// written. A control stream draws up tickets that carry `binding`; on a data stream only a session with the same binding
     /// is resumed, anything else is a full handshake that leaves nothing to resume.
     Result<void> start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding);
+    /// The same as the client side. The first handshake of `session` is put before its judge (tls_untrusted where he refuses);
+    /// the later ones resume its tickets or must bring the same key (tls_other_key).
+    Result<void> start_tls(ClientSession& session, Purpose purpose);
     IoStep try_handshake();
 
     /// A data stream under TLS may take bytes that the socket does not: done when the kernel has them all. A later try_write or

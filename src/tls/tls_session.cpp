@@ -29,7 +29,7 @@ std::string subject_of(const X509* certificate)
 } // namespace
 
 TlsSession::TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const SessionBinding& binding)
-    : context_(context), fd_(fd), purpose_(purpose), binding_(binding), identity_(&context.identities.front())
+    : fd_(fd), purpose_(purpose), context_(&context), binding_(binding), identity_(&context.identities.front())
 {
 }
 
@@ -43,7 +43,7 @@ std::unique_ptr<TlsSession> TlsSession::make(const ServerContext::Impl& context,
 
 bool TlsSession::prepare()
 {
-    ssl_.reset(SSL_new(context_.ssl_ctx.get()));
+    ssl_.reset(SSL_new(context_->ssl_ctx.get()));
     if (!ssl_ || SSL_set_fd(ssl_.get(), fd_) != 1)
         return false;
     SSL* const ssl = ssl_.get();
@@ -98,7 +98,7 @@ IoStep TlsSession::try_handshake()
         return {};
     ERR_clear_error();
     errno = 0;
-    const int result = SSL_accept(ssl_.get());
+    const int result = SSL_do_handshake(ssl_.get());
     if (result != 1)
         return after_failure(result, errno);
     if (!finish_handshake())
@@ -134,6 +134,8 @@ IoStep TlsSession::try_read(std::span<std::byte> buffer)
         return fail_for_good(ErrorCode::tls_protocol, 0, "read before the handshake is complete");
     if (purpose_ == Purpose::data && !is_reading_in_bulk_ && buffer.size() >= kBulkBytes)
         read_in_bulk();
+    if (has_ended_without_notice_)
+        return {.kind = IoStep::Kind::eof};
     while (!failure_) {
         const unsigned records_before = idle_records_;
         std::size_t bytes = 0;
@@ -230,8 +232,13 @@ IoStep TlsSession::after_failure(int result, int os_error)
     const bool is_end_of_stream = reason != SSL_ERROR_SSL || is_cut;
     if (!is_handshake_done_)
         return failure_of_handshake(os_error, is_end_of_stream);
+    if (is_cut && may_be_cut()) {
+        ERR_clear_error();
+        has_ended_without_notice_ = true;
+        return {.kind = IoStep::Kind::eof};
+    }
     if (!is_end_of_stream)
-        return fail_for_good(ErrorCode::tls_protocol, 0, take_openssl_error());
+        return fail_for_good(ErrorCode::tls_protocol, 0, take_openssl_error(other_end()));
     // A RST that comes after the peer's close_notify cuts nothing of what he had to say.
     const bool has_said_all = (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
     return fail_for_good(has_said_all ? ErrorCode::connection_reset : ErrorCode::tls_truncated, os_error, {});
@@ -240,10 +247,13 @@ IoStep TlsSession::after_failure(int result, int os_error)
 IoStep TlsSession::failure_of_handshake(int os_error, bool is_end_of_stream)
 {
     if (!refusal_.empty())
-        return fail_for_good(ErrorCode::tls_handshake, 0, refusal_);
+        return fail_for_good(refusal_code_, 0, refusal_);
+    if (!is_end_of_stream && other_end() == OtherEnd::server && is_version_mismatch())
+        return fail_for_good(ErrorCode::tls_version, 0, {});
     if (!is_end_of_stream)
-        return fail_for_good(ErrorCode::tls_handshake, 0, take_openssl_error());
-    return fail_for_good(ErrorCode::tls_handshake, os_error, "the client closed the connection");
+        return fail_for_good(ErrorCode::tls_handshake, 0, take_openssl_error(other_end()));
+    const char* const whom = other_end() == OtherEnd::client ? "the client" : "the server";
+    return fail_for_good(ErrorCode::tls_handshake, os_error, std::string(whom) + " closed the connection");
 }
 
 IoStep TlsSession::fail_for_good(ErrorCode code, int os_error, std::string context)
@@ -276,6 +286,8 @@ void TlsSession::count_record(int is_written, int, int type, const void* bytes, 
 HandshakeInfo TlsSession::handshake_info() const
 {
     const SSL* const ssl = ssl_.get();
+    if (client_session_ != nullptr)
+        return client_handshake_info();
     HandshakeInfo info;
     info.version = SSL_get_version(ssl);
     info.cipher = SSL_get_cipher_name(ssl);

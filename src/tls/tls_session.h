@@ -1,7 +1,9 @@
 // The TLS half of a Stream: one SSL object on a descriptor that somebody else owns. Internal to tls/.
 #pragma once
 
+#include "tls/client_context_impl.h"
 #include "tls/context_impl.h"
+#include "tls/openssl_error.h"
 #include "tls/openssl_types.h"
 #include "tls/sealed_output.h"
 #include "tls/stream.h"
@@ -19,6 +21,8 @@ public:
     /// Null: out of memory, the reason is in OpenSSL's queue. `context` must outlive the result.
     static std::unique_ptr<TlsSession> make(const ServerContext::Impl& context, int fd, Purpose purpose,
                                             const SessionBinding& binding);
+    /// The same as the client side (tls_client.cpp). `session` must outlive the result.
+    static std::unique_ptr<TlsSession> make_client(ClientSession::Impl& session, int fd, Purpose purpose);
     TlsSession(const TlsSession&) = delete;
     TlsSession& operator=(const TlsSession&) = delete;
     ~TlsSession();
@@ -32,8 +36,8 @@ public:
     void issue_ticket();
     HandshakeInfo handshake_info() const;
 
-    // For the callbacks of hello.cpp and tickets.cpp.
-    const ServerContext::Impl& context() const { return context_; }
+    // For the callbacks of hello.cpp and tickets.cpp, on the server side.
+    const ServerContext::Impl& context() const { return *context_; }
     Purpose purpose() const { return purpose_; }
     const SessionBinding& binding() const { return binding_; }
     const Identity& identity() const { return *identity_; }
@@ -43,29 +47,48 @@ public:
     void note_session_id(std::string id) { session_id_ = std::move(id); }
     void note_refusal(std::string reason) { refusal_ = std::move(reason); }
 
+    // For those of client_context.cpp and tls_client.cpp, on the client side.
+    ClientSession::Impl& client_session() const { return *client_session_; }
+    bool judge_server(X509_STORE_CTX* verification);
+
 private:
+    TlsSession(ClientSession::Impl& session, int fd, Purpose purpose) : fd_(fd), purpose_(purpose), client_session_(&session) {}
     TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const SessionBinding& binding);
     bool prepare();
+    bool prepare_client();
+    HandshakeInfo client_handshake_info() const;
+    OtherEnd other_end() const { return client_session_ == nullptr ? OtherEnd::client : OtherEnd::server; }
     IoStep after_failure(int result, int os_error);
     IoStep fail_for_good(ErrorCode code, int os_error, std::string context);
     IoStep failure_of_handshake(int os_error, bool is_end_of_stream);
     bool finish_handshake();
     void read_in_bulk();
+    bool may_be_cut() const
+    {
+        return client_session_ != nullptr && purpose_ == Purpose::data && !client_session_->needs_close_notify;
+    }
     void count_bytes(std::size_t bytes);
     static void count_record(int is_written, int version, int type, const void* bytes, std::size_t size, SSL* ssl, void* self);
 
-    const ServerContext::Impl& context_;
     int fd_;
     Purpose purpose_;
-    SessionBinding binding_;
-    const Identity* identity_; // never null
+    // As the server side:
+    const ServerContext::Impl* context_ = nullptr;
+    SessionBinding binding_{};
+    const Identity* identity_ = nullptr;
+    // As the client side:
+    ClientSession::Impl* client_session_ = nullptr;
+    std::optional<PeerCertificate> server_; ///< as this handshake has shown it
+    // Both:
     std::string server_name_;
     std::string refusal_;
+    ErrorCode refusal_code_ = ErrorCode::tls_handshake;
     std::string session_id_; ///< under which the context holds this stream's session; empty: it does not
     SealedOutput output_; ///< data streams, after the handshake; before ssl_, which writes to it
     SslPtr ssl_;
     std::optional<Error> failure_;
     bool is_handshake_done_ = false;
+    bool has_ended_without_notice_ = false; ///< FIN without close_notify, where that is allowed
     bool is_close_notify_sent_ = false;
     bool is_reading_in_bulk_ = false;
     unsigned idle_records_ = 0; ///< records other than data since kBytesPerCount bytes of data have passed

@@ -13,10 +13,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from support import ftpds  # noqa: E402
+from support import ftpds, tls_ftpds  # noqa: E402
 from support.certificates import Authority  # noqa: E402
 from support.client import FtpClient  # noqa: E402
 from support.gateway import Gateway  # noqa: E402
+from support.proxy import Proxy  # noqa: E402
 from support.scripted_server import ScriptedServer  # noqa: E402
 
 
@@ -134,6 +135,32 @@ def start_gateway(directory, running, certificate):
         gateway.change(**settings)
         running.add(gateway)
         return gateway.start() if start else gateway
+
+    return start
+
+
+@pytest.fixture
+def start_tls_server(directory, running, certificate):
+    """start_tls_server("vsftpd", version="1.3") -> Inetd: a real server with its own TLS."""
+
+    def start(name: str, address: str = "127.0.0.1", **settings) -> ftpds.Inetd:
+        place = directory / f"{name}-{len(running.things)}"
+        try:
+            server = tls_ftpds.make(name, place, settings.pop("identity", certificate), **settings)
+        except ftpds.MissingTool as missing:
+            pytest.fail(str(missing))
+        return running.add(ftpds.Inetd(server, address))
+
+    return start
+
+
+@pytest.fixture
+def start_proxy(directory, running):
+    """start_proxy("--strict", server=...) -> Proxy: a safe client side; without a server clients name it."""
+
+    def start(*arguments: str, **settings) -> Proxy:
+        proxy = running.add(Proxy(directory / f"proxy-{len(running.things)}", *arguments, **settings))
+        return proxy.start()
 
     return start
 

@@ -22,7 +22,7 @@ constexpr auto kClientLines = std::to_array<std::string_view>({ "AUTH TLS", "AUT
     "PROT C", "CCC", "USER anna", "USER anonymous", "PASS secret", "ACCT x", "REIN", "HOST example.org", "FEAT", "NOOP", "QUIT",
     "PASV", "EPSV", "EPSV ALL", "EPSV 1", "PORT 192,0,2,9,200,1", "PORT 10,0,0,1,200,1", "EPRT |1|192.0.2.9|50001|",
     "EPRT |2|::1|50001|", "RETR a", "LIST", "STOR b", "STOU", "APPE c", "ABOR", "STAT", "STAT a", "TYPE A", "TYPE I", "MODE S",
-    "MODE Z", "STRU F", "REST 5", "SITE x", "SSCN ON", "a-b", "", "GET / HTTP/1.1",
+    "MODE Z", "STRU F", "REST 5", "SITE x", "SSCN ON", "a-b", "", "GET / HTTP/1.1", "USER anna@ftp.example.com", "USER anna@elsewhere",
     "\xff\xf4\xff\xf2"
     "ABOR" });
 constexpr auto kServerLines = std::to_array<std::string_view>(
@@ -31,7 +31,7 @@ constexpr auto kServerLines = std::to_array<std::string_view>(
         "425 no", "426 cut", "421 bye", "421-bye", "500 what", "502 no", "530 no", "550 no", "text", "" });
 constexpr std::array kFailures{ DataFailure::client_not_connected, DataFailure::client_unreachable,
     DataFailure::handshake_failed, DataFailure::not_resumed, DataFailure::client_broken, DataFailure::server_unreachable,
-    DataFailure::server_broken, DataFailure::stalled };
+    DataFailure::server_broken, DataFailure::server_not_secured, DataFailure::stalled };
 
 // With DIALOGUE_TRACE=1 in the environment a finding tells its story.
 void trace(const char* what, std::string_view text)
@@ -83,6 +83,12 @@ Policy policy_from(Bytes& bytes)
     policy.allow_ccc = (flags & 4u) != 0;
     policy.waiting_commands = 1 + bytes.byte() % 8u;
     policy.reply_bytes = (flags & 8u) != 0 ? 100 : 16u << 20;
+    if ((flags & 16u) != 0) { // a client side: the client's leg is plain and stays so
+        policy.secure_leg = SecureLeg::server;
+        policy.security = Security::optional;
+        policy.implicit_tls = policy.allow_ccc = false;
+        policy.passes_greeting = (flags & 32u) == 0;
+    }
     return policy;
 }
 
@@ -98,6 +104,12 @@ public:
         , policy_(policy_from(bytes))
         , machine_(policy_, kClient, IpAddress::from_ipv4({ 10, 0, 0, 1 }))
     {
+        if (is_client_side() && !policy_.passes_greeting) {
+            client_was_greeted_ = true;
+            machine_.set_proxy_name("ftp.example.com");
+            machine_.on_client_line("USER anna"); // as the reception gives it, before the server's greeting
+            commands_.push_back({ Verb::user, false });
+        }
         tls_may_start_ = policy_.implicit_tls;
         if (policy_.implicit_tls)
             start_tls();
@@ -113,6 +125,8 @@ public:
     }
 
 private:
+    bool is_client_side() const { return policy_.secure_leg == SecureLeg::server; }
+
     // ---- events
 
     void happen(unsigned choice)
@@ -173,6 +187,8 @@ private:
     {
         if (tls_may_start_)
             return start_tls();
+        if (auth_is_asked_)
+            return answer_auth(choice % 2u == 0);
         if (std::exchange(wants_passive_, false))
             return machine_.on_passive_opened(kGateway);
         if (std::exchange(wants_listener_, false))
@@ -213,6 +229,8 @@ private:
                 machine_.on_data_setup_failed("No port.");
             return;
         case 6:
+            if (is_client_side())
+                return answer_auth((choice & 8u) != 0);
             return start_tls();
         default:
             if (!machine_.wants_client_lines() || ended_)
@@ -234,6 +252,8 @@ private:
         case 243:
             return machine_.on_server_unreachable();
         case 244:
+            if (is_client_side())
+                return machine_.on_server_unusable(EndReason::server_not_secured, "421 no");
             return machine_.on_tls_failed();
         case 245:
             return machine_.on_plaintext_after_auth();
@@ -255,6 +275,13 @@ private:
         if (std::exchange(tls_may_start_, false))
             is_secure_ = true;
         machine_.on_tls_started("");
+    }
+
+    void answer_auth(bool is_accepted)
+    {
+        was_left_alone_ = auth_is_asked_ && is_accepted;
+        auth_is_asked_ = false;
+        machine_.on_auth_answered(is_accepted, is_accepted ? "234 go on" : "500 no");
     }
 
     void data_over()
@@ -329,6 +356,8 @@ private:
         for (const Verb own : { Verb::auth, Verb::pbsz, Verb::prot, Verb::ccc, Verb::adat, Verb::protected_command, Verb::abor,
                  Verb::rein, Verb::third_party, Verb::http })
             require(verb != own, "what the gateway answers itself is not forwarded");
+        require(verb != Verb::user || !is_client_side() || policy_.passes_greeting || !command.argument.ends_with("@elsewhere"),
+            "a login for another server stays here");
         if (verb == Verb::user)
             user_is_anonymous_ = is_anonymous(command);
         const bool is_login = verb == Verb::user || verb == Verb::pass || verb == Verb::acct;
@@ -399,6 +428,7 @@ private:
 
     void check_action(const StartTls&)
     {
+        require(!is_client_side(), "the client's leg stays plain");
         require(!is_secure_ && !was_cleared_, "TLS starts once");
         tls_may_start_ = true;
     }
@@ -407,6 +437,18 @@ private:
         require(is_secure_ && policy_.allow_ccc, "CCC only where it is allowed");
         is_secure_ = false;
         was_cleared_ = true;
+    }
+    void check_action(const AskForAuth& action)
+    {
+        require(is_client_side() && !auth_is_asked_, "the server is asked for AUTH on a client side, once at a time");
+        require(!machine_.is_logged_in(), "and while nobody is logged in");
+        require(parse_command("AUTH " + action.mechanism).has_value(), "with a mechanism that is one word of a command");
+        auth_is_asked_ = true;
+    }
+    void check_action(const ExpectTransfer&)
+    {
+        require(is_client_side() && transfer_ && !transfer_->has_started, "a transfer is expected before it starts");
+        require(std::exchange(transfer_->is_expected, true) == false, "once");
     }
     void check_action(const OpenPassive&) { wants_passive_ = true; }
     void check_action(const ListenForServer&) { wants_listener_ = true; }
@@ -420,6 +462,7 @@ private:
         require(
             transfer_ && !transfer_->has_started && !transfer_->was_aborted, "a transfer starts once, and not after its abort");
         require(action.direction == transfer_->direction, "in its direction");
+        require(!is_client_side() || (transfer_->is_expected && !action.is_protected), "the client's leg is plain");
         const bool was_secured = is_secure_ || was_cleared_;
         require(
             action.is_protected || !was_secured || !policy_.data_security_required, "no clear data where PROT P is required");
@@ -458,10 +501,15 @@ private:
     void check_action(const LoggedIn&) { }
     void check_action(const LoginFailed&) { }
     void check_action(const Note& action) { require(action.text.size() < 1'000, "notes are short"); }
-    void check_action(const End&) { ended_ = true; }
+    void check_action(const End& action)
+    {
+        ended_ = true;
+        require((action.reason == EndReason::left_alone) == was_left_alone_, "left alone when AUTH was accepted, and only then");
+    }
 
     struct TransferModel {
         Direction direction = Direction::download;
+        bool is_expected = false;
         bool has_started = false;
         bool data_over = false;
         bool delivered = false;
@@ -496,6 +544,8 @@ private:
     bool wants_passive_ = false;
     bool wants_listener_ = false;
     bool finishing_ = false;
+    bool auth_is_asked_ = false;
+    bool was_left_alone_ = false;
     std::optional<TransferModel> transfer_;
     std::optional<int> early_final_; ///< of a transfer that begins and ends in one output
 };

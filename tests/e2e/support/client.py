@@ -43,9 +43,11 @@ class Channel:
         self.buffer = b""
 
     # -- TLS ------------------------------------------------------------------------------------------------------------------
-    def prepare_tls(self, context: ssl.SSLContext, session=None, server_name: str | None = None) -> None:
+    def prepare_tls(self, context: ssl.SSLContext, session=None, server_name: str | None = None, server_side=False) -> None:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=server_name, session=session)
+        self.tls = context.wrap_bio(
+            self.incoming, self.outgoing, server_side, server_hostname=server_name, session=session
+        )
 
     def client_hello(self) -> None:
         """Sends the first flight and does not wait for the answer."""

@@ -204,7 +204,7 @@ DebugLevel 0
     return FtpServer("proftpd", [str(root / "bin" / "proftpd"), "-c", str(config)], home)
 
 
-def pure_ftpd(directory: Path) -> FtpServer:
+def pure_ftpd(directory: Path, tls: tuple[str, ...] = ("-Y", "0")) -> FtpServer:
     need_root("pure-ftpd locks its virtual users into their directories")
     home = make_home(directory)
     root = ftpds_directory()
@@ -216,7 +216,7 @@ def pure_ftpd(directory: Path) -> FtpServer:
     users.write_text(f"{USER}:{hashed.stdout.strip()}:{uid}:{gid}::{home}/./::::::::::::\n")
     database = directory / "pureftpd.pdb"
     subprocess.run([root / "bin" / "pure-pw", "mkdb", database, "-f", users], check=True, capture_output=True)
-    command = [str(root / "bin" / "pure-ftpd"), "-l", f"puredb:{database}", "-u", "1", "-H", "-E", "-Y", "0", "-R", "-z"]
+    command = [str(root / "bin" / "pure-ftpd"), "-l", f"puredb:{database}", "-u", "1", "-H", "-E", *tls, "-R", "-z"]
     return FtpServer("pure-ftpd", command, home)
 
 

@@ -1,4 +1,5 @@
 // The files of the project that are configurations: the shipped one, the bad ones, and those in the documentation.
+#include "config/client_config.h"
 #include "support.h"
 
 #include <fmt/format.h>
@@ -118,11 +119,12 @@ TEST(ShippedFile, HasEveryKeyOnceInItsSectionWithAnExplanation)
     }
 }
 
-TEST(Manual, ExplainsEveryKeyUnderItsSection)
+/// "section.key" of every key that a manual explains.
+std::set<std::string> explained_in(const std::string& manual)
 {
     std::set<std::string> explained;
     std::string section;
-    for (const std::string& line : lines_of(read_whole(project_file("docs/man/safetpd.toml.5")))) {
+    for (const std::string& line : lines_of(read_whole(project_file(manual)))) {
         const std::string header = ".Ss ";
         const std::string item = ".It Cm ";
         if (line.starts_with(header)) {
@@ -132,12 +134,34 @@ TEST(Manual, ExplainsEveryKeyUnderItsSection)
             explained.insert(section + line.substr(item.size(), line.find(' ', item.size()) - item.size()));
         }
     }
-    const auto known = known_keys();
-    for (const std::string& key : known)
-        EXPECT_TRUE(explained.contains(key)) << key;
+    return explained;
+}
+
+void expect_no_others(const std::set<std::string>& explained, const std::vector<std::string>& known)
+{
     for (const std::string& key : explained) // "tls.certificates" is the list of "tls.certificates.key"
         EXPECT_TRUE(std::ranges::any_of(known, [&](const std::string& each) { return (each + ".").starts_with(key + "."); }))
             << "the manual explains a key that does not exist: " << key;
+}
+
+TEST(Manual, ExplainsEveryKeyUnderItsSection)
+{
+    const auto explained = explained_in("docs/man/safetpd.toml.5");
+    for (const std::string& key : known_keys())
+        EXPECT_TRUE(explained.contains(key)) << key;
+    expect_no_others(explained, known_keys());
+}
+
+// What both programs have is explained once, in the daemon's.
+TEST(Manual, ExplainsEveryKeyOfTheClientSide)
+{
+    const auto explained = explained_in("docs/man/safetp.toml.5");
+    const auto daemons = explained_in("docs/man/safetpd.toml.5");
+    for (const std::string& key : known_client_keys())
+        EXPECT_TRUE(explained.contains(key) || daemons.contains(key)) << key;
+    for (const std::string_view key : {"security", "trust", "authorities", "server.host", "server.pin", "server.security"})
+        EXPECT_TRUE(explained.contains(std::string(key))) << key;
+    expect_no_others(explained, known_client_keys());
 }
 
 /// Each TOML example of a guide is a whole configuration. How many there are.

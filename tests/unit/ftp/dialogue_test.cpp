@@ -76,7 +76,8 @@ const std::map<std::string, DataFailure, std::less<>> kFailures{{"client_not_con
     {"client_unreachable", DataFailure::client_unreachable}, {"handshake_failed", DataFailure::handshake_failed},
     {"not_resumed", DataFailure::not_resumed}, {"wrong_certificate", DataFailure::wrong_certificate},
     {"client_broken", DataFailure::client_broken}, {"server_unreachable", DataFailure::server_unreachable},
-    {"server_broken", DataFailure::server_broken}, {"stalled", DataFailure::stalled}};
+    {"server_broken", DataFailure::server_broken}, {"server_not_secured", DataFailure::server_not_secured},
+    {"stalled", DataFailure::stalled}};
 
 const std::map<std::string, ControlChannel::Waiting, std::less<>> kWaiting{{"greeting", ControlChannel::Waiting::greeting},
     {"client", ControlChannel::Waiting::client}, {"server", ControlChannel::Waiting::server},
@@ -128,6 +129,8 @@ struct ActionText {
 
     std::string operator()(const StartTls&) const { return "StartTls"; }
     std::string operator()(const EndTls&) const { return "EndTls"; }
+    std::string operator()(const AskForAuth& action) const { return "AskForAuth " + action.mechanism; }
+    std::string operator()(const ExpectTransfer&) const { return "ExpectTransfer"; }
     std::string operator()(const OpenPassive&) const { return "OpenPassive"; }
     std::string operator()(const UseActive& action) const
     {
@@ -259,8 +262,24 @@ private:
             {"login_failures", [&] { policy_.login_failures = number<unsigned>(value); }},
             {"bad_commands", [&] { policy_.bad_commands = number<unsigned>(value); }},
             {"greeting", [&] { policy_.greeting = value; }},
+            {"leg",
+                [&] {
+                    policy_.secure_leg = value == "server" ? SecureLeg::server : SecureLeg::client;
+                    policy_.security = Security::optional;
+                    policy_.server_words = "The FTP server";
+                }},
+            {"greets", [&] { policy_.passes_greeting = value == "yes"; }},
         };
         look_up(setters, name)();
+    }
+
+    /// What stands behind the first `count` words.
+    static std::string behind(const std::string& text, int count)
+    {
+        std::size_t begin = 0;
+        for (int i = 0; i < count; ++i)
+            begin = text.find(' ', begin) + 1;
+        return text.substr(begin);
     }
 
     void happen(const std::vector<std::string>& words, const std::string& text)
@@ -275,6 +294,10 @@ private:
             {"server_end", [&] { it.on_server_end(); }},
             {"server_unreachable", [&] { it.on_server_unreachable(); }},
             {"tls_started", [&] { it.on_tls_started(word(1)); }},
+            {"auth_answered", [&] { it.on_auth_answered(word(1) == "yes", behind(text, 2)); }},
+            {"unusable", [&] { it.on_server_unusable(EndReason::server_not_secured, behind(text, 1)); }},
+            {"server_named", [&] { it.set_server(*IpAddress::parse(word(1))); }},
+            {"proxy_name", [&] { it.set_proxy_name(word(1)); }},
             {"tls_failed", [&] { it.on_tls_failed(); }},
             {"plaintext_after_auth", [&] { it.on_plaintext_after_auth(); }},
             {"passive_opened", [&] { it.on_passive_opened(endpoint()); }},

@@ -54,7 +54,7 @@ void Gateway::play(const std::function<net::Task<>()>& script)
     if (tls_options_.certificates.empty())
         tls_options_.certificates = {identity()};
     tls_.emplace(value_of(tls::ServerContext::make(tls_options_)));
-    front_.emplace(Front{listener_, *tls_, make_policy(config_, listener_)});
+    front_.emplace(Front{listener_, &*tls_, make_policy(config_, listener_)});
     environment_.emplace(Environment{loop_.executor(), config_, announced_names_, buffers_, xferlog_, {}, access_});
     const UniqueFd front_door = net::test::listening_socket({kHere, 0});
     UniqueFd client = net::test::connected_socket(value_of(local_endpoint(front_door.get())), {kHere, 0});

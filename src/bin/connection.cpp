@@ -1,0 +1,205 @@
+#include "bin/connection.h"
+
+#include "base/log.h"
+#include "bin/terminal.h"
+#include "client/exit_codes.h"
+#include "client/netrc.h"
+#include "client/pin_line.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace safetp::bin {
+
+namespace {
+
+using client::Login;
+using client::TransferRequest;
+using client::TransferResult;
+using client::Verdict;
+
+volatile std::sig_atomic_t interrupted_by = 0;
+
+/// The first signal ends the transfer in order, so that what has come can be continued later; the second one at once.
+void watch_for_interruption()
+{
+    struct sigaction action { };
+    action.sa_handler = [](int signal) { interrupted_by = signal; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND); // and no SA_RESTART: a question at the terminal ends
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction before { };
+        const bool is_ignored = ::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN; // as by nohup(1)
+        if (!is_ignored)
+            ::sigaction(signal, &action, nullptr);
+    }
+}
+
+bool has_control(const std::string& text)
+{
+    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+/// The password's sources, in order: the URL, SAFETP_PASSWORD, netrc, the terminal. Without a user: netrc, else anonymous.
+Result<Login> find_login(const client::FtpUrl& url)
+{
+    if (url.password)
+        return Login{.user = url.user, .password = *url.password};
+    const char* const from_environment = std::getenv("SAFETP_PASSWORD");
+    if (from_environment != nullptr && !url.user.empty())
+        return Login{.user = url.user, .password = from_environment};
+    const auto netrc = client::read_netrc();
+    if (!netrc)
+        return std::unexpected(netrc.error());
+    if (auto entry = client::find_in_netrc(*netrc, url.server.host, url.user))
+        return Login{.user = std::move(entry->user), .password = std::move(entry->password)};
+    if (url.user.empty() || url.user == "anonymous" || url.user == "ftp")
+        return Login{};
+    if (has_person()) {
+        if (auto password = ask_password(fmt::format("Password of {} at {}: ", printable(url.user), url.server.to_string())))
+            return Login{.user = url.user, .password = *std::move(password)};
+    }
+    return fail(ErrorCode::cancelled, 0,
+        "no password for " + printable(url.user) + ": give it in SAFETP_PASSWORD or in ~/.netrc, since nobody can be asked");
+}
+
+std::variant<client::TrustOptions, int> trust_options(const ConnectionArguments& arguments)
+{
+    client::TrustOptions options;
+    const auto policy = client::parse_policy(arguments.policy);
+    if (!policy)
+        return complain(client::kExitUsage, "the policy is ca, pin or ca+pin");
+    options.policy = *policy;
+    options.refuse_unknown = arguments.is_strict || has_person();
+    for (const std::string& key : arguments.keys) {
+        const auto fingerprint = client::parse_fingerprint(key);
+        if (!fingerprint)
+            return complain(client::kExitUsage, "a key is written SHA256: and 43 characters of base64");
+        options.configured_pins.push_back(*fingerprint);
+    }
+    return options;
+}
+
+/// True: the person says that the key is right, and it is remembered.
+bool ask_and_remember(
+    const ConnectionArguments& arguments, const client::ServerName& server, const tls::PeerCertificate& certificate)
+{
+    say(fmt::format("The server {} is not known yet. Its key is\n{}\n{}", server.to_string(), key_line(server, certificate),
+        certificate_line(certificate)));
+    if (!ask_yes_or_no("Is this its key, and shall it be remembered"))
+        return false;
+    auto store = open_store(arguments.pins_file);
+    const auto known = store ? store->remember(make_pin(server, certificate, client::Pin::How::first_use))
+                             : Result<client::KnownServer>(std::unexpected(store.error()));
+    if (!known)
+        say(describe(known.error()));
+    return known.has_value();
+}
+
+} // namespace
+
+int complain(int code, const std::string& what)
+{
+    say(what);
+    return code;
+}
+
+Result<client::PinStore> open_store(const std::string& file)
+{
+    if (!file.empty())
+        return client::PinStore(file);
+    const auto path = client::PinStore::default_path();
+    if (!path)
+        return std::unexpected(path.error());
+    return client::PinStore(*path);
+}
+
+std::variant<TransferRequest, int> prepare(const ConnectionArguments& arguments, TransferRequest::Kind kind, client::FtpUrl url)
+{
+    const auto options = trust_options(arguments);
+    if (const int* code = std::get_if<int>(&options))
+        return *code;
+    const auto store = open_store(arguments.pins_file);
+    if (!store)
+        return complain(client::kExitCannotCreate, describe(store.error()));
+    for (const std::string& file : {arguments.client_certificate, arguments.client_key}) {
+        if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
+            return complain(client::kExitNoInput, "cannot read " + file + ": " + std::strerror(errno));
+    }
+    watch_for_interruption();
+    const bool needs_login = kind != TransferRequest::Kind::show_key;
+    const auto login = needs_login ? find_login(url) : Result<Login>(Login{});
+    if (!login)
+        return complain(client::kExitLoginFailed, login.error().context);
+    if (has_control(login->user) || has_control(login->password))
+        return complain(client::kExitUsage, "the user's name or password has a control character, which FTP cannot carry");
+    TransferRequest request{.kind = kind, .url = std::move(url), .login = *login};
+    request.connect_timeout = std::chrono::seconds(arguments.connect_timeout);
+    request.stall_timeout = std::chrono::seconds(arguments.stall_timeout);
+    request.client_certificate = arguments.client_certificate;
+    request.client_key = arguments.client_key;
+    request.is_cancelled = [] { return interrupted_by != 0; };
+    if (arguments.is_verbose)
+        request.on_dialogue = [](const std::string& line) { say(printable(line)); };
+    request.trust
+        = [server = request.url.server, options = std::get<client::TrustOptions>(options), store = *store](
+              const tls::PeerCertificate& certificate) mutable { return client::decide(server, certificate, options, store); };
+    return request;
+}
+
+TransferResult run(const ConnectionArguments& arguments, TransferRequest& request)
+{
+    TransferResult result = client::transfer(request);
+    const bool is_unknown = result.verdict && result.verdict->reason == Verdict::Reason::unknown_key;
+    if (is_unknown && !arguments.is_strict && has_person() && result.certificate) {
+        if (ask_and_remember(arguments, request.url.server, *result.certificate))
+            result = client::transfer(request);
+        else
+            result.sentence = "The key was not accepted, so nothing was sent.";
+    }
+    if (result.verdict && result.verdict->outcome == Verdict::Outcome::accepted_first_use && !arguments.is_quiet)
+        say(result.verdict->for_person);
+    if (result.verdict && arguments.is_verbose)
+        say(result.verdict->for_log);
+    if (!result.sentence.empty())
+        say(result.sentence);
+    return result;
+}
+
+int exit_code_of(TransferResult::End end)
+{
+    using End = TransferResult::End;
+    switch (end) {
+    case End::done: return client::kExitOk;
+    case End::key_refused:
+    case End::not_secure: return client::kExitNotTrusted;
+    case End::login_failed: return client::kExitLoginFailed;
+    case End::unreachable: return client::kExitUnreachable;
+    case End::server_refused: return client::kExitFailure;
+    case End::broken_off:
+    case End::other_file: return client::kExitTryAgain;
+    case End::local_failure: return client::kExitCannotCreate;
+    }
+    return client::kExitFailure;
+}
+
+std::string key_line(const client::ServerName& server, const tls::PeerCertificate& certificate)
+{
+    return fmt::format(
+        "{} {} {} ({})", certificate.key_bits, certificate.key_fingerprint, server.to_string(), certificate.key_type);
+}
+
+std::string certificate_line(const tls::PeerCertificate& certificate)
+{
+    const auto until = std::chrono::floor<std::chrono::seconds>(certificate.not_after);
+    return fmt::format("Its certificate is for {}, valid until {}; {}.", printable(certificate.subject),
+        client::format_time(until),
+        certificate.why_not.empty() ? "the system's authorities vouch for it"
+                                    : "no authority vouches for it, because " + printable(certificate.why_not));
+}
+
+} // namespace safetp::bin

@@ -1,0 +1,47 @@
+// What get, put, ls and pin add have in common: whom to trust, who logs in, what the end means for the exit code.
+#pragma once
+
+#include "client/pins.h"
+#include "client/transfer.h"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace safetp::bin {
+
+struct ConnectionArguments {
+    std::string pins_file{}; ///< empty: the default
+    std::string policy = "pin";
+    std::vector<std::string> keys{}; ///< --key: the only ones that count
+    bool is_strict = false;
+    std::string client_certificate{};
+    std::string client_key{};
+    unsigned connect_timeout = 30; ///< seconds
+    unsigned stall_timeout = 60;   ///< seconds
+    bool is_quiet = false;
+    bool is_verbose = false;
+};
+
+/// The store that --pins names, or the default one.
+Result<client::PinStore> open_store(const std::string& file);
+
+/// Reports the problem and gives the exit code.
+int complain(int code, const std::string& what);
+
+/// A request for this URL, with everything but the files; or the exit code after an error was printed.
+std::variant<client::TransferRequest, int> prepare(
+    const ConnectionArguments& arguments, client::TransferRequest::Kind kind, client::FtpUrl url);
+
+/// Transfers. An unknown server's key is shown to the person at the terminal, if there is one, and the transfer begins anew
+/// when she says yes. Prints what went wrong.
+client::TransferResult run(const ConnectionArguments& arguments, client::TransferRequest& request);
+
+int exit_code_of(client::TransferResult::End end);
+
+/// What one line says of a key, as ssh-keygen -l has it: "256 SHA256:... ftp.example.com:21 (ECDSA)".
+std::string key_line(const client::ServerName& server, const tls::PeerCertificate& certificate);
+/// What else the certificate says, one line.
+std::string certificate_line(const tls::PeerCertificate& certificate);
+
+} // namespace safetp::bin

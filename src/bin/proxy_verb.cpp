@@ -1,0 +1,146 @@
+#include "bin/proxy_verb.h"
+
+#include "base/log.h"
+#include "bin/connection.h"
+#include "client/exit_codes.h"
+#include "client/proxy_service.h"
+#include "supervisor/address_argument.h"
+#include "supervisor/privileges.h"
+
+#include <cerrno>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace safetp::bin {
+
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr const char* kDefaultUser = "safetp";
+constexpr const char* kStateDirectory = "/var/lib/safetp-proxy";
+
+/// [ADDRESS:]PORT, where port 0 leaves the choice to the kernel: the log says what it was.
+Result<Endpoint> parse_listen(const std::string& text)
+{
+    const bool is_any_port = text == "0" || text.ends_with(":0");
+    const auto where = supervisor::parse_address_argument(is_any_port ? text.substr(0, text.size() - 1) + "1" : text);
+    if (!where)
+        return std::unexpected(where.error());
+    const std::uint16_t port = is_any_port ? 0 : where->port;
+    return Endpoint{where->address.value_or(IpAddress::from_ipv4({127, 0, 0, 1})), port};
+}
+
+Result<UniqueFd> listen_on(const Endpoint& endpoint)
+{
+    UniqueFd fd(::socket(endpoint.address.is_ipv4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    const SocketAddress address = to_socket_address(endpoint);
+    const bool is_listening = fd && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0
+        && (endpoint.address.is_ipv4() || ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0)
+        && ::bind(fd.get(), address.get(), address.length) == 0 && ::listen(fd.get(), kBacklog) == 0;
+    if (!is_listening)
+        return fail(ErrorCode::system_call, errno, "cannot listen on " + endpoint.to_string());
+    return fd;
+}
+
+/// Root is needed for a low port, at most: whoever reads what comes from the network must not have it.
+Result<void> give_up_root(const supervisor::Identity& user)
+{
+    if (const auto became = supervisor::become(user); !became)
+        return became;
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return fail(ErrorCode::system_call, errno, "prctl");
+    return {};
+}
+
+Result<supervisor::Identity> find_server_user(const std::string& wanted)
+{
+    const std::string name = wanted.empty() ? kDefaultUser : wanted;
+    auto user = supervisor::find_user(name);
+    if (!user)
+        return fail(ErrorCode::bad_config, 0,
+            "started as root, and there is no user " + name + " to serve the sessions: name one with --user");
+    if (user->uid == 0)
+        return fail(ErrorCode::bad_config, 0, "--user " + name + " is root: who reads network bytes must not be root");
+    return user;
+}
+
+/// The machine's proxy has its own place for what it remembers; a person's is the one of all his safetp commands.
+std::string pins_of(const std::optional<supervisor::Identity>& user)
+{
+    return user ? std::string(kStateDirectory) + "/known_servers" : std::string();
+}
+
+/// For the unprivileged user that is about to serve: made while we still can.
+void prepare_state_directory(const supervisor::Identity& user)
+{
+    if (::mkdir(kStateDirectory, 0700) == 0 && ::chown(kStateDirectory, user.uid, user.gid) != 0)
+        ::rmdir(kStateDirectory); // the store says what is wrong when it is needed
+}
+
+Result<std::optional<proxy::Destination>> find_destination(const ProxyArguments& arguments)
+{
+    if (arguments.server.empty())
+        return std::optional<proxy::Destination>();
+    const std::uint16_t port = arguments.engine.is_implicit ? client::kImplicitPort : client::kFtpPort;
+    const auto name = client::ServerName::parse(arguments.server, port);
+    if (!name)
+        return std::unexpected(name.error());
+    return proxy::Destination{name->host, name->port, {}};
+}
+
+int serve(client::ProxyStart start)
+{
+    auto helper = client::start_name_helper();
+    if (!helper)
+        return complain(client::kExitFailure, describe(helper.error()));
+    start.resources.name_helper = std::move(*helper);
+    const auto here = local_endpoint(start.listeners.front().get());
+    log::Event(log::Level::info, 0, "ready", "safetp proxy is ready").with("listen", here ? here->to_string() : "?")
+        .with("server", start.destination ? start.destination->to_string() : "as USER user@host names it");
+    return client::run_proxy(std::move(start));
+}
+
+} // namespace
+
+int run_proxy(const ProxyArguments& arguments)
+{
+    std::optional<supervisor::Identity> user;
+    if (::geteuid() == 0) {
+        auto found = find_server_user(arguments.user);
+        if (!found)
+            return complain(client::kExitUsage, describe(found.error()));
+        user = std::move(*found);
+    }
+    auto settings = make_settings(arguments.engine, pins_of(user));
+    if (const int* code = std::get_if<int>(&settings))
+        return *code;
+    const auto where = parse_listen(arguments.listen);
+    if (!where)
+        return complain(client::kExitUsage, "--listen takes [ADDRESS:]PORT, as in 2121 or 127.0.0.1:2121");
+    auto destination = find_destination(arguments);
+    if (!destination)
+        return complain(client::kExitUsage, "--server: " + describe(destination.error()));
+    log::open(std::get<client::Settings>(settings).config.log.options);
+    auto listener = listen_on(*where);
+    if (!listener)
+        return complain(client::kExitUnreachable, describe(listener.error()));
+    auto resources = client::Engine::prepare(std::get<client::Settings>(settings));
+    if (!resources)
+        return complain(client::kExitFailure, describe(resources.error()));
+    client::block_stop_signals();
+    if (user) { // before the name helper is forked, and after files were read that only root may read
+        prepare_state_directory(*user);
+        if (const auto given_up = give_up_root(*user); !given_up)
+            return complain(client::kExitFailure, describe(given_up.error()));
+    }
+    client::ProxyStart start{std::get<client::Settings>(settings), std::move(*resources), {}, std::move(*destination)};
+    start.listeners.push_back(std::move(*listener));
+    return serve(std::move(start));
+}
+
+} // namespace safetp::bin

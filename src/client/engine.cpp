@@ -1,0 +1,140 @@
+#include "client/engine.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <fcntl.h>
+
+namespace safetp::client {
+
+namespace {
+
+ftp::Policy make_policy(const Settings& settings, bool is_server_known)
+{
+    config::Listener listener;
+    listener.security = config::Security::optional;
+    ftp::Policy policy = proxy::make_policy(settings.config, listener);
+    policy.secure_leg = ftp::SecureLeg::server;
+    policy.passes_greeting = is_server_known;
+    policy.server_words = "The FTP server";
+    return policy;
+}
+
+/// Only what came through ServerName gets here, so this cannot fail; a name of nobody would be refused anyway.
+ServerName name_of(const proxy::Destination& destination)
+{
+    return ServerName::make(destination.host, destination.port).value_or(ServerName{});
+}
+
+} // namespace
+
+Result<Engine::Resources> Engine::prepare(const Settings& settings)
+{
+    Resources resources;
+    std::vector<ServerSettings> all = settings.servers;
+    all.push_back(settings.others);
+    for (const ServerSettings& server : all) {
+        auto context = tls::ClientContext::make({.certificate = server.certificate, .authorities = settings.authorities,
+            .minimum_version = settings.minimum_tls});
+        if (!context)
+            return std::unexpected(context.error());
+        resources.contexts.push_back(std::move(*context));
+    }
+    if (!settings.config.log.xferlog.empty()) {
+        const std::string& path = settings.config.log.xferlog;
+        resources.xferlog.reset(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+        if (!resources.xferlog)
+            return fail(ErrorCode::bad_file, errno, path);
+    }
+    return resources;
+}
+
+Engine::Engine(const net::Executor& executor, const Settings& settings, Resources resources)
+    : settings_(settings)
+    , contexts_(std::move(resources.contexts))
+    , names_(executor, std::move(resources.name_helper))
+    , pins_(settings.pins_file)
+    , xferlog_(std::move(resources.xferlog))
+    , environment_{.executor = executor, .config = settings.config, .announced_names = announced_names_, .buffers = buffers_,
+          .xferlog = xferlog_, .start_server = {}}
+    , known_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, true), .client_side = &client_side_}
+    , by_user_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, false), .client_side = &client_side_}
+{
+    client_side_.understand = [](std::string_view typed) -> std::expected<proxy::Destination, std::string> {
+        const auto name = ServerName::parse(typed);
+        if (!name)
+            return std::unexpected(name.error().context);
+        return proxy::Destination{name->host, name->port, {}};
+    };
+    client_side_.rules_for = [this](const proxy::Destination& destination) { return rules_for(destination); };
+    client_side_.judge
+        = [this](const proxy::Destination& destination, const tls::PeerCertificate& seen) { return judge(destination, seen); };
+    client_side_.look_up = [this](std::string host) { return names_.look_up(std::move(host)); };
+}
+
+Engine::~Engine() = default;
+
+net::Task<> Engine::run() { co_await names_.run(); }
+
+void Engine::close() { names_.close(); }
+
+net::Task<> Engine::serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination)
+{
+    const std::uint64_t number = next_number_++;
+    const proxy::Front& front = destination ? known_ : by_user_;
+    try {
+        proxy::Session session(environment_, front, number, std::move(client), peer, std::move(destination));
+        sessions_.emplace(number, &session);
+        co_await session.run();
+        sessions_.erase(number);
+    } catch (const std::exception& error) {
+        // Out of memory, or a mistake of ours: the session's tasks still refer to what is gone, so the process ends with it.
+        log::Event(log::Level::error, number, "internal-error", std::string("safetp ends: ") + error.what());
+        ::_exit(1);
+    }
+}
+
+void Engine::drain()
+{
+    for (const auto& [number, session] : std::map(sessions_))
+        session->drain();
+}
+
+std::size_t Engine::index_for(const proxy::Destination& destination) const
+{
+    const auto found = std::ranges::find(settings_.servers, name_of(destination), &ServerSettings::name);
+    return static_cast<std::size_t>(found - settings_.servers.begin());
+}
+
+const ServerSettings& Engine::settings_for(const proxy::Destination& destination) const
+{
+    const std::size_t index = index_for(destination);
+    return index < settings_.servers.size() ? settings_.servers[index] : settings_.others;
+}
+
+std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::Destination& destination)
+{
+    const ServerSettings& server = settings_for(destination);
+    proxy::ServerRules rules;
+    rules.tls = &contexts_[index_for(destination)];
+    rules.implicit_tls = server.implicit_tls.value_or(destination.port == kImplicitPort);
+    rules.needs_close_notify = server.needs_close_notify;
+    if (server.security == ServerSecurity::prefer) {
+        const auto known = pins_.find(name_of(destination));
+        if (!known)
+            return std::unexpected("The list of known servers cannot be used (" + describe(known.error())
+                + "), so it is not known whether this server must be secure.");
+        rules.may_be_clear = !known->must_be_secure && known->unreadable_line.empty() && server.trust.configured_pins.empty();
+    }
+    return rules;
+}
+
+proxy::Trust Engine::judge(const proxy::Destination& destination, const tls::PeerCertificate& certificate)
+{
+    Verdict verdict = decide(name_of(destination), certificate, settings_for(destination).trust, pins_);
+    return {verdict.is_accepted(), std::move(verdict.for_person), std::move(verdict.for_log)};
+}
+
+} // namespace safetp::client

@@ -1,0 +1,168 @@
+#include "client/proxy_service.h"
+
+#include "base/log.h"
+#include "client/exit_codes.h"
+#include "net/sockets.h"
+#include "net/tasks.h"
+
+#include <csignal>
+#include <string_view>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace safetp::client {
+
+namespace {
+
+using log::Level;
+using tls::IoStep;
+
+sigset_t stop_signals()
+{
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGTERM);
+    ::sigaddset(&signals, SIGINT);
+    return signals;
+}
+
+UniqueFd open_signals()
+{
+    const sigset_t signals = stop_signals();
+    return UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+class Proxy {
+public:
+    explicit Proxy(ProxyStart start)
+        : destination_(std::move(start.destination))
+        , drain_limit_(start.settings.config.timeouts.drain)
+        , engine_(io_.get_executor(), start.settings, std::move(start.resources))
+        , signals_(io_.get_executor(), open_signals())
+        , tasks_(io_.get_executor())
+    {
+        for (UniqueFd& listener : start.listeners)
+            listeners_.emplace_back(io_.get_executor(), std::move(listener));
+    }
+
+    int run()
+    {
+        tasks_.spawn("name service", engine_.run());
+        tasks_.spawn("signals", obey_signals());
+        for (net::Channel& listener : listeners_)
+            tasks_.spawn("accept", accept_clients(listener));
+        io_.run();
+        return kExitOk;
+    }
+
+private:
+    net::Task<> accept_clients(net::Channel& listener);
+    void receive(net::Accepted accepted);
+    net::Task<> serve(UniqueFd client, Endpoint peer);
+    net::Task<> obey_signals();
+    net::Task<> leave_after(std::chrono::seconds time);
+    void stop();
+    void leave_if_done();
+
+    asio::io_context io_{1}; // first: what its tasks refer to must go after them; and this object is never destroyed
+    std::optional<proxy::Destination> destination_;
+    std::chrono::seconds drain_limit_;
+    Engine engine_;
+    std::deque<net::Channel> listeners_;
+    net::Channel signals_;
+    bool is_stopping_ = false;
+    net::TaskGroup tasks_;
+};
+
+net::Task<> Proxy::accept_clients(net::Channel& listener)
+{
+    net::Timer pause(io_.get_executor());
+    while (!is_stopping_) {
+        auto accepted = net::try_accept(listener.fd());
+        if (!accepted) {
+            // Out of descriptors or memory: accepting at once again would only spin (accept(2), EMFILE).
+            log::Event(Level::error, 0, "accept-failed", describe(accepted.error()) + "; accepting again in a second");
+            pause.expires_after(std::chrono::seconds(1));
+            co_await pause.async_wait(net::kAsTuple);
+            continue;
+        }
+        if (!accepted->fd) {
+            co_await listener.wait(IoStep::Kind::want_read);
+            continue;
+        }
+        receive(std::move(*accepted));
+        co_await net::yield(io_.get_executor());
+    }
+}
+
+void Proxy::receive(net::Accepted accepted)
+{
+    if (engine_.has_room())
+        return tasks_.spawn("session", serve(std::move(accepted.fd), accepted.peer));
+    log::Event(Level::warning, 0, "refused", "refused: too many sessions").with("client", accepted.peer.address);
+    constexpr std::string_view kRefusal = "421 Too many connections, please try again later.\r\n";
+    const auto ignored = ::send(accepted.fd.get(), kRefusal.data(), kRefusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    static_cast<void>(ignored); // a client that cannot take one line is not owed it
+}
+
+net::Task<> Proxy::serve(UniqueFd client, Endpoint peer)
+{
+    co_await engine_.serve(std::move(client), peer, destination_);
+    leave_if_done();
+}
+
+net::Task<> Proxy::obey_signals()
+{
+    for (;;) {
+        signalfd_siginfo signal{};
+        if (::read(signals_.fd(), &signal, sizeof signal) != sizeof signal) {
+            co_await signals_.wait(IoStep::Kind::want_read);
+            continue;
+        }
+        if (is_stopping_)
+            ::_exit(kExitOk);
+        stop();
+    }
+}
+
+void Proxy::stop()
+{
+    is_stopping_ = true;
+    log::Event(Level::info, 0, "stopping", "stopping: no new clients").with("sessions", engine_.sessions());
+    for (net::Channel& listener : listeners_)
+        listener.close();
+    tasks_.spawn("drain limit", leave_after(drain_limit_));
+    engine_.drain();
+    leave_if_done();
+}
+
+net::Task<> Proxy::leave_after(std::chrono::seconds time)
+{
+    net::Timer timer(io_.get_executor(), net::Clock::now() + time);
+    co_await timer.async_wait(net::kAsTuple);
+    ::_exit(kExitOk);
+}
+
+void Proxy::leave_if_done()
+{
+    if (is_stopping_ && engine_.sessions() == 0)
+        io_.stop();
+}
+
+} // namespace
+
+void block_stop_signals()
+{
+    const sigset_t signals = stop_signals();
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
+int run_proxy(ProxyStart start)
+{
+    // Never destroyed: the process ends with it, and the frames of tasks that still wait refer to it.
+    auto* const proxy = new Proxy(std::move(start));
+    return proxy->run();
+}
+
+} // namespace safetp::client

@@ -1,0 +1,52 @@
+// The client side's view of the world: which server is wanted, how it is to be spoken to, and whether it is believed. The
+// answers come from outside (command line, configuration, pins); sessions only ask.
+#pragma once
+
+#include "base/ip_address.h"
+#include "ftp/control_channel.h"
+#include "net/asio.h"
+#include "tls/client_context.h"
+#include "tls/peer_certificate.h"
+
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace safetp::proxy {
+
+/// The server that a client wants.
+struct Destination {
+    std::string host;       ///< as people name it, without brackets: for SNI, certificate, pins and messages; may be an address
+    std::uint16_t port = 21;
+    std::optional<IpAddress> address{}; ///< where it is, if that is known already; else `host` is looked up
+    std::string to_string() const;      ///< HOST, or HOST:PORT where the port is not 21
+};
+
+struct ServerRules {
+    bool implicit_tls = false;
+    bool may_be_clear = false;              ///< a server that refuses AUTH may be spoken to in clear
+    bool needs_close_notify = true;         ///< at the end of each download
+    const tls::ClientContext* tls = nullptr; ///< never null; with the certificate that this server is to see
+};
+
+struct Trust {
+    bool is_accepted = false;
+    std::string for_person{}; ///< one sentence
+    std::string for_log{};
+};
+
+/// Everything here outlives every session. None of it may throw.
+struct ClientSide {
+    /// "HOST[:PORT]" as typed; or what is wrong with it, as the rest of a sentence.
+    std::function<std::expected<Destination, std::string>(std::string_view typed)> understand;
+    /// Or one sentence for a person that says why this server cannot be spoken to.
+    std::function<std::expected<ServerRules, std::string>(const Destination&)> rules_for;
+    std::function<Trust(const Destination&, const tls::PeerCertificate&)> judge;
+    /// The addresses of a host name; never an empty list.
+    std::function<net::Task<Result<std::vector<IpAddress>>>(std::string host)> look_up;
+};
+
+} // namespace safetp::proxy

@@ -1,0 +1,51 @@
+// What data_channel.cpp and data_server_leg.cpp share: the state of one pair of data connections. Internal to them.
+#pragma once
+
+#include "proxy/data_channel.h"
+
+namespace safetp::proxy {
+
+/// One pair of data connections from preparation to end.
+struct DataChannel::Attempt {
+    Attempt(const net::Executor& on, const Handlers& told)
+        : executor(on), handlers(told), expected(on), started(on), finish(on), pause(on)
+    {
+    }
+
+    void expect_within(std::chrono::seconds time, ftp::DataFailure failure)
+    {
+        const auto due = net::Clock::now() + time;
+        const bool is_nearer = !deadline || due < *deadline;
+        deadline = due;
+        expiry = failure;
+        if (is_nearer && has_limit()) // a later one is seen when the timer runs out for the earlier one
+            handlers.deadline_nearer();
+    }
+
+    bool has_limit() const { return is_started || is_expected; } ///< before, nobody is in a hurry
+
+    net::Executor executor;
+    const Handlers& handlers;
+    std::optional<Endpoint> server_target;        ///< the raw ftpd listens there, or
+    std::optional<net::Channel> server_listener;  ///< it comes to us
+    std::optional<Endpoint> client_target;
+    std::optional<net::Channel> client_listener;
+    std::optional<net::Channel> server;
+    std::optional<net::Channel> client;
+
+    ftp::Direction direction = ftp::Direction::download;
+    bool is_protected = false;
+    bool is_dialling_server = false;
+    bool is_expected = false; ///< the server has been told of a transfer: it may begin TLS
+    bool is_started = false;
+    bool is_on_trial = false; ///< whoever came may be a stranger: his handshake will tell
+    bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
+    net::Event expected;
+    net::Event started;
+    net::Event finish;
+    net::Timer pause;
+    std::optional<net::Clock::time_point> deadline;
+    ftp::DataFailure expiry = ftp::DataFailure::client_not_connected;
+};
+
+} // namespace safetp::proxy
