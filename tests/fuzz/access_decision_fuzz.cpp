@@ -1,7 +1,6 @@
-// A whole decision: fields of a request, one a line, an empty line, hosts.allow, a form feed, hosts.deny, a form feed, a pattern
-// file. The index answers as trying rule after rule does, and two times the same.
+// A whole decision: fields of a request, one a line, an empty line, hosts.allow, a form feed, hosts.deny, a form feed, a
+// pattern file. The index answers as trying rule after rule does, and two times the same.
 #include "fuzz/access_machine.h"
-
 
 namespace {
 

@@ -1,5 +1,6 @@
-// A damaged image: Tables::open refuses it, or decisions with it stay inside its bytes. The first byte says whether the rest is an
-// image, or tables to compile and then spoil: three bytes a spoilt byte, an empty line, hosts.allow, a form feed, hosts.deny.
+// A damaged image: Tables::open refuses it, or decisions with it stay inside its bytes. The first byte says whether the rest is
+// an image, or tables to compile and then spoil: three bytes a spoilt byte, an empty line, hosts.allow, a form feed,
+// hosts.deny.
 #include "fuzz/access_machine.h"
 
 namespace {

@@ -33,10 +33,10 @@ inline void note_reports(access::Evaluation& evaluation, AccessAnswer& answer)
         answer.events.push_back(report.level + ": " + report.text);
 }
 
-/// Names are `name`, users `user`; a netgroup has every host that is longer than its name; commands end with their length's last
-/// bit.
-inline AccessAnswer decide(const access::Tables& tables, const access::Request& request, const std::string& name,
-    const std::string& user, bool linear)
+/// Names are `name`, users `user`; a netgroup has every host that is longer than its name; commands end with their length's
+/// last bit.
+inline AccessAnswer decide(
+    const access::Tables& tables, const access::Request& request, const std::string& name, const std::string& user, bool linear)
 {
     access::LibraryState state;
     access::Settings settings;

@@ -1,8 +1,8 @@
-// Tables and patterns: whatever the text, the reader comes to its end, numbers its lines upwards and finds each rule again by its
-// place; and a pattern matches or does not, in bounded time.
+// Tables and patterns: whatever the text, the reader comes to its end, numbers its lines upwards and finds each rule again by
+// its place; and a pattern matches or does not, in bounded time.
+#include "access/net_pattern.h"
 #include "access/rules.h"
 #include "access/string_pattern.h"
-#include "access/net_pattern.h"
 #include "access/tables.h"
 #include "fuzz/access_machine.h"
 
