@@ -148,9 +148,11 @@ def test_an_edit_while_a_command_is_under_way_changes_nothing_for_its_client(com
     os.mkfifo(gate)
     gate.chmod(0o666)
     out = directory / "out"
-    gateway.allow_path.write_text(f"safetpd: 127.0.0.2: aclexec read x < {gate}: spawn echo old > {out}\n")
+    begun = directory / "begun"
+    command = f"echo begun > {begun}; read x < {gate}"
+    gateway.allow_path.write_text(f"safetpd: 127.0.0.2: aclexec {command}: spawn echo old > {out}\n")
     waiting = gateway.connect(source="127.0.0.2")
-    gateway.wait_for_log('"accept".*127.0.0.2')
+    wait_for_file(begun)
     gateway.allow_path.write_text(f"safetpd: 127.0.0.2: aclexec false: spawn echo new > {out}\n")
     gateway.connect().greet()
     gate.write_text("go\n")
