@@ -1,4 +1,5 @@
 // safetpd.toml: whatever the text, an answer; and a configuration without errors keeps its promises.
+#include "config/client_config.h"
 #include "config/load.h"
 
 #include <cstdint>
@@ -25,6 +26,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using safetp::config::Loaded;
     using safetp::config::Problem;
     using safetp::config::SessionReuse;
+    const auto client = safetp::config::parse_client({reinterpret_cast<const char*>(data), size}, "fuzz.toml");
+    for (const Problem& problem : client.problems)
+        require(!problem.text.empty());
+    if (client.is_usable()) {
+        for (const auto& server : client.config.servers)
+            require(!server.host.empty() && server.port != 0);
+    }
     const Loaded loaded = safetp::config::parse({reinterpret_cast<const char*>(data), size}, "fuzz.toml");
     for (const Problem& problem : loaded.problems) {
         require(!problem.text.empty());
