@@ -158,7 +158,7 @@ std::optional<ClientKey> client_key(std::string_view address)
 void IndexBuilder::add_rule(const Rule& rule, std::uint32_t item)
 {
     const bool plain
-        = !rule.unfinished && !rule.had_mark && is_idle_comment(rule.comment) && rule.daemons.find('@') == std::string::npos;
+        = !rule.had_mark && is_idle_comment(rule.comment) && rule.daemons.find('@') == std::string::npos;
     const std::vector<NetKey> keys = plain ? keys_of(rule.clients) : std::vector<NetKey>();
     if (keys.empty()) {
         ordinary_.push_back(item);

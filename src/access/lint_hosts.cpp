@@ -140,9 +140,7 @@ void check_dots(Linter& linter, const Place& place, std::string_view pattern)
 void tell(Linter& linter, const Place& place, const AddressPattern& pattern)
 {
     const bool is_safe = linter.settings.reading == Reading::safe;
-    if (!pattern.error.empty() && pattern.works_in_safe)
-        linter.error_in_strict(place.file, place.line, pattern.error);
-    else if (!pattern.error.empty())
+    if (!pattern.error.empty())
         linter.error(place, pattern.error);
     else if (!pattern.warning.empty() && pattern.fails_in_safe && is_safe)
         linter.error(place, pattern.warning + " (the safe reading does not guess: it matches only where that refuses)");

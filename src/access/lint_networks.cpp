@@ -98,7 +98,6 @@ struct Mask {
     std::uint32_t value = 0;
     std::string error{};
     std::string warning{};
-    bool works_in_safe = false;
     bool fails_in_safe = false;
 };
 
@@ -114,8 +113,7 @@ Mask read_mask(std::string_view net, std::string_view text)
 {
     if (const Quad quad = read_quad(text); quad.is_valid) {
         if (quad.value == kAllOnes)
-            return {.error = fmt::format("the mask 255.255.255.255 is not understood and never matches: write {} alone", net),
-                .works_in_safe = true};
+            return {.error = fmt::format("the mask 255.255.255.255 is not understood and never matches: write {} alone", net)};
         Mask mask{.value = quad.value};
         if (std::countl_one(quad.value) + std::countr_zero(quad.value) < 32)
             mask.warning = fmt::format("the mask {} has gaps; if a network is meant, write its length, as in /24", text);
@@ -130,7 +128,7 @@ Mask read_mask(std::string_view net, std::string_view text)
     unsigned bits = 99; // stays where the number is too large for it
     std::from_chars(text.data(), text.data() + digits, bits);
     if (bits == 0)
-        return {.error = zero_mask_text(net), .works_in_safe = true};
+        return {.error = zero_mask_text(net)};
     if (bits > 32)
         return {.error = fmt::format("the length {} is over 32, so the pattern never matches", text.substr(0, digits))};
     Mask mask{.value = mask_of_bits(bits)};
@@ -168,7 +166,7 @@ AddressPattern read_net_and_mask(std::string_view pattern)
         return wrong("255.255.255.255 is not understood as an address and never matches");
     const Mask mask = read_mask(net, mask_text);
     if (!mask.error.empty())
-        return {.error = mask.error, .works_in_safe = mask.works_in_safe};
+        return {.error = mask.error};
     if ((quad.value & ~mask.value) != 0) {
         const bool has_length = std::countl_one(mask.value) == std::popcount(mask.value) && mask.value != 0;
         const std::string net_of_it = ipv4_text(quad.value & mask.value);

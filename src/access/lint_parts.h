@@ -92,7 +92,6 @@ struct AddressPattern {
     std::optional<Network> network{}; ///< what it matches, where that is one block
     std::string error{};              ///< why it never matches, or matches far too much; empty: it does what it says
     std::string warning{};
-    bool works_in_safe = false; ///< the error is libwrap's alone
     bool fails_in_safe = false; ///< the warning is an error in the safe reading, which does not guess
 };
 AddressPattern read_net_and_mask(std::string_view pattern);

@@ -122,8 +122,7 @@ void TextCheck::check_controls(std::string_view line)
 void TextCheck::check_end(std::string_view line)
 {
     if (!is_ended_)
-        return linter_.error_in_strict(
-            path_, number_, fmt::format("the last line has no newline at its end: {}; add one", dead_from_here(table_)));
+        return error(fmt::format("the last line has no newline at its end: {}; add one", dead_from_here(table_)));
     const std::size_t last = line.find_last_not_of(" \t\r");
     if (!is_comment_ && last != std::string_view::npos && line[last] == '\\' && last + 1 < line.size())
         error("blanks or a CR follow the backslash, so it does not continue the line and is a part of it: take them out");

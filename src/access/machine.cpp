@@ -157,9 +157,6 @@ bool Evaluation::Machine::read_candidate()
     journal_.begin();
     if (kind == RuleReader::Item::rule) {
         journal_.move_to(reader_.rule().line);
-        if (reader_.rule().unfinished) // libwrap denies whoever gets here, or drops the rule: it matters to all of them
-            journal_.warn("missing newline at the end of the table: the line is used");
-        journal_.begin();
         return true;
     }
     journal_.move_to(reader_.trouble().line);
@@ -208,19 +205,24 @@ void Evaluation::Machine::trace_rule(const Rule& rule, bool matched)
         journal_.trace({Trace::Kind::rule, position(), rule.daemons + ":" + rule.clients, matched, ""});
 }
 
-/// The rest of the table cannot be used. safe: what it says is not known, and so nobody is let in.
+/// The rest of the table cannot be used. safe: what it says is not known, and so nobody is let in; but a last line of
+/// hosts.allow that lacks its newline is left out, as libwrap does, unless it would refuse somebody.
 Evaluation::Machine::MaybeStep Evaluation::Machine::handle_trouble()
 {
     journal_.move_to(reader_.trouble().line);
     const bool nul = reader_.trouble().kind == RuleTrouble::Kind::nul_byte;
     journal_.warn(nul ? "NUL byte in the line" : "missing newline or line too long");
-    if (!safe())
-        journal_.warn("all the subsequent rules will be ignored");
-    else
-        journal_.warn("nobody is let in while the table is broken");
-    if (safe() || table_ == TableName::deny)
-        return finish(Outcome::denied, false);
-    return end_of_table();
+    const bool is_left_out = table_ == TableName::allow && (!safe() || is_harmless_end());
+    const bool is_as_ever = is_left_out || !safe();
+    journal_.warn(is_as_ever ? "all the subsequent rules will be ignored" : "nobody is let in while the table is broken");
+    return is_left_out ? end_of_table() : finish(Outcome::denied, false);
+}
+
+/// Whether the trouble is only that the last line has no newline, and leaving it out refuses nobody less.
+bool Evaluation::Machine::is_harmless_end() const
+{
+    const RuleTrouble& trouble = reader_.trouble();
+    return trouble.only_newline_missing && !(trouble.is_rule && refuses(reader_.rule(), table_));
 }
 
 Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()

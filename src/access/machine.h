@@ -40,6 +40,7 @@ private:
     std::optional<std::size_t> next_candidate();
     bool read_candidate();
     MaybeStep handle_trouble();
+    bool is_harmless_end() const;
     MaybeStep handle_match();
     MaybeStep end_of_rule();
     MaybeStep end_of_table();

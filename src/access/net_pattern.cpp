@@ -39,7 +39,7 @@ NetMatch ipv4_safely(std::uint32_t net, std::uint32_t mask, std::uint32_t addres
     const bool inside = (address & mask) == (net & mask);
     if ((net & ~mask) != 0)
         return {inside && refusing, inside ? "has bits set outside its mask" : ""};
-    return {inside, inside && !strict ? "matches here, and never in libwrap" : ""};
+    return {inside && (strict || refusing), inside && !strict ? "never matches in libwrap" : ""};
 }
 
 /// For a net that cannot be read: it is not asked whom it means.

@@ -51,13 +51,14 @@ RuleReader::Item RuleReader::next()
         const Line line = read_line();
         if (line == Line::none)
             break;
-        if (line == Line::too_long || line == Line::nul_byte || (line == Line::unfinished && reading_ == Reading::strict)) {
+        if (line != Line::whole) {
             dead_ = true;
+            trouble_.only_newline_missing = line == Line::unfinished;
+            trouble_.is_rule = line == Line::unfinished && split(line_, rule_);
             return report(line == Line::nul_byte ? RuleTrouble::Kind::nul_byte : RuleTrouble::Kind::unfinished_line);
         }
         std::string_view text = line_;
         rule_.had_mark = false;
-        rule_.unfinished = line == Line::unfinished;
         if (reading_ == Reading::safe && item_offset_ == 0 && text.starts_with(kByteOrderMark)) {
             text.remove_prefix(kByteOrderMark.size());
             rule_.had_mark = true;
@@ -65,22 +66,20 @@ RuleReader::Item RuleReader::next()
         if (text.starts_with('#') || is_blank_line(text))
             continue;
         rule_.offset = item_offset_;
-        rule_.line = lines_ + (line == Line::unfinished ? 1 : 0);
+        rule_.line = lines_;
         if (split(text, rule_))
             return Item::rule;
         if (reading_ == Reading::safe && is_comment(text))
             continue;
-        if (!rule_.unfinished)
-            return report(RuleTrouble::Kind::missing_colon);
-        dead_ = true; // safe: half a rule, which nobody can tell whom it refuses
-        return report(RuleTrouble::Kind::unfinished_line);
+        return report(RuleTrouble::Kind::missing_colon);
     }
     return Item::end;
 }
 
 RuleReader::Item RuleReader::report(RuleTrouble::Kind kind)
 {
-    trouble_ = {kind, lines_};
+    trouble_.kind = kind;
+    trouble_.line = lines_;
     return Item::trouble;
 }
 

@@ -23,17 +23,18 @@ struct Rule {
     std::size_t offset = 0; ///< where its logical line begins in the table
     bool had_comment = false; ///< safe: comment is not empty
     std::string comment;      ///< safe: what was taken off the lists, from a # after a blank on
-    bool unfinished = false;  ///< safe: it is the table's last line and has no newline
     bool had_mark = false;    ///< safe: a byte order mark stood before it
 };
 
 struct RuleTrouble {
     enum class Kind {
         missing_colon,     ///< the line is skipped
-        unfinished_line,   ///< missing newline (strict) or line too long: the rest of the table is dead
+        unfinished_line,   ///< missing newline or line too long: the rest of the table is dead
         nul_byte,          ///< safe: a line with a NUL in it; the rest of the table is dead
     } kind;
     unsigned line = 0;     ///< as libwrap counts it: lines ended so far
+    bool only_newline_missing = false; ///< unfinished_line: it is the last line, and not too long
+    bool is_rule = false;              ///< and as such it would be a rule: rule() has it
 };
 
 /// A logical line, its newline included, is shorter than this.
@@ -48,7 +49,7 @@ public:
 
     /// The next rule or trouble; comments and blank lines are passed over. After unfinished_line and nul_byte comes end.
     Item next();
-    const Rule& rule() const { return rule_; }               ///< after Item::rule, until the next call
+    const Rule& rule() const { return rule_; }               ///< after Item::rule, until the next call; see is_rule
     const RuleTrouble& trouble() const { return trouble_; }  ///< after Item::trouble
 
     /// As if made anew for this place.

@@ -120,7 +120,7 @@ def test_client_certificate(start_tls_server, start_proxy, authority, directory)
     inetd = start_tls_server("proftpd", extra=wants)
     exercise(start_proxy("--client-cert", str(readable), server=inetd).login(inetd.server), inetd.server, ("PASV",))
     refused = start_proxy(server=inetd).connect().reply()
-    assert refused.code == 421 and "client certificate" in refused.text, refused
+    assert refused.code == 421, refused  # why, is in an alert, which the reset that follows may overtake
 
 
 def test_policy_ca(start_tls_server, start_proxy, authority):

@@ -375,11 +375,13 @@ def test_low_port_in_227(play, start_proxy, context):
 @pytest.mark.parametrize("ending", ["FIN", "RST"])
 def test_end_of_an_upload(scripted_session, context, ending):
     """The server sees close_notify for what the client has ended cleanly, and only for that."""
-    seen = []
+    seen, is_secure = [], threading.Event()
 
     def script(session):
         session.say("150 go on")
-        seen.append(secure_script.read_upload(secure_script.secure_data(session, context)))
+        data = secure_script.secure_data(session, context)
+        is_secure.set()
+        seen.append(secure_script.read_upload(data))
         session.say("226 stored" if seen[0][1] == "close_notify" else "426 cut")
 
     client = scripted_session(script, "STOR")
@@ -391,6 +393,7 @@ def test_end_of_an_upload(scripted_session, context, ending):
         client.expect_reply(226)
         assert seen == [(b"y" * 50_000, "close_notify")]
     else:
+        assert is_secure.wait(60)  # before that it would be a broken handshake
         data.rst()
         client.expect_reply(426)
         client.expect("NOOP", 200)

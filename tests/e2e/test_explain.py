@@ -124,9 +124,12 @@ def test_no_command_is_ever_run(explain, directory):
 
 
 def test_the_readings_differ_where_they_should(explain):
-    for reading, status in (("strict", 1), ("safe", 0)):
-        result = explain("192.0.2.7", "--no-lookup", "--reading", reading, allow="safetpd: ALL", deny="ALL: ALL\n")
+    for reading, status in (("strict", 0), ("safe", 1)):
+        result = explain("192.0.2.7", "--no-lookup", "--reading", reading, deny="safetpd: 192.0.2.9/24\n")
         assert result.returncode == status, result.stdout
+    for reading in ("strict", "safe"):
+        result = explain("192.0.2.7", "--no-lookup", "--reading", reading, allow="safetpd: ALL", deny="ALL: ALL\n")
+        assert result.returncode == 1, result.stdout
         assert "missing newline" in result.stdout
 
 
