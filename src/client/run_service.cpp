@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <poll.h>
+#include <span>
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -20,6 +21,7 @@ namespace {
 using log::Level;
 using tls::IoStep;
 
+constexpr std::size_t kLookupsAtOnce = 16; // each is a process
 constexpr int kSignalled = 128; // what shells add to a signal's number
 
 sigset_t signals_of_run()
@@ -68,7 +70,11 @@ private:
     void receive(const ConnectCall& call);
     net::Task<> serve(UniqueFd client, Endpoint peer, Endpoint target);
     net::Task<proxy::Destination> destination_for(Endpoint target);
-    net::Task<bool> has_address(std::string host, IpAddress address);
+    struct Candidate {
+        std::string host;
+        bool has_address = false;
+    };
+    net::Task<> look_up(Candidate& candidate, IpAddress address);
     net::Task<> obey_signals();
     void obey(const signalfd_siginfo& signal);
     void reap();
@@ -150,20 +156,33 @@ net::Task<proxy::Destination> Run::destination_for(Endpoint target)
     IpAddress address = target.address;
     if (!address.is_ipv4())
         address = IpAddress::from_ipv6(address.bytes()); // for comparison and as a name: without the interface
-    std::string host = host_;
+    std::vector<Candidate> candidates;
     for (const ServerName& name : names_) {
-        if (!host.empty())
-            break;
-        if ((name.port == 0 || name.port == target.port) && co_await has_address(name.host, address))
-            host = name.host;
+        if (host_.empty() && (name.port == 0 || name.port == target.port))
+            candidates.push_back({name.host});
     }
-    co_return proxy::Destination{host.empty() ? address.to_string() : host, target.port, target.address};
+    std::string host = host_.empty() ? address.to_string() : host_;
+    // A few at once: one name whose name server is dead must not hold up all others.
+    for (std::span<Candidate> left = candidates; !left.empty();) {
+        const std::span<Candidate> batch = left.first(std::min(left.size(), kLookupsAtOnce));
+        left = left.subspan(batch.size());
+        net::TaskGroup lookups(io_.get_executor());
+        for (Candidate& candidate : batch)
+            lookups.spawn("lookup", look_up(candidate, address));
+        co_await lookups.all_done();
+        const auto found = std::ranges::find(batch, true, &Candidate::has_address);
+        if (found == batch.end())
+            continue;
+        host = found->host;
+        break;
+    }
+    co_return proxy::Destination{host, target.port, target.address};
 }
 
-net::Task<bool> Run::has_address(std::string host, IpAddress address)
+net::Task<> Run::look_up(Candidate& candidate, IpAddress address)
 {
-    const auto found = co_await lookups_.look_up(std::move(host));
-    co_return found && std::ranges::find(*found, address) != found->end();
+    const auto found = co_await lookups_.look_up(candidate.host);
+    candidate.has_address = found && std::ranges::find(*found, address) != found->end();
 }
 
 net::Task<> Run::obey_signals()
