@@ -32,12 +32,13 @@ std::vector<client::ServerName> possible_names(const RunArguments& arguments, co
     return names;
 }
 
-/// The command's standard error is ours: what is no error stays unsaid there.
+/// The command's standard error is ours: where all is well nothing is said there. Why a server was refused is, because many a
+/// program does not show what a server says instead of a greeting.
 void set_log(const RunArguments& arguments, log::Options options)
 {
     const bool is_quiet = !arguments.is_telling && !arguments.engine.is_verbose;
     if (is_quiet && options.target != log::Target::syslog)
-        options.threshold = log::Level::error;
+        options.threshold = log::Level::warning;
     log::open(options);
 }
 

@@ -28,6 +28,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLoopbackLimit{5};
+constexpr unsigned kPidfdThread = O_EXCL; // PIDFD_THREAD, pidfd_open(2)
 constexpr int kOldSocketcall = 102; // i386's one call for all of sockets, socketcall(2)
 
 /// What the program has passed to connect(2).
@@ -37,7 +38,7 @@ struct Arguments {
     std::size_t length = 0;
 };
 
-enum class Sight { seen, forbidden, nothing }; ///< nothing: a bad pointer, or the caller is gone
+enum class Sight { seen, hidden, nothing }; ///< nothing: a bad pointer or descriptor, the kernel may judge; hidden: not known
 
 Sight read_memory(pid_t thread, std::uint64_t from, void* to, std::size_t bytes)
 {
@@ -46,7 +47,7 @@ Sight read_memory(pid_t thread, std::uint64_t from, void* to, std::size_t bytes)
     const ssize_t got = ::process_vm_readv(thread, &here, 1, &there, 1, 0);
     if (got == static_cast<ssize_t>(bytes))
         return Sight::seen;
-    return got < 0 && errno == EPERM ? Sight::forbidden : Sight::nothing;
+    return got >= 0 || errno == EFAULT ? Sight::nothing : Sight::hidden;
 }
 
 Sight read_arguments(const seccomp_notif& call, Arguments& arguments)
@@ -80,7 +81,7 @@ std::optional<Endpoint> read_target(pid_t thread, const Arguments& arguments, Si
     return endpoint ? std::optional(*endpoint) : std::nullopt;
 }
 
-/// pidfd_open(2) wants the process, the kernel names the thread.
+/// The kernel names the thread; pidfd_open(2) can take one since Linux 6.9, before that only the process.
 pid_t process_of(pid_t thread)
 {
     std::ifstream status("/proc/" + std::to_string(thread) + "/status");
@@ -94,8 +95,10 @@ pid_t process_of(pid_t thread)
 
 UniqueFd fetch_socket(pid_t thread, int fd)
 {
-    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, process_of(thread), 0)));
-    return UniqueFd(process ? static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)) : -1);
+    UniqueFd owner(static_cast<int>(::syscall(SYS_pidfd_open, thread, kPidfdThread)));
+    if (!owner && errno == EINVAL)
+        owner.reset(static_cast<int>(::syscall(SYS_pidfd_open, process_of(thread), 0)));
+    return UniqueFd(owner ? static_cast<int>(::syscall(SYS_pidfd_getfd, owner.get(), fd, 0)) : -1);
 }
 
 int socket_option(int socket, int name)
@@ -131,16 +134,16 @@ std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const std
     UniqueFd socket;
     if (is_ftp) {
         socket = fetch_socket(thread, arguments.fd);
-        sight = socket || errno != EPERM ? sight : Sight::forbidden;
+        sight = socket || errno == EBADF ? sight : Sight::hidden;
         is_ftp = socket && is_tcp(socket.get());
     }
     // Only now is it certain that all this was of the caller, and not of another process that has got its number.
     std::uint64_t id = call.id;
     if (::ioctl(calls, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0)
         return std::nullopt;
-    if (sight == Sight::forbidden) {
-        log::Event(log::Level::error, 0, "cannot-watch", "a program that lets nobody look into it wanted to connect, perhaps by"
-            " FTP in clear: refused").with("pid", call.pid);
+    if (sight == Sight::hidden) {
+        log::Event(log::Level::error, 0, "cannot-watch", "refused: a program that cannot be looked into wanted to connect,"
+            " perhaps by FTP in clear").with("pid", call.pid);
         answer(calls, call.id, EACCES);
         return std::nullopt;
     }

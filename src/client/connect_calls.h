@@ -18,9 +18,9 @@ struct ConnectCall {
 };
 
 /// Takes one waiting call off `calls`, which poll(2) says is readable. Whatever is no TCP connection to one of `ports` goes on
-/// as if nobody had watched, and nothing is returned; so it is where the caller is gone. A process that may not be looked into
-/// (no rights, PR_SET_DUMPABLE) gets EACCES: its connection may be one that must not go out in clear. system_call: `calls` is
-/// of no use any more.
+/// as if nobody had watched, and nothing is returned; so it is where the caller is gone. A process that cannot be looked into
+/// (PR_SET_DUMPABLE, no descriptors left) gets EACCES: its connection may be one that must not go out in clear.
+/// system_call: `calls` is of no use any more.
 Result<std::optional<ConnectCall>> next_connect(int calls, const std::set<std::uint16_t>& ports);
 
 /// The value of the program's errno, or 0.

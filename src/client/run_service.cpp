@@ -135,8 +135,8 @@ void Run::receive(const ConnectCall& call)
         ++serving_;
         tasks_.spawn("session", serve(std::move(led.fd), led.peer, call.target));
     } else {
-        log::Event(Level::error, 0, "not-led", "cannot lead a connection through safetp").with("server", call.target.to_string())
-            .with("errno", led.error);
+        log::Event(Level::error, 0, "not-led", "cannot lead a connection through safetp")
+            .with("server", call.target.to_string()).with("errno", led.error);
     }
     answer(calls_.fd(), call.id, led.error);
 }

@@ -142,9 +142,10 @@ UniqueFd receive_descriptor(int socket)
         arguments.push_back(const_cast<char*>(word.c_str())); // execvp(3) changes none of them
     arguments.push_back(nullptr);
     const UniqueFd calls(install(make_program()));
+    if (!calls && errno == EBUSY)
+        give_up(kExitFailure, "this runs under a watcher already (safetp run within safetp run, or a container)");
     if (!calls)
-        give_up(kExitFailure, errno == EBUSY ? "this runs under a watcher already (safetp run within safetp run, or a container)"
-                                             : "the kernel does not let us watch the command's connections (seccomp)");
+        give_up(kExitFailure, "the kernel does not let us watch the command's connections (seccomp)");
     if (!send_descriptor(socket, calls.get()))
         give_up(kExitFailure, "cannot begin to watch the command");
     ::execvp(arguments.front(), arguments.data());

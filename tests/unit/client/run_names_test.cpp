@@ -25,7 +25,10 @@ TEST(NamesInCommand, FindsHostsAndUrls)
     EXPECT_EQ(names({"--url=ftp://h.example;type=a"}), Texts({"h.example"}));
 }
 
-TEST(NamesInCommand, NamesEachOnce) { EXPECT_EQ(names({"a.example", "b.example", "a.example"}), Texts({"a.example", "b.example"})); }
+TEST(NamesInCommand, NamesEachOnce)
+{
+    EXPECT_EQ(names({"a.example", "b.example", "a.example"}), Texts({"a.example", "b.example"}));
+}
 
 TEST(NamesInCommand, LeavesOtherWordsAlone)
 {
