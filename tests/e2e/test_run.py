@@ -1,9 +1,9 @@
 """safetp run: unmodified programs, dynamic and static, whose FTP connections go through TLS, and nothing else of them."""
 
-import ftplib
 import os
 import random
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -77,9 +77,9 @@ def test_python(inetd, run, mode):
     assert [line[0] for line in run.lines()] == [f"127.0.0.1:{inetd.port}"]
 
 
-def test_without_us_it_fails(inetd, run):
+def test_without_us_it_fails(inetd):
     """What the other tests stand on: the same program alone does not get in."""
-    alone = subprocess.run(transfer(inetd, "127.0.0.1"), capture_output=True, timeout=SAFETY_NET, cwd=run.directory, check=False)
+    alone = subprocess.run(transfer(inetd, "127.0.0.1"), capture_output=True, timeout=SAFETY_NET, check=False)
     assert alone.returncode != 0 and b"530" in alone.stderr, alone.stderr
 
 
@@ -197,14 +197,37 @@ if os.uname().machine == "x86_64":
         run.run(*words(inetd, "./old", inetd.port)).expect(0)
 
 
-def test_busybox(inetd, run, directory):
-    """A static program that others use."""
-    place = directory / "busybox"
+@pytest.fixture(scope="module")
+def unpacked():
+    """Programs of Debian's that nobody has to install."""
+    place = ftpds.ftpds_directory()
     fetch = Path(__file__).resolve().parents[2] / "scripts" / "fetch-ftpds"
-    subprocess.run([fetch, place, "busybox-static"], check=True)
-    command = [place / "root/bin/busybox", "ftpget", "-P", inetd.port, "-u", ftpds.USER, "-p", ftpds.PASSWORD, "127.0.0.1", "orders"]
-    run.run(*words(inetd, *command)).expect(0)
+    subprocess.run([fetch, place, "busybox-static", "ncftp", "inetutils-ftp"], check=True)
+    return place / "root"
+
+
+def test_busybox(inetd, run, unpacked):
+    """A static program that others use."""
+    login = ["-P", inetd.port, "-u", ftpds.USER, "-p", ftpds.PASSWORD, "127.0.0.1"]
+    run.run(*words(inetd, unpacked / "bin/busybox", "ftpget", *login, "orders")).expect(0)
     assert fetched(run) == CONTENT
+    run.run(*words(inetd, unpacked / "bin/busybox", "ftpput", *login, "sent", "orders")).expect(0)
+    assert (inetd.server.home / "sent").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("mode", ["-E", "-F"])
+def test_ncftp(inetd, run, unpacked, mode):
+    """Active and passive."""
+    login = ["-P", inetd.port, "-u", ftpds.USER, "-p", ftpds.PASSWORD]
+    run.run(*words(inetd, unpacked / "usr/bin/ncftpget", mode, *login, "127.0.0.1", ".", "orders")).expect(0)
+    assert fetched(run) == CONTENT
+
+
+@pytest.mark.parametrize("mode", [[], ["-p"]])
+def test_inetutils(inetd, run, unpacked, mode):
+    script = f"open 127.0.0.1 {inetd.port}\nuser {ftpds.USER} {ftpds.PASSWORD}\nbinary\nget orders\nput orders sent\nbye\n"
+    run.run(*words(inetd, unpacked / "usr/bin/inetutils-ftp", "-n", *mode), input=script.encode()).expect(0)
+    assert fetched(run) == CONTENT and (inetd.server.home / "sent").read_bytes() == CONTENT
 
 
 def test_threads_and_epoll(inetd, run):
@@ -301,7 +324,7 @@ def test_fast_open_is_no_way_round(inetd, run):
     run.run(*words(inetd, *python(code, inetd.port))).expect(0)
 
 
-def test_who_cannot_be_looked_into_is_refused(inetd, run):
+def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
     """Not knowing is no reason to let FTP go in clear. (Root may look into everybody.)"""
     code = """
         import ctypes, errno, os, socket, sys
@@ -311,8 +334,10 @@ def test_who_cannot_be_looked_into_is_refused(inetd, run):
     """
     options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
     ftpds.hand_over(run.directory)
-    done = run.run(*words(inetd, *python(code, inetd.port)), **options)
-    done.expect(13, "cannot be looked into")
+    everybodys = shutil.copy(run.command("run")[0], directory)  # the build's place may be ours alone
+    command = [everybodys, "run", "--pins", str(run.pins), *words(inetd, *python(code, inetd.port))[1:]]
+    done = subprocess.run(command, cwd=run.directory, env=run.environment, capture_output=True, timeout=SAFETY_NET, check=False, **options)
+    assert done.returncode == 13 and b"cannot be looked into" in done.stderr, done
 
 
 # ---- whom it trusts
