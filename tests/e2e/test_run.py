@@ -457,3 +457,20 @@ def test_run_in_run(run, inetd):
     """The kernel allows one watcher: said in words, and not silently without."""
     inner = run.command(*words(inetd, "true"))
     run.run("run", "--", *inner).expect(1, "watcher already")
+
+
+def test_at_a_terminal(run):
+    """Ctrl-C goes to the command, once, and safetp goes on; the terminal stays the command's."""
+    code = """
+        import os, signal, sys, time
+        seen = []
+        signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+        print("ready", os.isatty(0), os.tcgetpgrp(0) == os.getpgid(0), flush=True)
+        while not seen:
+            time.sleep(0.01)
+        print("name:", flush=True)
+        lines = [input(), input()]  # the first is what was typed behind Ctrl-C
+        sys.exit(len(seen) + (lines[1] == "anna"))
+    """
+    code_seen, text = run.run_at_terminal("run", "--", *python(code), answers=[("ready True True", "\x03"), ("name:", "anna")])
+    assert code_seen == 2, text
