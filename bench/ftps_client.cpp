@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -73,13 +74,13 @@ std::string make_payload()
 
 void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
 
-TlsContext::TlsContext()
+TlsContext::TlsContext(Ciphers ciphers)
     : context_(SSL_CTX_new(TLS_client_method()))
 {
     if (!context_)
         fail_with_openssl("SSL_CTX_new");
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
-    if (SSL_CTX_set_ciphersuites(context_.get(), "TLS_AES_256_GCM_SHA384") != 1)
+    if (ciphers == Ciphers::same && SSL_CTX_set_ciphersuites(context_.get(), "TLS_AES_256_GCM_SHA384") != 1)
         fail_with_openssl("SSL_CTX_set_ciphersuites");
     SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     // A new ticket may come with any byte read; the connection keeps the last.
@@ -135,9 +136,11 @@ std::string TlsConnection::cipher() const
     return fmt::format("{} {}", SSL_get_version(ssl_.get()), SSL_get_cipher(ssl_.get()));
 }
 
-FtpsSession::FtpsSession(const TlsContext& context, const std::string& address, std::uint16_t port)
+FtpsSession::FtpsSession(
+    const TlsContext& context, const std::string& address, std::uint16_t port, DataProtection protection)
     : context_(context)
     , address_(address)
+    , protection_(protection)
     , plain_(connect_to(address, port))
 {
     read_reply('2');
@@ -150,10 +153,11 @@ FtpsSession::FtpsSession(const TlsContext& context, const std::string& address, 
 
 void FtpsSession::log_in()
 {
-    command("USER anonymous", '3');
+    const char* const user = std::getenv("SAFETP_LOAD_USER");
+    command(fmt::format("USER {}", user != nullptr ? user : "anonymous"), '3');
     command("PASS bench@example.com", '2');
     command("PBSZ 0", '2');
-    command("PROT P", '2');
+    command(protection_ == DataProtection::private_ ? "PROT P" : "PROT C", '2');
     command("TYPE I", '2');
 }
 
@@ -218,22 +222,37 @@ UniqueFd FtpsSession::open_data_connection()
     return connect_to(address_, static_cast<std::uint16_t>(port));
 }
 
-Transfer FtpsSession::download(const std::string& name)
+std::uint64_t FtpsSession::drain_plain(UniqueFd data, std::uint64_t most) const
+{
+    std::vector<char> buffer(kReadBytes);
+    std::uint64_t all = 0;
+    for (ssize_t bytes = 1; bytes > 0 && all < most; all += static_cast<std::uint64_t>(bytes)) {
+        bytes = ::read(data.get(), buffer.data(), buffer.size());
+        if (bytes < 0)
+            fail_with_errno("reading");
+    }
+    return all;
+}
+
+Transfer FtpsSession::download(const std::string& name, std::uint64_t most)
 {
     UniqueFd fd = open_data_connection();
     Transfer transfer;
     std::vector<char> buffer(kReadBytes);
     const auto start = Clock::now();
     command("RETR " + name, '1');
-    {
+    if (protection_ == DataProtection::clear) {
+        transfer.bytes = drain_plain(std::move(fd), most);
+    } else {
         TlsConnection data(context_, std::move(fd), control_->session());
         transfer.is_resumed = data.is_resumed();
         transfer.cipher = data.cipher();
-        while (const std::size_t bytes = data.read(buffer))
-            transfer.bytes += bytes;
+        for (std::size_t bytes = 1; bytes != 0 && transfer.bytes < most; transfer.bytes += bytes)
+            bytes = data.read(buffer);
         data.close_notify();
     }
-    read_reply('2');
+    if (transfer.bytes < most)
+        read_reply('2');
     transfer.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     return transfer;
 }
@@ -279,6 +298,40 @@ void FtpsSession::send_file(TlsConnection& data, std::uint64_t bytes, std::strin
     data.write(nonce);
 }
 
+void serve_streams(std::uint16_t port)
+{
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int on = 1;
+    ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(listener.get(), 16) != 0)
+        fail_with_errno(fmt::format("port {}", port));
+    const std::string payload = make_payload();
+    for (;;) {
+        const UniqueFd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        while (::send(client.get(), payload.data(), payload.size(), MSG_NOSIGNAL) > 0)
+            continue;
+    }
+}
+
+std::uint64_t take_stream(const std::string& address, std::uint16_t port, std::uint64_t bytes)
+{
+    const UniqueFd fd = connect_to(address, port);
+    std::vector<char> buffer(kReadBytes);
+    std::uint64_t all = 0;
+    while (all < bytes) {
+        const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+        if (got <= 0)
+            fail_with_errno("the stream ended");
+        all += static_cast<std::uint64_t>(got);
+    }
+    return all;
+}
+
+void FtpsSession::noop() { command("NOOP", '2'); }
 void FtpsSession::quit() { command("QUIT", '2'); }
 
 } // namespace safetp::bench

@@ -19,9 +19,10 @@ namespace safetp::bench {
 /// All functions throw std::runtime_error: a benchmark whose client fails has no result.
 class TlsContext {
 public:
-    /// TLS 1.3 with AES-256-GCM only, so that every gateway does the same cryptography. Certificates are not checked: nothing
-    /// here leaves the loopback interface.
-    TlsContext();
+    enum class Ciphers { same, any };
+    /// TLS 1.3. same: AES-256-GCM only, so that every gateway does the same cryptography. any: OpenSSL's default offer, of
+    /// which the server takes what it likes best. Certificates are not checked: nothing here leaves the loopback interface.
+    explicit TlsContext(Ciphers ciphers);
     ssl_ctx_st* get() const { return context_.get(); }
 
 private:
@@ -61,19 +62,24 @@ struct Transfer {
     std::string cipher;      ///< of the data connection
 };
 
-/// One FTP session, logged in as anonymous, TYPE I, PROT P.
+enum class DataProtection { clear, private_ };
+
+/// One FTP session, logged in as anonymous, TYPE I, PROT P or C.
 class FtpsSession {
 public:
-    FtpsSession(const TlsContext& context, const std::string& address, std::uint16_t port);
+    FtpsSession(const TlsContext& context, const std::string& address, std::uint16_t port,
+        DataProtection protection = DataProtection::private_);
 
-    /// RETR to nowhere.
-    Transfer download(const std::string& name);
+    /// RETR to nowhere, at most `most` bytes: then the connections are just closed.
+    Transfer download(const std::string& name, std::uint64_t most = UINT64_MAX);
     /// Overwrites the existing file from its second byte on (REST 1, STOR), so that the disk's or memory's allocation of new
     /// pages is not measured. `size` is the whole file's; its last bytes become `nonce`. Checked by SIZE.
     Transfer upload(const std::string& name, std::uint64_t size, std::string_view nonce);
+    void noop();
     void quit();
 
 private:
+    std::uint64_t drain_plain(UniqueFd data, std::uint64_t most) const;
     void send(std::string_view line);
     std::string read_line();
     std::string read_reply(char kind); ///< fails unless the reply's first digit is `kind`; the last line
@@ -84,9 +90,15 @@ private:
 
     const TlsContext& context_;
     const std::string address_;
+    const DataProtection protection_;
     UniqueFd plain_; ///< until AUTH TLS
     std::unique_ptr<TlsConnection> control_;
     std::string received_;
 };
+
+/// A plain TCP stream that never ends, for measuring those who only pass it on: serves it, one client after the other.
+[[noreturn]] void serve_streams(std::uint16_t port);
+/// Takes at least `bytes` of such a stream; how many came.
+std::uint64_t take_stream(const std::string& address, std::uint16_t port, std::uint64_t bytes);
 
 } // namespace safetp::bench

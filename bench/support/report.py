@@ -1,136 +1,102 @@
-"""Medians, spreads and ratios as one table in Markdown."""
+"""Medians, spreads and ratios as a table in Markdown, and plots of them as SVG."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from xml.sax.saxutils import escape
 
-GIB = 1 << 30
-
-
-@dataclass
-class Sample:
-    """One transfer through one gateway."""
-
-    gateway: str
-    direction: str
-    bytes: int
-    seconds: float  # as the client saw it: transfer command to final reply
-    cpu: float  # of the gateway's process tree, the whole session: connection, handshakes, login, transfer, end
-    foreign_cores: float  # what other processes used of the machine meanwhile
-    cipher: str
-    resumed: bool
-
-    @property
-    def cpu_per_gib(self) -> float:
-        return self.cpu * GIB / self.bytes
-
-    @property
-    def mb_per_second(self) -> float:
-        return self.bytes / 1e6 / self.seconds
+OURS, RIVAL = "safetpd", "mod_proxy"
 
 
-@dataclass
-class Memory:
-    """The gateway's process tree with `sessions` idle, logged-in sessions."""
+@dataclass(frozen=True)
+class Goal:
+    limit: float
+    is_ratio: bool = True
+    at_least: bool = False
 
-    gateway: str
-    sessions: int
-    login_seconds: float
-    pss_before: int  # KiB
-    pss_with: int
+    def is_met_by(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
 
-    @property
-    def per_session(self) -> float:
-        return (self.pss_with - self.pss_before) / self.sessions
+    def __str__(self) -> str:
+        return f"{'at least' if self.at_least else 'at most'} {self.limit:g}{'x' if self.is_ratio else ''}"
 
 
-def spread(values: list[float], digits: int) -> str:
+class Results:
+    """Figures by measure, by name of the figure, by server; one for each round."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+
+    def add(self, measure: str, server: str, figures: dict[str, float]) -> None:
+        for name, value in figures.items():
+            self.figures[measure][name][server].append(value)
+
+    def servers(self) -> list[str]:
+        seen = {server: None for names in self.figures.values() for values in names.values() for server in values}
+        return [OURS, RIVAL] + [server for server in seen if server not in (OURS, RIVAL)]
+
+
+def spread(values: list[float]) -> str:
+    digits = 0 if median(values) >= 100 else 1 if median(values) >= 20 else 2
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     return f"{median(values):.{digits}f} [{min(values):.{digits}f}-{max(values):.{digits}f}]"
 
 
-def row(name: str, ours: str, theirs: str, ratio: str, goal: str = "") -> str:
-    return f"| {name} | {ours} | {theirs} | {ratio} | {goal} |"
-
-
-MEASURES = {  # title, property, digits, what the ratio's goal is
-    "CPU s/GiB": ("cpu_per_gib", 2, 1.0),
-    "wall s": ("seconds", 2, None),
-    "MB/s": ("mb_per_second", 0, None),
-}
-
-
-def verdict(values: list[float], limit: float) -> str:
+def verdict(goal: Goal, values: list[float]) -> str:
     """By the median, and whether all rounds agree with it."""
-    is_met = median(values) <= limit
-    is_clear = all((value <= limit) == is_met for value in values)
-    return ("met" if is_met else "MISSED") + ("" if is_clear else ", within the noise")
+    is_met = goal.is_met_by(median(values))
+    is_clear = all(goal.is_met_by(value) == is_met for value in values)
+    return f"{goal}: {'met' if is_met else 'MISSED'}{'' if is_clear else ', within the noise'}"
 
 
-def transfer_rows(samples: list[Sample], ours: str, theirs: str) -> list[str]:
-    rows = []
-    for direction in ("download", "upload"):
-        for title, (name, digits, limit) in MEASURES.items():
-            values = {
-                gateway: [getattr(s, name) for s in samples if s.gateway == gateway and s.direction == direction]
-                for gateway in (ours, theirs)
-            }
-            ratios = [mine / other for mine, other in zip(values[ours], values[theirs])]
-            goal = f"at most {limit:.2f}: {verdict(ratios, limit)}" if limit else ""
-            cells = [spread(values[gateway], digits) for gateway in (ours, theirs)]
-            rows.append(row(f"{direction}, {title}", *cells, spread(ratios, 2), goal))
-    return rows
-
-
-def memory_rows(memories: dict[str, Memory], ours: str, theirs: str, limit_kib: float) -> list[str]:
-    mine, other = memories[ours], memories[theirs]
-    rows = [
-        row(
-            f"PSS KiB per idle session, {mine.sessions} sessions",
-            f"{mine.per_session:.1f}",
-            f"{other.per_session:.1f}",
-            f"{mine.per_session / other.per_session:.2f}",
-            f"at most {limit_kib:.0f} KiB: {verdict([mine.per_session], limit_kib)}",
-        ),
-        row(
-            "PSS KiB without a session",
-            str(mine.pss_before),
-            str(other.pss_before),
-            f"{mine.pss_before / other.pss_before:.2f}",
-        ),
-        row(
-            f"{mine.sessions} logins, one after the other, s",
-            f"{mine.login_seconds:.1f}",
-            f"{other.login_seconds:.1f}",
-            f"{mine.login_seconds / other.login_seconds:.2f}",
-        ),
-    ]
-    return rows
-
-
-def table(samples: list[Sample], memories: dict[str, Memory], ours: str, theirs: str, limit_kib: float) -> str:
-    lines = [row("", ours, theirs, f"ratio to {theirs}", "goal"), "|---|---|---|---|---|"]
-    if samples:
-        lines += transfer_rows(samples, ours, theirs)
-    if memories:
-        lines += memory_rows(memories, ours, theirs, limit_kib)
+def table(results: Results, goals: dict[tuple[str, str], list[Goal]]) -> str:
+    servers = results.servers()
+    others = servers[2:]
+    lines = [f"| | {OURS} | {RIVAL} | ratio | goal | " + " | ".join(others) + " |", "|---" * (5 + len(others)) + "|"]
+    for measure, names in results.figures.items():
+        for name, by_server in names.items():
+            ours, theirs = by_server.get(OURS, []), by_server.get(RIVAL, [])
+            ratios = [mine / other for mine, other in zip(ours, theirs) if other]
+            judged = [
+                verdict(goal, ratios if goal.is_ratio else ours)
+                for goal in goals.get((measure, name), [])
+                if (ratios if goal.is_ratio else ours)
+            ]
+            cells = [spread(ours) if ours else "", spread(theirs) if theirs else "", spread(ratios) if ratios else ""]
+            cells += ["; ".join(judged)] + [spread(by_server[server]) if by_server.get(server) else "" for server in others]
+            lines.append(f"| {measure}, {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def remarks(samples: list[Sample], most_foreign: float) -> list[str]:
-    """What a reader must know to judge the table."""
-    notes = []
-    for gateway in sorted({s.gateway for s in samples}):
-        of_it = [s for s in samples if s.gateway == gateway]
-        ciphers = ", ".join(sorted({s.cipher for s in of_it}))
-        resumed = sum(s.resumed for s in of_it)
-        notes.append(
-            f"{gateway}: {ciphers}; {resumed} of {len(of_it)} data connections resumed the control connection's session"
-        )
-    disturbed = [s for s in samples if s.foreign_cores > most_foreign]
-    worst = max((s.foreign_cores for s in samples), default=0)
-    notes.append(
-        f"{len(disturbed)} of {len(samples)} transfers kept although other processes used more than {most_foreign} of a core "
-        f"(the most: {worst:.2f})"
+def plot(results: Results, measure: str, name: str) -> str:
+    """Medians as bars, the rounds' range as a line over each."""
+    by_server = {server: values for server in results.servers() if (values := results.figures[measure][name].get(server))}
+    width, row, left = 640, 28, 130
+    most = max(max(values) for values in by_server.values()) or 1
+    parts = [f'<text x="8" y="18" font-weight="bold">{escape(measure)}: {escape(name)}</text>']
+    for index, (server, values) in enumerate(by_server.items()):
+        y = 32 + index * row
+        scale = (width - left - 70) / most
+        bar, low, high = (left + value * scale for value in (median(values), min(values), max(values)))
+        colour = "#2a6f97" if server == OURS else "#b0b7bd"
+        parts.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{escape(server)}</text>')
+        parts.append(f'<rect x="{left}" y="{y}" width="{bar - left:.1f}" height="18" fill="{colour}"/>')
+        parts.append(f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y + 9}" y2="{y + 9}" stroke="#222" stroke-width="2"/>')
+        parts.append(f'<text x="{max(bar, high) + 6:.1f}" y="{y + 14}">{median(values):.4g}</text>')
+    height = 44 + len(by_server) * row
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="13">'
+        f'<rect width="{width}" height="{height}" fill="white"/>{"".join(parts)}</svg>\n'
     )
-    return notes
+
+
+def write_plots(results: Results, directory: Path, wanted: list[tuple[str, str]]) -> None:
+    directory.mkdir(exist_ok=True)
+    for measure, name in wanted:
+        if results.figures.get(measure, {}).get(name):
+            file = "".join(c if c.isalnum() else "-" for c in f"{measure} {name}".lower()).replace("--", "-")
+            (directory / f"{file}.svg").write_text(plot(results, measure, name))

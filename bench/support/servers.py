@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import subprocess
 import time
@@ -42,9 +43,13 @@ def free_port() -> int:
 class Server:
     """A server with its keeper, ready when it has greeted."""
 
+    environment: dict[str, str] = {}  # for the load generator
+    greeting = b"220"
+
     def __init__(self, name: str, port: int, command: list, directory: Path):
         self.name = name
         self.port = port
+        self.command = command
         self.keeper = Keeper([str(part) for part in command], directory / f"{name}.log")
         try:
             self._wait_for_greeting()
@@ -57,7 +62,7 @@ class Server:
         while time.monotonic() < deadline:
             try:
                 with socket.create_connection((ADDRESS, self.port), timeout=5) as probe:
-                    if probe.recv(3) == b"220":
+                    if probe.recv(len(self.greeting) or 1)[: len(self.greeting)] == self.greeting:
                         return
             except OSError:
                 pass
@@ -76,17 +81,12 @@ class Server:
         self.keeper.stop()
 
 
-class RawFtpd(Server):
-    """Debian's vsftpd: anonymous, writable, without TLS."""
+class Vsftpd(Server):
+    """Debian's vsftpd: anonymous, writable; without TLS unless `settings` say so."""
 
-    def __init__(self, directory: Path, ftpds: Path):
-        self.files = directory / "files"
-        self.files.mkdir(mode=0o755)
-        incoming = self.files / "incoming"
-        incoming.mkdir()
-        incoming.chmod(0o777)
+    def __init__(self, name: str, directory: Path, ftpds: Path, files: Path, **settings):
         empty = directory / "vsftpd-empty"
-        empty.mkdir(mode=0o755)
+        empty.mkdir(mode=0o755, exist_ok=True)
         port = free_port()
         settings = {
             "listen": "YES",
@@ -99,7 +99,7 @@ class RawFtpd(Server):
             "anon_upload_enable": "YES",
             "anon_other_write_enable": "YES",
             "anon_umask": "022",
-            "anon_root": self.files,
+            "anon_root": files,
             "ftp_username": "daemon",  # whose home exists; anon_root comes after
             "nopriv_user": "nobody",
             "secure_chroot_dir": empty,
@@ -109,23 +109,111 @@ class RawFtpd(Server):
             "isolate": "NO",
             "isolate_network": "NO",
             "seccomp_sandbox": "NO",
+            **settings,
         }
-        config = directory / "vsftpd.conf"
+        config = directory / f"{name}.conf"
         config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        super().__init__("vsftpd", port, [ftpds / "bin" / "vsftpd", config], directory)
+        super().__init__(name, port, [ftpds / "bin" / "vsftpd", config], directory)
 
-    def make_files(self, size: int) -> None:
-        """A sparse one to download; one to overwrite, whose pages are there."""
-        with open(self.files / "download", "wb") as file:
-            file.truncate(size)
-        upload = self.files / "incoming" / "upload"
+
+class RawFtpd(Vsftpd):
+    """What the gateways speak for."""
+
+    def __init__(self, directory: Path, ftpds: Path, files: Path):
+        super().__init__("raw_ftpd", directory, ftpds, files, one_process_model="YES")
+
+
+class VsftpdTls(Vsftpd):
+    """vsftpd's own TLS, without a gateway."""
+
+    def __init__(self, directory: Path, ftpds: Path, certificate: Certificate, files: Path):
+        super().__init__(
+            "vsftpd_tls",
+            directory,
+            ftpds,
+            files,
+            ssl_enable="YES",
+            allow_anon_ssl="YES",
+            force_anon_data_ssl="NO",
+            rsa_cert_file=certificate.certificate,
+            rsa_private_key_file=certificate.key,
+            require_ssl_reuse="NO",
+            ssl_ciphers="HIGH",
+        )
+
+
+class PureFtpdTls(Server):
+    """pure-ftpd's own TLS, without a gateway. It has a user of its own: its anonymous one would be an account of the machine."""
+
+    environment = {"SAFETP_LOAD_USER": "bench"}
+
+    def __init__(self, directory: Path, ftpds: Path, certificate: Certificate, files: Path):
+        port = free_port()
+        both = directory / "both.pem"
+        both.write_text(certificate.key.read_text() + certificate.certificate.read_text())
+        both.chmod(0o600)
+        users, database = directory / "pureftpd.passwd", directory / "pureftpd.pdb"
+        hashed = subprocess.check_output(["openssl", "passwd", "-5", "-salt", "bench", "bench@example.com"], text=True).strip()
+        nobody = pwd.getpwnam("nobody")
+        users.write_text(f"bench:{hashed}:{nobody.pw_uid}:{nobody.pw_gid}::{files}/./::::::::::::\n")
+        subprocess.run([ftpds / "bin" / "pure-pw", "mkdb", database, "-f", users], check=True, capture_output=True)
+        command = [ftpds / "bin" / "pure-ftpd", "-S", f"{ADDRESS},{port}", "-4", "-E", "-l", f"puredb:{database}", "-u", "1"]
+        command += ["-H", "-C", "20000", "-c", "20000", "-Y", "1", f"-2{both}", "-I", "60", "-p", "42000:49000"]
+        super().__init__("pure_ftpd_tls", port, command, directory)
+
+
+class Haproxy(Server):
+    """One TCP stream through haproxy with splicing: no FTP, no TLS."""
+
+    greeting = b""
+
+    def __init__(self, directory: Path, ftpds: Path, behind: int):
+        port = free_port()
+        config = directory / "haproxy.cfg"
+        config.write_text(
+            f"""global
+  maxconn 1000
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+  option splice-auto
+  option splice-request
+  option splice-response
+listen stream
+  bind {ADDRESS}:{port}
+  server source {ADDRESS}:{behind}
+"""
+        )
+        super().__init__("haproxy", port, [ftpds / "bin" / "haproxy", "-f", config], directory)
+
+
+@dataclass
+class Files:
+    """What is fetched and overwritten."""
+
+    directory: Path
+
+    def __post_init__(self) -> None:
+        self.directory.mkdir(mode=0o755)
+        incoming = self.directory / "incoming"
+        incoming.mkdir()
+        incoming.chmod(0o777)
+
+    def make(self, size: int) -> None:
+        """Sparse ones to download, which cost no disk; one to overwrite, whose pages are there."""
+        for name, length in (("download", size), ("huge", 5 << 30), ("small", 1024)):
+            with open(self.directory / name, "wb") as file:
+                file.truncate(length)
+        upload = self.directory / "incoming" / "upload"
         with open(upload, "wb") as file:
             for start in range(0, size, 1 << 20):
                 file.write(bytes(min(1 << 20, size - start)))
         upload.chmod(0o666)
 
     def upload_tail(self, length: int) -> bytes:
-        with open(self.files / "incoming" / "upload", "rb") as file:
+        with open(self.directory / "incoming" / "upload", "rb") as file:
             file.seek(-length, os.SEEK_END)
             return file.read()
 
@@ -140,6 +228,7 @@ class SafeTp(Server):
             f"""[[listener]]
 address = "{ADDRESS}"
 port = {port}
+data_security = "optional"
 
 [server]
 address = "{ADDRESS}"
@@ -149,7 +238,8 @@ port = {behind}
 certificates = [{{ certificate = "{certificate.certificate}", key = "{certificate.key}" }}]
 
 [limits]
-sessions_per_client = 2000
+sessions = 20000
+sessions_per_client = 20000
 
 [log]
 target = "stderr"

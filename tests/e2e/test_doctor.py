@@ -11,6 +11,8 @@ from support.gateway import binary
 from support.live_machine import SERVER, LiveMachine
 from support.scratch_root import ScratchRoot
 
+pytestmark = pytest.mark.unsanitized  # whole machines: their programs' modules are tested sanitized, one by one
+
 
 def doctor(root, *options, code):
     result = subprocess.run([binary(), "doctor", "--root", root.path, *options], capture_output=True, text=True, timeout=60)

@@ -12,6 +12,8 @@ from support.gateway import binary
 from support.live_machine import SERVER, STRANGER, LiveMachine
 from support.scratch_root import ScratchRoot
 
+pytestmark = pytest.mark.unsanitized  # whole machines: their programs' modules are tested sanitized, one by one
+
 PACKAGES = {
     "vsftpd": ["vsftpd"],
     "proftpd": ["proftpd"],

@@ -12,6 +12,8 @@ from support.gateway import binary, toml
 from support.namespaces import SAFETY_NET
 from support.wrapped import CLIENTS, SERVER, World, debian_tcpd, put_program, safetp_tcpd, start_inetd, wait_for_listener
 
+pytestmark = pytest.mark.unsanitized  # whole machines: their programs' modules are tested sanitized, one by one
+
 RAW_FTPD = "raw-ftp stream tcp nowait root   /usr/sbin/wu.ftpd wu.ftpd -l -i -a -t0\n"
 WRAPPED = "raw-ftp stream tcp nowait root   /usr/sbin/tcpd wu.ftpd -l -i -a -t0\n"
 FRONT_DOOR = "ftp stream tcp nowait root /usr/sbin/safetpd safetpd -s\n"

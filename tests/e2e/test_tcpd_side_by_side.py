@@ -8,6 +8,8 @@ import pytest
 
 from support.wrapped import CLIENTS, REPORT, World, debian_tcpd, safetp_tcpd, start_inetd, wait_for_listener
 
+pytestmark = pytest.mark.unsanitized  # whole machines: their programs' modules are tested sanitized, one by one
+
 PORTS = {"debian": 2101, "safetp": 2201}  # and the next one for IPv4 clients on an IPv6 socket
 DELAY = 4.9  # tcpd's five seconds; the clocks of sleep(3) and of the test need not agree to the last bit
 STRICT = '[access]\nreading = "strict"\n'
