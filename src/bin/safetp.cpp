@@ -20,6 +20,7 @@ int perform(const safetp::bin::PutArguments& arguments) { return safetp::bin::pu
 int perform(const safetp::bin::ListArguments& arguments) { return safetp::bin::list(arguments); }
 
 int perform(const safetp::bin::ProxyArguments& arguments) { return safetp::bin::run_proxy(arguments); }
+int perform(const safetp::bin::RunArguments& arguments) { return safetp::bin::run_run(arguments); }
 
 int run(int argc, char** argv)
 {

@@ -3,7 +3,9 @@
 #include "client/exit_codes.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
+#include <string_view>
 
 namespace safetp::bin {
 
@@ -35,6 +37,7 @@ struct Arguments {
     PutArguments put;
     ListArguments list;
     ProxyArguments proxy;
+    RunArguments run;
     VersionArguments version;
 };
 
@@ -142,6 +145,21 @@ void declare_proxy(CLI::App& app, Arguments& arguments, Verbs& verbs)
     verbs.add(proxy, to);
 }
 
+void declare_run(CLI::App& app, Arguments& arguments, Verbs& verbs)
+{
+    CLI::App* const run = app.add_subcommand("run", "Run a command whose FTP connections go through TLS");
+    RunArguments& to = arguments.run;
+    declare_engine(*run, to.engine);
+    run->add_option("--host", to.host, "What the server is called (default: found out)")->type_name("NAME");
+    run->add_option("--port", to.ports, "Another port of FTP servers, beside 21; may be given several times")
+        ->allow_extra_args(false)
+        ->check(CLI::Range(1, 65535))
+        ->type_name("N");
+    run->add_flag("-v,--verbose", to.is_telling, "Say what was made safe (default: only errors)");
+    run->footer("The command and its words stand behind --.");
+    verbs.add(run, to);
+}
+
 void declare_pin_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
 {
     CLI::App* const pin = app.add_subcommand("pin", "Show and change the keys of known servers");
@@ -180,6 +198,18 @@ void declare_pin_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
     verbs.add(exported, arguments.pin_export);
 }
 
+/// The words of the command that safetp run is to run are its own, whatever they look like. Gives how many are left for us.
+int take_command(int argc, char** argv, std::vector<std::string>& command)
+{
+    if (argc < 2 || std::string_view(argv[1]) != "run")
+        return argc;
+    char** const end = argv + argc;
+    char** const divider = std::find(argv, end, std::string_view("--"));
+    if (divider != end)
+        command.assign(divider + 1, end);
+    return static_cast<int>(divider - argv);
+}
+
 } // namespace
 
 std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv)
@@ -194,8 +224,10 @@ std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv
     declare_transfer_verbs(app, arguments, verbs);
     declare_pin_verbs(app, arguments, verbs);
     declare_proxy(app, arguments, verbs);
+    declare_run(app, arguments, verbs);
+    const int own_words = take_command(argc, argv, arguments.run.command);
     try {
-        app.parse(argc, argv);
+        app.parse(own_words, argv);
         if (wants_version)
             return arguments.version;
         if (app.get_subcommands().empty())

@@ -3,6 +3,7 @@
 
 #include "bin/pin_verbs.h"
 #include "bin/proxy_verb.h"
+#include "bin/run_verb.h"
 #include "bin/transfer_verbs.h"
 
 #include <variant>
@@ -13,7 +14,7 @@ struct VersionArguments { };
 
 /// One alternative a verb.
 using SafetpCommand = std::variant<VersionArguments, PinListArguments, PinShowArguments, PinAddArguments, PinRemoveArguments,
-    PinExportArguments, GetArguments, PutArguments, ListArguments, ProxyArguments>;
+    PinExportArguments, GetArguments, PutArguments, ListArguments, ProxyArguments, RunArguments>;
 
 /// Or the exit code, after --help or an error was printed.
 std::variant<SafetpCommand, int> parse_safetp_command_line(int argc, char** argv);

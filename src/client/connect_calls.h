@@ -1,0 +1,39 @@
+// The connect(2) calls of a watched command: which of them go to an FTP server, and how they are led to us instead.
+#pragma once
+
+#include "base/ip_address.h"
+#include "base/unique_fd.h"
+
+#include <cstdint>
+#include <optional>
+#include <set>
+
+namespace safetp::client {
+
+/// One that goes to an FTP server; its thread waits for answer().
+struct ConnectCall {
+    std::uint64_t id = 0;
+    Endpoint target;
+    UniqueFd socket; ///< the program's own (pidfd_getfd(2)): what is done to it is done to the program's
+};
+
+/// Takes one waiting call off `calls`, which poll(2) says is readable. Whatever is no TCP connection to one of `ports` goes on
+/// as if nobody had watched, and nothing is returned; so it is where the caller is gone. A process that cannot be looked into
+/// (PR_SET_DUMPABLE, no descriptors left) gets EACCES: its connection may be one that must not go out in clear.
+/// system_call: `calls` is of no use any more.
+Result<std::optional<ConnectCall>> next_connect(int calls, const std::set<std::uint16_t>& ports);
+
+/// The value of the program's errno, or 0.
+void answer(int calls, std::uint64_t id, int error);
+
+struct LedHere {
+    UniqueFd fd;   ///< our end; -1: not connected
+    Endpoint peer; ///< the program's end
+    int error = 0; ///< what the program is to be told: EINPROGRESS goes with a connection too, where its socket does not block
+};
+
+/// Connects the program's socket with us over loopback, in the family that it expects. Nobody else can come in between. Takes
+/// no longer than a few seconds, and that only where a firewall drops what goes over loopback.
+LedHere lead_here(const ConnectCall& call);
+
+} // namespace safetp::client

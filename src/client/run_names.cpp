@@ -1,0 +1,42 @@
+#include "client/run_service.h"
+
+#include <algorithm>
+
+namespace safetp::client {
+
+namespace {
+
+/// The HOST or HOST:PORT of a URL; empty: this is none.
+std::string_view authority_of(std::string_view word)
+{
+    constexpr std::string_view kScheme = "ftp://";
+    const std::size_t begin = word.find(kScheme);
+    if (begin == std::string_view::npos)
+        return {};
+    word.remove_prefix(begin + kScheme.size());
+    word = word.substr(0, word.find_first_of("/?#;"));
+    const std::size_t at = word.rfind('@');
+    return at == std::string_view::npos ? word : word.substr(at + 1);
+}
+
+} // namespace
+
+std::vector<ServerName> names_in(const std::vector<std::string>& words)
+{
+    constexpr std::uint16_t kNoPort = 1; // nobody's, and so a mark: ServerName takes no 0
+    std::vector<ServerName> names;
+    for (const std::string& word : words) {
+        const std::string_view authority = authority_of(word);
+        auto name = ServerName::parse(authority.empty() ? std::string_view(word) : authority, kNoPort);
+        const bool is_plausible = name && !IpAddress::parse(name->host) && (!authority.empty() || name->host.contains('.'));
+        if (!is_plausible)
+            continue;
+        if (name->port == kNoPort)
+            name->port = 0;
+        if (std::ranges::find(names, *name) == names.end())
+            names.push_back(std::move(*name));
+    }
+    return names;
+}
+
+} // namespace safetp::client

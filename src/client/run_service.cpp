@@ -1,0 +1,270 @@
+#include "client/run_service.h"
+
+#include "base/log.h"
+#include "client/connect_calls.h"
+#include "client/exit_codes.h"
+
+#include <algorithm>
+#include <poll.h>
+#include <span>
+#include <string_view>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace safetp::client {
+
+namespace {
+
+using log::Level;
+using tls::IoStep;
+
+constexpr std::size_t kLookupsAtOnce = 16; // each is a process
+constexpr int kSignalled = 128; // what shells add to a signal's number
+
+sigset_t signals_of_run()
+{
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    for (const int signal : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2})
+        ::sigaddset(&signals, signal);
+    return signals;
+}
+
+UniqueFd open_signals()
+{
+    const sigset_t signals = signals_of_run();
+    return UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+class Run {
+public:
+    explicit Run(RunStart start)
+        : settings_(start.settings)
+        , command_(start.command.pid)
+        , ports_(std::move(start.ports))
+        , host_(std::move(start.host))
+        , names_(std::move(start.names))
+        , engine_(io_.get_executor(), start.settings, std::move(start.resources))
+        , lookups_(io_.get_executor(), std::move(start.name_helper))
+        , calls_(io_.get_executor(), std::move(start.command.calls))
+        , signals_(io_.get_executor(), open_signals())
+        , tasks_(io_.get_executor())
+    {
+    }
+
+    int run()
+    {
+        tasks_.spawn("name service", engine_.run());
+        tasks_.spawn("names of servers", lookups_.run());
+        tasks_.spawn("signals", obey_signals());
+        tasks_.spawn("calls", take_calls());
+        io_.run();
+        return exit_code_;
+    }
+
+private:
+    net::Task<> take_calls();
+    void receive(const ConnectCall& call);
+    net::Task<> serve(UniqueFd client, Endpoint peer, Endpoint target);
+    net::Task<proxy::Destination> destination_for(Endpoint target);
+    struct Candidate {
+        std::string host;
+        bool has_address = false;
+    };
+    net::Task<> look_up(Candidate& candidate, IpAddress address);
+    net::Task<> obey_signals();
+    void obey(const signalfd_siginfo& signal);
+    void reap();
+    net::Task<> leave_after(std::chrono::seconds time);
+    void stop();
+    void leave_if_done();
+
+    asio::io_context io_{1}; // first: what its tasks refer to must go after them; and this object is never destroyed
+    const Settings& settings_;
+    pid_t command_; ///< -1: it has ended
+    std::set<std::uint16_t> ports_;
+    std::string host_;
+    std::vector<ServerName> names_;
+    Engine engine_;
+    NameService lookups_;
+    net::Channel calls_;
+    net::Channel signals_;
+    int exit_code_ = kExitFailure;
+    unsigned serving_ = 0;
+    bool has_callers_ = true; ///< somebody is left who is watched
+    bool is_stopping_ = false;
+    net::TaskGroup tasks_;
+};
+
+net::Task<> Run::take_calls()
+{
+    for (;;) {
+        // Asked for beforehand: receiving would wait, with the whole loop (seccomp_unotify(2)).
+        pollfd entry{calls_.fd(), POLLIN, 0};
+        ::poll(&entry, 1, 0);
+        if ((entry.revents & POLLIN) != 0) {
+            auto call = next_connect(calls_.fd(), ports_);
+            if (call && *call)
+                receive(**call);
+            if (call) {
+                co_await net::yield(io_.get_executor());
+                continue;
+            }
+            log::Event(Level::error, 0, "internal-error", "cannot watch the command any more: " + describe(call.error()));
+            ::_exit(kExitFailure); // with us goes the other end: whoever connects from now on gets an error
+        }
+        if ((entry.revents & (POLLHUP | POLLERR)) != 0)
+            break;
+        co_await calls_.wait(IoStep::Kind::want_read);
+    }
+    has_callers_ = false;
+    stop();
+}
+
+void Run::receive(const ConnectCall& call)
+{
+    if (!engine_.has_room()) {
+        log::Event(Level::error, 0, "refused", "refused: too many sessions").with("server", call.target.to_string());
+        return answer(calls_.fd(), call.id, ECONNREFUSED);
+    }
+    LedHere led = lead_here(call);
+    if (led.fd) {
+        ++serving_;
+        tasks_.spawn("session", serve(std::move(led.fd), led.peer, call.target));
+    } else {
+        log::Event(Level::error, 0, "not-led", "cannot lead a connection through safetp")
+            .with("server", call.target.to_string()).with("errno", led.error);
+    }
+    answer(calls_.fd(), call.id, led.error);
+}
+
+net::Task<> Run::serve(UniqueFd client, Endpoint peer, Endpoint target)
+{
+    proxy::Destination destination = co_await destination_for(target);
+    log::Event(Level::info, 0, "connection", "the command connects").with("server", destination.to_string())
+        .with("address", target.address);
+    co_await engine_.serve(std::move(client), peer, std::move(destination));
+    --serving_;
+    leave_if_done();
+}
+
+net::Task<proxy::Destination> Run::destination_for(Endpoint target)
+{
+    IpAddress address = target.address;
+    if (!address.is_ipv4())
+        address = IpAddress::from_ipv6(address.bytes()); // for comparison and as a name: without the interface
+    std::vector<Candidate> candidates;
+    for (const ServerName& name : names_) {
+        if (host_.empty() && (name.port == 0 || name.port == target.port))
+            candidates.push_back({name.host});
+    }
+    std::string host = host_.empty() ? address.to_string() : host_;
+    // A few at once: one name whose name server is dead must not hold up all others.
+    for (std::span<Candidate> left = candidates; !left.empty();) {
+        const std::span<Candidate> batch = left.first(std::min(left.size(), kLookupsAtOnce));
+        left = left.subspan(batch.size());
+        net::TaskGroup lookups(io_.get_executor());
+        for (Candidate& candidate : batch)
+            lookups.spawn("lookup", look_up(candidate, address));
+        co_await lookups.all_done();
+        const auto found = std::ranges::find(batch, true, &Candidate::has_address);
+        if (found == batch.end())
+            continue;
+        host = found->host;
+        break;
+    }
+    co_return proxy::Destination{host, target.port, target.address};
+}
+
+net::Task<> Run::look_up(Candidate& candidate, IpAddress address)
+{
+    const auto found = co_await lookups_.look_up(candidate.host);
+    candidate.has_address = found && std::ranges::find(*found, address) != found->end();
+}
+
+net::Task<> Run::obey_signals()
+{
+    for (;;) {
+        signalfd_siginfo signal{};
+        if (::read(signals_.fd(), &signal, sizeof signal) != sizeof signal) {
+            co_await signals_.wait(IoStep::Kind::want_read);
+            continue;
+        }
+        obey(signal);
+    }
+}
+
+void Run::obey(const signalfd_siginfo& signal)
+{
+    const int number = static_cast<int>(signal.ssi_signo);
+    if (number == SIGCHLD)
+        return reap();
+    if (command_ > 0) {
+        if (signal.ssi_code != SI_KERNEL) // a terminal's goes to the whole group
+            ::kill(command_, number);
+        return;
+    }
+    if (number == SIGUSR1 || number == SIGUSR2)
+        return;
+    if (is_stopping_)
+        ::_exit(exit_code_);
+    stop();
+}
+
+/// Also the orphans, which come to us (prctl(2), PR_SET_CHILD_SUBREAPER).
+void Run::reap()
+{
+    int status = 0;
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid != command_)
+            continue;
+        command_ = -1;
+        exit_code_ = WIFSIGNALED(status) ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+    leave_if_done();
+}
+
+void Run::stop()
+{
+    if (is_stopping_)
+        return;
+    is_stopping_ = true;
+    tasks_.spawn("drain limit", leave_after(settings_.config.timeouts.drain));
+    engine_.drain();
+    leave_if_done();
+}
+
+net::Task<> Run::leave_after(std::chrono::seconds time)
+{
+    net::Timer timer(io_.get_executor(), net::Clock::now() + time);
+    co_await timer.async_wait(net::kAsTuple);
+    ::_exit(exit_code_);
+}
+
+void Run::leave_if_done()
+{
+    if (is_stopping_ && command_ < 0 && serving_ == 0)
+        io_.stop();
+}
+
+} // namespace
+
+sigset_t block_signals_of_run()
+{
+    const sigset_t signals = signals_of_run();
+    sigset_t before;
+    ::sigprocmask(SIG_BLOCK, &signals, &before);
+    return before;
+}
+
+int run_command(RunStart start)
+{
+    // Never destroyed: the process ends with it, and the frames of tasks that still wait refer to it.
+    static Run* const run = new Run(std::move(start)); // static: still reachable for leak checkers
+    return run->run();
+}
+
+} // namespace safetp::client

@@ -1,0 +1,37 @@
+// safetp run's loop: one command and its descendants, whose FTP connections the engine serves.
+#pragma once
+
+#include "client/engine.h"
+#include "client/watched_command.h"
+
+#include <csignal>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace safetp::client {
+
+struct RunStart {
+    const Settings& settings;
+    Engine::Resources resources;
+    UniqueFd name_helper;             ///< a second one, start_name_helper(): finds the name that an address was connected by
+    WatchedCommand command;           ///< started with the mask that block_signals_of_run() gave
+    std::set<std::uint16_t> ports;    ///< of FTP servers
+    std::string host;                 ///< what every server is called; empty: found out
+    std::vector<ServerName> names;    ///< what servers may be called: the first that has the address is it. Port 0: any port
+};
+
+/// Serves until the command and all its descendants have ended and their sessions are over. Signals that somebody sends to us
+/// go to the command; those of a terminal reach it anyway. Gives the command's exit code, 128 and the signal's number where one
+/// ended it.
+int run_command(RunStart start);
+
+/// So that they wait for run_command(); before the name helpers are started. Gives the mask as it was.
+sigset_t block_signals_of_run();
+
+/// What in a command's words may be a server: ftp://[USER[:PASSWORD]@]HOST[:PORT][/...], and any word that is a host name with
+/// a dot or HOST:PORT of such a name.
+std::vector<ServerName> names_in(const std::vector<std::string>& words);
+
+} // namespace safetp::client

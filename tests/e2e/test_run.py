@@ -1,0 +1,476 @@
+"""safetp run: unmodified programs, dynamic and static, whose FTP connections go through TLS, and nothing else of them."""
+
+import os
+import random
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from support import ftpds
+from support.client import SAFETY_NET
+from support.safetp import Safetp
+
+CONTENT = random.Random("run").randbytes(300_000)
+LOGIN = f"{ftpds.USER}:{ftpds.PASSWORD}"
+
+
+@pytest.fixture
+def inetd(start_tls_server):
+    """A vsftpd that lets nobody log in without TLS."""
+    inetd = start_tls_server("vsftpd")
+    inetd.server.put("orders", CONTENT)
+    return inetd
+
+
+@pytest.fixture
+def run(directory):
+    return Safetp(directory / "run")
+
+
+def words(inetd, *command, options=()) -> list[str]:
+    return ["run", "--port", str(inetd.port), *options, "--", *map(str, command)]
+
+
+def python(code: str, *arguments) -> list[str]:
+    return [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+
+
+def fetched(run: Safetp, name: str = "orders") -> bytes:
+    return (run.directory / name).read_bytes()
+
+
+TRANSFER = """
+    import ftplib, io, sys
+    host, port, user, password, passive = sys.argv[1:]
+    ftp = ftplib.FTP()
+    ftp.connect(host, int(port), timeout=30)
+    ftp.login(user, password)
+    ftp.set_pasv(passive == "passive")
+    got = io.BytesIO()
+    ftp.retrbinary("RETR orders", got.write)
+    ftp.storbinary("STOR sent", io.BytesIO(got.getvalue()))
+    assert "orders" in ftp.nlst()
+    ftp.quit()
+"""
+
+
+def transfer(inetd, host: str, mode: str = "passive") -> list[str]:
+    return python(TRANSFER, host, inetd.port, ftpds.USER, ftpds.PASSWORD, mode)
+
+
+# ---- programs
+
+
+@pytest.mark.parametrize("mode", ["passive", "active"])
+def test_python(inetd, run, mode):
+    """A socket that does not block while it connects; both kinds of data connections. The server's log saw TLS, or no login."""
+    run.run(*words(inetd, *transfer(inetd, "127.0.0.1", mode))).expect(0)
+    assert (inetd.server.home / "sent").read_bytes() == CONTENT
+    assert [line[0] for line in run.lines()] == [f"127.0.0.1:{inetd.port}"]
+
+
+def test_without_us_it_fails(inetd):
+    """What the other tests stand on: the same program alone does not get in."""
+    alone = subprocess.run(transfer(inetd, "127.0.0.1"), capture_output=True, timeout=SAFETY_NET, check=False)
+    assert alone.returncode != 0 and b"530" in alone.stderr, alone.stderr
+
+
+@pytest.mark.parametrize("mode", ["", "-A"])
+def test_tnftp(inetd, run, mode):
+    script = f"open localhost {inetd.port}\nuser {ftpds.USER} {ftpds.PASSWORD}\nbinary\nget orders\nput orders sent\nbye\n"
+    command = ["tnftp", "-n", "-v", *mode.split()]
+    done = run.run(*words(inetd, *command), input=script.encode()).expect(0)
+    assert fetched(run) == CONTENT and (inetd.server.home / "sent").read_bytes() == CONTENT, done
+
+
+@pytest.mark.parametrize("mode", [["--disable-epsv"], [], ["-P", "-"]])
+def test_curl(inetd, run, mode):
+    """And the name in the URL is what the key is remembered under."""
+    url = f"ftp://localhost:{inetd.port}/orders"
+    run.run(*words(inetd, "curl", "-sS", "-4", *mode, "-u", LOGIN, "-o", "orders", url)).expect(0)
+    assert fetched(run) == CONTENT
+    assert [line[0] for line in run.lines()] == [f"localhost:{inetd.port}"]
+
+
+@pytest.mark.parametrize("settings", ["set ftp:ssl-allow no", "set ssl:verify-certificate no"])
+def test_lftp(inetd, run, settings):
+    """In plain text, and with AUTH of its own, in which it is left alone (it does not trust the test's certificate)."""
+    open_it = f"open -u {ftpds.USER},{ftpds.PASSWORD} -p {inetd.port} 127.0.0.1"
+    run.run(*words(inetd, "lftp", "-e", f"set net:max-retries 1; {settings}; {open_it}; get orders; bye")).expect(0)
+    assert fetched(run) == CONTENT
+
+
+def test_script(inetd, run):
+    """A shell, two clients of it at once, and what comes of their exit codes."""
+    curl = f"curl -sS -u {shlex.quote(LOGIN)} ftp://127.0.0.1:{inetd.port}/orders"
+    script = f"{curl} -o one & {curl} -o two && wait $! && exit 7"
+    run.run(*words(inetd, "sh", "-c", script)).expect(7)
+    assert fetched(run, "one") == CONTENT and fetched(run, "two") == CONTENT
+
+
+STATIC_PROGRAM = r"""
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int main(int count, char** words)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(words[1]))};
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (count != 4 || connect(fd, (struct sockaddr*)&to, sizeof to) != 0)
+        return 1;
+    FILE* in = fdopen(fd, "r");
+    char line[512];
+    for (int step = 0; fgets(line, sizeof line, in) != NULL; ++step) {
+        fputs(line, stdout);
+        if (step == 0)
+            dprintf(fd, "USER %s\r\n", words[2]);
+        else if (step == 1)
+            dprintf(fd, "PASS %s\r\n", words[3]);
+        else
+            return strncmp(line, "230", 3) != 0;
+    }
+    return 1;
+}
+"""
+
+
+@pytest.mark.parametrize("kind", [["-static"], []])
+def test_compiled_program(inetd, run, kind):
+    """No library of ours or the system's is there to be replaced, and the socket blocks."""
+    source = run.directory / "login.c"
+    source.write_text(STATIC_PROGRAM)
+    subprocess.run(["gcc", *kind, "-o", run.directory / "login", source], check=True)
+    done = run.run(*words(inetd, "./login", inetd.port, ftpds.USER, ftpds.PASSWORD)).expect(0)
+    assert b"230" in done.out
+
+
+SOCKETCALL = r"""
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct sockaddr_in to;
+static unsigned words[3];
+
+int main(int count, char** arguments)
+{
+    to.sin_family = AF_INET;
+    to.sin_port = htons(atoi(arguments[count - 1]));
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    words[0] = socket(AF_INET, SOCK_STREAM, 0);
+    words[1] = (unsigned)(unsigned long)&to;
+    words[2] = sizeof to;
+    long result = 102;
+    __asm__ volatile("int $0x80" : "+a"(result) : "b"(3), "c"(words) : "memory", "r8", "r9", "r10", "r11");
+    char line[4] = "";
+    struct sockaddr_in here;
+    socklen_t length = sizeof here;
+    getpeername(words[0], (struct sockaddr*)&here, &length);
+    return result != 0 || read(words[0], line, 3) != 3 || strcmp(line, "220") != 0 || here.sin_port == to.sin_port;
+}
+"""
+
+
+if os.uname().machine == "x86_64":
+
+    def test_calls_of_32_bit_programs(inetd, run):
+        """socketcall(2), as old 32-bit programs connect; here from a program of 64 bits whose addresses are low."""
+        (run.directory / "old.c").write_text(SOCKETCALL)
+        subprocess.run(["gcc", "-static", "-no-pie", "-fno-pie", "-o", run.directory / "old", run.directory / "old.c"], check=True)
+        run.run(*words(inetd, "./old", inetd.port)).expect(0)
+
+
+@pytest.fixture(scope="module")
+def unpacked():
+    """Programs of Debian's that nobody has to install."""
+    place = ftpds.ftpds_directory()
+    fetch = Path(__file__).resolve().parents[2] / "scripts" / "fetch-ftpds"
+    subprocess.run([fetch, place, "busybox-static", "ncftp", "inetutils-ftp"], check=True)
+    return place / "root"
+
+
+def test_busybox(inetd, run, unpacked):
+    """A static program that others use."""
+    login = ["-P", inetd.port, "-u", ftpds.USER, "-p", ftpds.PASSWORD, "127.0.0.1"]
+    run.run(*words(inetd, unpacked / "bin/busybox", "ftpget", *login, "orders")).expect(0)
+    assert fetched(run) == CONTENT
+    run.run(*words(inetd, unpacked / "bin/busybox", "ftpput", *login, "sent", "orders")).expect(0)
+    assert (inetd.server.home / "sent").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("mode", ["-E", "-F"])
+def test_ncftp(inetd, run, unpacked, mode):
+    """Active and passive."""
+    login = ["-P", inetd.port, "-u", ftpds.USER, "-p", ftpds.PASSWORD]
+    run.run(*words(inetd, unpacked / "usr/bin/ncftpget", mode, *login, "127.0.0.1", ".", "orders")).expect(0)
+    assert fetched(run) == CONTENT
+
+
+@pytest.mark.parametrize("mode", [[], ["-p"]])
+def test_inetutils(inetd, run, unpacked, mode):
+    script = f"open 127.0.0.1 {inetd.port}\nuser {ftpds.USER} {ftpds.PASSWORD}\nbinary\nget orders\nput orders sent\nbye\n"
+    run.run(*words(inetd, unpacked / "usr/bin/inetutils-ftp", "-n", *mode), input=script.encode()).expect(0)
+    assert fetched(run) == CONTENT and (inetd.server.home / "sent").read_bytes() == CONTENT
+
+
+def test_threads_and_epoll(inetd, run):
+    """A thread that is not the process's first; and a socket that is in an epoll set before it is connected, as event loops do."""
+    code = """
+        import selectors, socket, sys, threading
+        def talk(seen):
+            selector, s = selectors.EpollSelector(), socket.socket()
+            s.setblocking(False)
+            selector.register(s, selectors.EVENT_WRITE)
+            number = s.fileno()
+            s.connect_ex(("127.0.0.1", int(sys.argv[1])))
+            while not selector.select(30) or s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                pass
+            selector.modify(s, selectors.EVENT_READ)
+            assert selector.select(30) and s.recv(3) == b"220" and s.fileno() == number and not s.getblocking()
+            seen.append(1)
+        seen = []
+        threads = [threading.Thread(target=talk, args=(seen,)) for _ in range(4)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        sys.exit(len(seen) != 4)
+    """
+    run.run(*words(inetd, *python(code, inetd.port))).expect(0)
+
+
+@pytest.mark.parametrize("mode", ["passive", "active"])
+def test_ipv6(start_tls_server, run, mode):
+    """The program sees IPv6 at both ends, as it expects."""
+    inetd = start_tls_server("vsftpd", address="::1")
+    inetd.server.put("orders", CONTENT)
+    run.run(*words(inetd, *transfer(inetd, "::1", mode))).expect(0)
+    assert (inetd.server.home / "sent").read_bytes() == CONTENT
+    assert [line[0] for line in run.lines()] == [f"[::1]:{inetd.port}"]
+
+
+# ---- which connections
+
+
+def test_port_21_by_itself(run):
+    """Nobody has to listen there: a reply in words comes from us, where the kernel alone would have refused."""
+    code = """
+        import socket
+        print(socket.create_connection(("127.0.0.21", 21)).recv(1000).decode())
+    """
+    done = run.run("run", "--", *python(code)).expect(0)
+    assert b"421 " in done.out and b"127.0.0.21" in done.out
+
+
+def test_others_are_untouched(run, tmp_path):
+    """Another port, UDP to an FTP port, a UNIX socket, a port where nobody is, a bad pointer: all as without us."""
+    code = """
+        import ctypes, errno, os, socket, sys
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        assert s.getpeername() == ("127.0.0.1", int(sys.argv[1]))
+        s.sendall(s.recv(100).upper())
+        udp = socket.socket(type=socket.SOCK_DGRAM)
+        udp.connect(("127.0.0.1", 21))
+        assert udp.getpeername() == ("127.0.0.1", 21)
+        u = socket.socket(socket.AF_UNIX)
+        u.connect(sys.argv[2])
+        s = socket.socket()
+        free = socket.socket()
+        free.bind(("127.0.0.1", 0))
+        assert s.connect_ex(free.getsockname()) == errno.ECONNREFUSED
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.connect(s.fileno(), ctypes.c_void_p(1), 16) == -1 and ctypes.get_errno() == errno.EFAULT
+        assert libc.connect(-1, ctypes.c_void_p(1), 16) == -1
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(str(tmp_path / "s"))
+    unix.listen()
+    process = run.start("run", "--", *python(code, listener.getsockname()[1], tmp_path / "s"))
+    listener.settimeout(SAFETY_NET)
+    connection, _ = listener.accept()
+    connection.sendall(b"words")
+    assert connection.recv(100) == b"WORDS"
+    _, err = process.communicate(timeout=SAFETY_NET)
+    assert process.returncode == 0 and err == b"", err
+
+
+def test_fast_open_is_no_way_round(inetd, run):
+    """MSG_FASTOPEN connects without connect(2)."""
+    code = """
+        import errno, socket, sys
+        s = socket.socket()
+        try:
+            s.sendto(b"USER anna", socket.MSG_FASTOPEN, ("127.0.0.1", int(sys.argv[1])))
+        except OSError as error:
+            sys.exit(error.errno != errno.EOPNOTSUPP)
+        sys.exit(1)
+    """
+    run.run(*words(inetd, *python(code, inetd.port))).expect(0)
+
+
+def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
+    """Not knowing is no reason to let FTP go in clear. (Root may look into everybody.)"""
+    code = """
+        import ctypes, errno, os, socket, sys
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        error = socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1])))
+        sys.exit(error)
+    """
+    options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    ftpds.hand_over(run.directory)
+    everybodys = shutil.copy(run.command("run")[0], directory)  # the build's place may be ours alone
+    command = [everybodys, "run", "--pins", str(run.pins), *words(inetd, *python(code, inetd.port))[1:]]
+    done = subprocess.run(command, cwd=run.directory, env=run.environment, capture_output=True, timeout=SAFETY_NET, check=False, **options)
+    assert done.returncode == 13 and b"cannot be looked into" in done.stderr, done
+
+
+# ---- whom it trusts
+
+
+def test_refused_key(inetd, run):
+    """The command's own output says it, ours too (many programs say no more than that it failed), and nothing was sent."""
+    wrong = "SHA256:" + "A" * 43
+    command = python(TRANSFER, "127.0.0.1", inetd.port, ftpds.USER, ftpds.PASSWORD, "passive")
+    done = run.run(*words(inetd, *command, options=("--key", wrong)))
+    assert done.code != 0 and "ftplib.error_temp: 421 " in done.err and "key" in done.err.split("421 ")[1], done
+    curl = ["curl", "-sS", "-v", "-u", LOGIN, f"ftp://localhost:{inetd.port}/orders"]
+    done = run.run(*words(inetd, *curl, options=("--key", wrong)))
+    assert done.code != 0 and "< 421" in done.err and "> USER" not in done.err and run.lines() == [], done
+    quiet = run.run(*words(inetd, *curl[:2], *curl[3:], options=("--key", wrong)))
+    assert quiet.code != 0 and "key" in quiet.err, quiet
+
+
+def test_known_name_counts_for_the_address(inetd, run):
+    """A key that was noted under a name is not forgotten where a script goes to the address: no first use under the address."""
+    run.pins.write_text(f"localhost:{inetd.port} SHA256:{'A' * 43} 2026-01-01T00:00:00Z by-hand - secure\n")
+    run.pins.chmod(0o600)
+    done = run.run(*words(inetd, *transfer(inetd, "127.0.0.1")))
+    assert done.code != 0 and "421" in done.err, done
+    assert [line[0] for line in run.lines()] == [f"localhost:{inetd.port}"]
+
+
+def test_host(inetd, run):
+    """The name is given where nobody could know it."""
+    run.run(*words(inetd, *transfer(inetd, "127.0.0.1"), options=("--host", "FTP.example.com"))).expect(0)
+    assert [line[0] for line in run.lines()] == [f"ftp.example.com:{inetd.port}"]
+
+
+def test_policy_ca(inetd, run, authority):
+    """Names count: the certificate is for localhost."""
+    ca = ("--policy", "ca", "--ca", str(authority.root.certificate))
+    curl = ["curl", "-sS", "-u", LOGIN, "-o", "orders", f"ftp://localhost:{inetd.port}/orders"]
+    run.run(*words(inetd, *curl, options=ca)).expect(0)
+    refused = run.run(*words(inetd, *curl, options=(*ca, "--host", "ftp.example.com")))
+    assert refused.code != 0 and [line[0] for line in run.lines()] == [f"localhost:{inetd.port}"], refused
+
+
+# ---- processes
+
+
+def test_exit_codes(run):
+    assert run.run("run", "--", "true").expect(0).err == ""
+    run.run("run", "--", "sh", "-c", "exit 5").expect(5)
+    run.run("run", "--", "sh", "-c", "kill -KILL $$").expect(128 + signal.SIGKILL)
+    run.run("run", "--", "/no/such/program").expect(127, "/no/such/program", "No such file")
+    run.run("run", "--", "/etc/passwd").expect(126, "/etc/passwd")
+    run.run("run").expect(64, "no command")
+    run.run("run", "--").expect(64, "no command")
+    run.run("run", "--port", "0", "--", "true").expect(64)
+    run.run("run", "--host", "a b", "--", "true").expect(64, "a b")
+    run.run("run", "--", "safetp-no-such", "--help").expect(127)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_go_to_the_command(run, number):
+    process = run.start("run", "--", "sh", "-c", f"trap 'exit 9' {number.name[3:]}; echo ready; while :; do sleep 0.01; done")
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    process.communicate(timeout=SAFETY_NET)
+    assert process.returncode == 9
+
+
+def test_command_is_as_it_would_be(run):
+    """Its group, standard streams, open files and signals are those that it would have without us."""
+    code = """
+        import os, signal
+        print(os.getpgid(0) == os.getpgid(os.getppid()), sorted(map(int, os.listdir("/proc/self/fd")))[:-1])
+        status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        print(int(status["SigBlk"], 16))
+    """
+    done = run.run("run", "--", *python(code)).expect(0)
+    assert done.out == b"True [0, 1, 2]\n0\n", done.out
+
+
+def test_who_outlives_the_command_is_served(inetd, run):
+    """A job in the background keeps its safe way, and safetp waits for it; the exit code is the command's."""
+    curl = f"curl -sS -u {shlex.quote(LOGIN)} ftp://127.0.0.1:{inetd.port}/orders -o"
+    script = f"(until [ -e go ]; do sleep 0.01; done; {curl} part && mv part orders) & exit 3"
+    process = run.start(*words(inetd, "sh", "-c", script), stdout=subprocess.DEVNULL)
+    time.sleep(0.1)  # most likely the shell has ended by now; the test holds also if it has not
+    assert process.poll() is None
+    (run.directory / "go").touch()
+    _, err = process.communicate(timeout=SAFETY_NET)
+    assert process.returncode == 3 and fetched(run) == CONTENT, err
+
+
+def test_nothing_in_clear_without_us(inetd, run):
+    """When safetp is killed, what it watches cannot connect at all."""
+    code = """
+        import socket, sys, time
+        print("ready", flush=True)
+        sys.stdin.readline()
+        print(socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1]))) != 0, flush=True)
+    """
+    process = run.start(*words(inetd, *python(code, inetd.port)), stdin=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    process.kill()
+    process.wait(SAFETY_NET)
+    out, _ = process.communicate(b"go\n", timeout=SAFETY_NET)
+    assert out == b"True\n"
+
+
+def test_verbose(inetd, run):
+    """Silent by default, and able to say what it did."""
+    quiet = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"))).expect(0)
+    assert quiet.err == ""
+    said = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"), options=("-v",))).expect(0, "the command connects", "TLSv1.")
+    assert ftpds.PASSWORD not in said.err
+
+
+def test_run_in_run(run, inetd):
+    """The kernel allows one watcher: said in words, and not silently without."""
+    inner = run.command(*words(inetd, "true"))
+    run.run("run", "--", *inner).expect(1, "watcher already")
+
+
+def test_at_a_terminal(run):
+    """Ctrl-C goes to the command, once, and safetp goes on; the terminal stays the command's."""
+    code = """
+        import os, signal, sys, time
+        seen = []
+        signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+        print("ready", os.isatty(0), os.tcgetpgrp(0) == os.getpgid(0), flush=True)
+        while not seen:
+            time.sleep(0.01)
+        print("name:", flush=True)
+        lines = [input(), input()]  # the first is what was typed behind Ctrl-C
+        sys.exit(len(seen) + (lines[1] == "anna"))
+    """
+    code_seen, text = run.run_at_terminal("run", "--", *python(code), answers=[("ready True True", "\x03"), ("name:", "anna")])
+    assert code_seen == 2, text

@@ -1,0 +1,45 @@
+#include "client/run_service.h"
+
+#include <gtest/gtest.h>
+
+namespace safetp::client {
+
+namespace {
+
+std::vector<std::string> names(const std::vector<std::string>& words)
+{
+    std::vector<std::string> texts;
+    for (const ServerName& name : names_in(words))
+        texts.push_back(name.host + (name.port == 0 ? "" : ":" + std::to_string(name.port)));
+    return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(NamesInCommand, FindsHostsAndUrls)
+{
+    EXPECT_EQ(names({"ftp", "ftp.example.com"}), Texts({"ftp.example.com"}));
+    EXPECT_EQ(names({"ftp", "-n", "FTP.Example.com:2121", "2121"}), Texts({"ftp.example.com:2121"}));
+    EXPECT_EQ(names({"curl", "ftp://scanner/in/"}), Texts({"scanner"}));
+    EXPECT_EQ(names({"wget", "ftp://anna:se@cret@files.example.net:2100/a/b"}), Texts({"files.example.net:2100"}));
+    EXPECT_EQ(names({"--url=ftp://h.example;type=a"}), Texts({"h.example"}));
+}
+
+TEST(NamesInCommand, NamesEachOnce)
+{
+    EXPECT_EQ(names({"a.example", "b.example", "a.example"}), Texts({"a.example", "b.example"}));
+}
+
+TEST(NamesInCommand, LeavesOtherWordsAlone)
+{
+    EXPECT_EQ(names({}), Texts());
+    EXPECT_EQ(names({"ftp", "-n", "", "get", "localhost"}), Texts()); // a word without a dot may be anything
+    EXPECT_EQ(names({"192.0.2.1", "[2001:db8::1]:21", "ftp://192.0.2.1/x", "2001:db8::1"}), Texts()); // names itself
+    EXPECT_EQ(names({"/etc/ftp.conf", "a b.example", "a.example/x", "http://www.example.com/", "10.0.0.300"}), Texts());
+    EXPECT_EQ(names({"ftp://", "ftp:///x", "ftp://@/", "ftp://h:99999/", "ftp://h:0/", "a.example:"}), Texts());
+    EXPECT_EQ(names({std::string(300, 'a') + ".example"}), Texts());
+}
+
+} // namespace
+
+} // namespace safetp::client
