@@ -15,7 +15,7 @@ table inet safetp {{
 )";
 
 // Updates stand in rules of their own: one that finds its set full ends its rule, and the redirection must still happen.
-constexpr std::string_view kRedirect = R"(    # Who has called which FTP server: data connections between the two come to the proxy as well.
+constexpr std::string_view kRedirect = R"(    # Who has called which FTP server: data connections between them are caught too.
     set pairs4 {{
         type ipv4_addr . ipv4_addr
         flags dynamic, timeout

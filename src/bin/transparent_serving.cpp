@@ -61,7 +61,7 @@ Result<std::optional<Interception>> find_interception(const ProxyArguments& argu
     if (!arguments.server.empty())
         return complain_of("--transparent and --server exclude each other: redirected clients have dialled their server");
     if (how == Interception::tproxy && arguments.interface.empty())
-        return complain_of("--transparent=tproxy is for a gateway, so it needs --interface; programs of this machine itself are "
+        return complain_of("--transparent=tproxy is for a gateway, so it needs --interface; this machine's own programs are "
                            "served by --transparent");
     if (!arguments.interface.empty() && !is_interface_name(arguments.interface))
         return complain_of("--interface is not the name of a network interface");

@@ -108,7 +108,8 @@ void Proxy::receive(net::Accepted accepted, int listener)
         const auto here = local_endpoint(listener);
         const auto dialled = original_destination(accepted.fd.get(), *interception_, here ? here->port : 0);
         if (!dialled)
-            return refuse(accepted, "421 This is a proxy for connections that are redirected to it; dial the FTP server itself.\r\n",
+            return refuse(accepted,
+                "421 This is a proxy for connections that are redirected to it; dial the FTP server itself.\r\n",
                 describe(dialled.error()));
         destination = proxy::Destination{
             .host = dialled->address.to_string(), .port = dialled->port, .address = dialled->address, .is_impersonated = true};
