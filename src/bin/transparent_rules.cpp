@@ -14,18 +14,19 @@ delete table inet safetp
 table inet safetp {{
 )";
 
-// Updates stand in rules of their own: one that finds its set full ends its rule, and the redirection must still happen.
+// An update that finds its set full only ends its rule. Then the session must not begin: its data connections would go to the
+// server in clear.
 constexpr std::string_view kRedirect = R"(    # Who has called which FTP server: data connections between them are caught too.
     set pairs4 {{
         type ipv4_addr . ipv4_addr
         flags dynamic, timeout
-        timeout 1d
+        timeout 7d
         size 65535
     }}
     set pairs6 {{
         type ipv6_addr . ipv6_addr
         flags dynamic, timeout
-        timeout 1d
+        timeout 7d
         size 65535
     }}
 
@@ -34,6 +35,8 @@ constexpr std::string_view kRedirect = R"(    # Who has called which FTP server:
         fib daddr type local return
         tcp dport {ftp} update @pairs4 {{ ip saddr . ip daddr }}
         tcp dport {ftp} update @pairs6 {{ ip6 saddr . ip6 daddr }}
+        tcp dport {ftp} ip saddr . ip daddr != @pairs4 drop
+        tcp dport {ftp} ip6 saddr . ip6 daddr != @pairs6 drop
         tcp dport {ftp} redirect to :{listen}
         tcp dport {first}-{last} ip saddr . ip daddr @pairs4 update @pairs4 {{ ip saddr . ip daddr }}
         tcp dport {first}-{last} ip6 saddr . ip6 daddr @pairs6 update @pairs6 {{ ip6 saddr . ip6 daddr }}

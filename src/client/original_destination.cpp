@@ -32,7 +32,9 @@ Result<Endpoint> original_destination(int fd, Interception how, std::uint16_t li
     const auto wanted = how == Interception::redirect ? before_nat(fd, *here) : here;
     if (!wanted)
         return wanted;
-    const bool is_ours = how == Interception::redirect ? *wanted == *here : here->port == listen_port;
+    // Without the scope, which only one of the two calls knows of a link-local address.
+    const bool is_unchanged = wanted->port == here->port && wanted->address.bytes() == here->address.bytes();
+    const bool is_ours = how == Interception::redirect ? is_unchanged : here->port == listen_port;
     if (is_ours || wanted->address.is_unspecified() || wanted->port == 0)
         return fail(ErrorCode::bad_address, 0, "the connection was not redirected");
     return wanted;

@@ -248,6 +248,23 @@ def test_rights(gateway):
     assert re.search(r"Uid:\s*(\d+)", status)[1] != "0"
 
 
+def test_too_many_pairs(base_directory, certificate):
+    """When the sets of who speaks with whom are full, a session does not begin: its data connections would go out in clear."""
+    world = World(Path(tempfile.mkdtemp(dir=base_directory)), certificate, "redirect")
+    try:
+        run(world.gateway, "nft", "-f", "-", input=world.rules.replace("size 65535", "size 1").encode())
+        others = {4: "{ 10.9.9.9 . 10.9.9.9 }", 6: "{ fd99::1 . fd99::1 }"}
+        for family, pair in others.items():
+            run(world.gateway, "nft", "add", "element", "inet", "safetp", f"pairs{family}", pair)
+            with world.client.entered(), pytest.raises(TimeoutError):
+                FtpClient(21, host=SERVER[family], timeout=1)
+            run(world.gateway, "nft", "delete", "element", "inet", "safetp", f"pairs{family}", pair)
+            with world.client.entered():
+                FtpClient(21, host=SERVER[family]).greet().close()
+    finally:
+        world.close()
+
+
 @MODES
 @FAMILIES
 def test_this_machine(local, programs, directory, family, mode):
