@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ftplib
 import io
 import random
 import re
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,7 +20,7 @@ from support.namespaces import Network, join
 from support.proxy import Proxy, binary
 
 CONTENT = random.Random(11).randbytes(300_000)
-CLIENT = {4: "10.77.1.2", 6: "fd77:1::2"}
+NEIGHBOUR = {4: "10.77.1.3", 6: "fd77:1::3"}  # the client's other address
 GATEWAY = {4: "10.77.1.1", 6: "fd77:1::1"}
 SERVER = {4: "10.77.2.2", 6: "fd77:2::2"}
 DATA_PORTS = "50000-50020"
@@ -41,6 +43,9 @@ def wire_up(client: Network, gateway: Network, server: Network) -> None:
     for network, wire, third, last in ((client, "lan", 1, 2), (gateway, "lan", 1, 1), (gateway, "wan", 2, 1), (server, "wan", 2, 2)):
         network.add_address(f"10.77.{third}.{last}/24", wire)
         network.add_address(f"fd77:{third}::{last}/64", wire)
+    client.add_address(f"{NEIGHBOUR[4]}/24", "lan")
+    # Deprecated, so that it is used by nobody who does not ask for it (RFC 6724 section 5, rule 3).
+    client.run("ip", "address", "add", f"{NEIGHBOUR[6]}/64", "dev", "lan", "nodad", "preferred_lft", 0)
     gateway.set("net/ipv4/ip_forward", 1)
     gateway.set("net/ipv6/conf/all/forwarding", 1)
     for network, third in ((client, 1), (server, 2)):
@@ -215,6 +220,38 @@ def test_addresses(gateway, family):
     assert f"{name}:21 SHA256:" in gateway.proxy.pins.read_text()
 
 
+def drain(capture: socket.socket) -> bytes:
+    capture.setblocking(False)
+    frames = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            frames.append(capture.recv(65536))
+    return b"\n".join(frames)
+
+
+@MODES
+@FAMILIES
+def test_on_the_wire(gateway, family, mode):
+    """What arrives at the server, packet by packet, names nobody and nothing."""
+    secret = b"a-content-that-nobody-may-read"
+    gateway.server.put("a-telling-name", secret)
+    with gateway.server_host.entered():
+        capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
+    capture.bind(("wan", 0))
+    with capture, gateway.client.entered(), ftplib.FTP() as ftp:
+        ftp.connect(SERVER[family], 21, 30)
+        ftp.login(gateway.server.user, gateway.server.password)
+        ftp.set_pasv(mode == "passive")
+        received = []
+        ftp.retrbinary("RETR a-telling-name", received.append)
+        ftp.quit()
+        seen = drain(capture)
+    assert b"".join(received) == secret
+    assert b"AUTH TLS" in seen
+    for word in (gateway.server.user, gateway.server.password, "a-telling-name", secret.decode(), "RETR", "EPSV", "PASV", "226 "):
+        assert word.encode() not in seen
+
+
 @FAMILIES
 def test_called_by_its_own_name(gateway, family):
     """No loop, and no server to go to."""
@@ -235,8 +272,15 @@ def test_own_ftp_server_of_the_gateway(gateway, family):
 @FAMILIES
 def test_other_connections_are_left_alone(gateway, family):
     """In the range of data ports, but between two that have not spoken FTP with each other: nobody redirects that."""
-    with gateway.gateway.entered(), pytest.raises(ConnectionRefusedError):
-        FtpClient(50001, host=SERVER[family])
+    with gateway.server_host.entered():
+        address_family = socket.AF_INET6 if family == 6 else socket.AF_INET
+        listener = socket.create_server((SERVER[family], 50001), family=address_family)
+    with listener, gateway.client.entered():
+        with socket.create_connection((SERVER[family], 50001), 30, source_address=(NEIGHBOUR[family], 0)):
+            listener.settimeout(30)
+            accepted, peer = listener.accept()
+            accepted.close()
+    assert peer[0] == NEIGHBOUR[family]
 
 
 def test_rights(gateway):
