@@ -133,6 +133,18 @@ void declare_engine(CLI::App& app, EngineArguments& engine)
     app.add_flag("-d,--debug", engine.is_verbose, "Log everything (level debug)");
 }
 
+void declare_transparent(CLI::App& proxy, ProxyArguments& to)
+{
+    proxy.add_flag("--transparent{redirect}", to.transparent,
+        "Serve clients that do not know of this, led here by the packet filter: redirect (default) or tproxy");
+    proxy.add_option("--interface", to.interface, "--transparent as a gateway, for what comes in there")->type_name("IF");
+    proxy.add_option("--port", to.ftp_port, "--print-rules: what clients dial")
+        ->capture_default_str()
+        ->check(CLI::Range(1U, 65535U))
+        ->type_name("PORT");
+    proxy.add_flag("--print-rules", to.wants_rules, "--transparent: print what nft -f is to be given, and exit");
+}
+
 void declare_proxy(CLI::App& app, Arguments& arguments, Verbs& verbs)
 {
     CLI::App* const proxy = app.add_subcommand("proxy", "Serve plain FTP clients here, and speak TLS with their servers");
@@ -142,6 +154,9 @@ void declare_proxy(CLI::App& app, Arguments& arguments, Verbs& verbs)
     proxy->add_option("--server", to.server, "The one server (default: clients name it, as USER user@host)")
         ->type_name("HOST[:PORT]");
     proxy->add_option("--user", to.user, "When started as root: who serves (default: safetp)")->type_name("NAME");
+    proxy->add_option("--data-ports", to.data_ports, "Where clients find passive data connections (default: 50000-50999)")
+        ->type_name("FIRST-LAST");
+    declare_transparent(*proxy, to);
     verbs.add(proxy, to);
 }
 

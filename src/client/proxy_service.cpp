@@ -37,6 +37,7 @@ class Proxy {
 public:
     explicit Proxy(ProxyStart start)
         : destination_(std::move(start.destination))
+        , interception_(start.interception)
         , drain_limit_(start.settings.config.timeouts.drain)
         , engine_(io_.get_executor(), start.settings, std::move(start.resources))
         , signals_(io_.get_executor(), open_signals())
@@ -58,8 +59,9 @@ public:
 
 private:
     net::Task<> accept_clients(net::Channel& listener);
-    void receive(net::Accepted accepted);
-    net::Task<> serve(UniqueFd client, Endpoint peer);
+    void receive(net::Accepted accepted, int listener);
+    void refuse(const net::Accepted& accepted, std::string_view reply, std::string_view why);
+    net::Task<> serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination);
     net::Task<> obey_signals();
     net::Task<> leave_after(std::chrono::seconds time);
     void stop();
@@ -67,6 +69,7 @@ private:
 
     asio::io_context io_{1}; // first: what its tasks refer to must go after them; and this object is never destroyed
     std::optional<proxy::Destination> destination_;
+    std::optional<Interception> interception_;
     std::chrono::seconds drain_limit_;
     Engine engine_;
     std::deque<net::Channel> listeners_;
@@ -91,24 +94,39 @@ net::Task<> Proxy::accept_clients(net::Channel& listener)
             co_await listener.wait(IoStep::Kind::want_read);
             continue;
         }
-        receive(std::move(*accepted));
+        receive(std::move(*accepted), listener.fd());
         co_await net::yield(io_.get_executor());
     }
 }
 
-void Proxy::receive(net::Accepted accepted)
+void Proxy::receive(net::Accepted accepted, int listener)
 {
-    if (engine_.has_room())
-        return tasks_.spawn("session", serve(std::move(accepted.fd), accepted.peer));
-    log::Event(Level::warning, 0, "refused", "refused: too many sessions").with("client", accepted.peer.address);
-    constexpr std::string_view kRefusal = "421 Too many connections, please try again later.\r\n";
-    const auto ignored = ::send(accepted.fd.get(), kRefusal.data(), kRefusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!engine_.has_room())
+        return refuse(accepted, "421 Too many connections, please try again later.\r\n", "too many sessions");
+    std::optional<proxy::Destination> destination = destination_;
+    if (interception_) {
+        const auto here = local_endpoint(listener);
+        const auto dialled = original_destination(accepted.fd.get(), *interception_, here ? here->port : 0);
+        if (!dialled)
+            return refuse(accepted,
+                "421 This is a proxy for connections that are redirected to it; dial the FTP server itself.\r\n",
+                describe(dialled.error()));
+        destination = proxy::Destination{
+            .host = dialled->address.to_string(), .port = dialled->port, .address = dialled->address, .is_impersonated = true};
+    }
+    tasks_.spawn("session", serve(std::move(accepted.fd), accepted.peer, std::move(destination)));
+}
+
+void Proxy::refuse(const net::Accepted& accepted, std::string_view reply, std::string_view why)
+{
+    log::Event(Level::warning, 0, "refused", "refused: " + std::string(why)).with("client", accepted.peer.address);
+    const auto ignored = ::send(accepted.fd.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     static_cast<void>(ignored); // a client that cannot take one line is not owed it
 }
 
-net::Task<> Proxy::serve(UniqueFd client, Endpoint peer)
+net::Task<> Proxy::serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination)
 {
-    co_await engine_.serve(std::move(client), peer, destination_);
+    co_await engine_.serve(std::move(client), peer, std::move(destination));
     leave_if_done();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client/engine.h"
+#include "client/original_destination.h"
 
 #include <optional>
 #include <vector>
@@ -13,6 +14,7 @@ struct ProxyStart {
     Engine::Resources resources;
     std::vector<UniqueFd> listeners;              ///< listening and non-blocking
     std::optional<proxy::Destination> destination; ///< none: each client names its server
+    std::optional<Interception> interception{};    ///< each client has dialled its server, and was led here
 };
 
 /// SIGTERM and SIGINT end it: no new clients, sessions end when no transfer is under way, at the latest after the drain limit;

@@ -25,6 +25,24 @@ Result<UniqueFd> open_socket(const IpAddress& address)
     return fd;
 }
 
+/// To an address that may be another machine's, where a transparent proxy stands in for it: the kernel allows that with
+/// CAP_NET_RAW only (ip(7), IP_TRANSPARENT), which nobody else here has.
+bool bind_to(int fd, const Endpoint& endpoint)
+{
+    const SocketAddress address = to_socket_address(endpoint);
+    if (::bind(fd, address.get(), address.length) == 0)
+        return true;
+    if (errno != EADDRNOTAVAIL)
+        return false;
+    const int on = 1;
+    const bool is_ipv4 = endpoint.address.is_ipv4();
+    const bool is_allowed = ::setsockopt(fd, is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6, is_ipv4 ? IP_TRANSPARENT : IPV6_TRANSPARENT,
+        &on, sizeof on) == 0;
+    if (!is_allowed)
+        errno = EADDRNOTAVAIL;
+    return is_allowed && ::bind(fd, address.get(), address.length) == 0;
+}
+
 // Nothing where the port is taken; a new socket for each try, since one that failed to listen stays bound.
 Result<UniqueFd> try_listen(const Endpoint& endpoint)
 {
@@ -32,8 +50,7 @@ Result<UniqueFd> try_listen(const Endpoint& endpoint)
     if (!fd)
         return fd;
     set_option(fd->get(), SOL_SOCKET, SO_REUSEADDR, 1); // ports in TIME_WAIT are free for a listener
-    const SocketAddress address = to_socket_address(endpoint);
-    if (::bind(fd->get(), address.get(), address.length) != 0 || ::listen(fd->get(), kBacklog) != 0) {
+    if (!bind_to(fd->get(), endpoint) || ::listen(fd->get(), kBacklog) != 0) {
         if (errno == EADDRINUSE)
             return UniqueFd();
         return fail(ErrorCode::system_call, errno, "listen on " + endpoint.to_string());
@@ -95,8 +112,7 @@ Task<Result<void>> connect(std::optional<Channel>& place, Executor executor, End
         co_return std::unexpected(fd.error());
     if (source) {
         set_option(fd->get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-        const SocketAddress local = to_socket_address({*source, 0});
-        if (::bind(fd->get(), local.get(), local.length) != 0)
+        if (!bind_to(fd->get(), {*source, 0}))
             co_return fail(ErrorCode::connect_failed, errno, "bind to " + source->to_string());
     }
     place.emplace(executor, std::move(*fd));

@@ -22,6 +22,7 @@ struct Destination {
     std::string host;       ///< as people name it, without brackets: for SNI, certificate, pins and messages; may be an address
     std::uint16_t port = 21;
     std::optional<IpAddress> address{}; ///< where it is, if that is known already; else `host` is looked up
+    bool is_impersonated = false;       ///< the client has dialled `address` and does not know of us
     std::string to_string() const;      ///< HOST, or HOST:PORT where the port is not 21
 };
 

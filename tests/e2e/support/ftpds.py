@@ -244,10 +244,10 @@ def make(name: str, directory: Path) -> FtpServer:
 class Inetd:
     """Listens on a loopback port and starts the server for each connection, as inetd's `nowait` does."""
 
-    def __init__(self, server: FtpServer, address: str = LOCALHOST):
+    def __init__(self, server: FtpServer, address: str = LOCALHOST, port: int = 0):
         self.server = server
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, 0), family=family, backlog=64)
+        self.listener = socket.create_server((address, port), family=family, backlog=64)
         self.address, self.port = self.listener.getsockname()[:2]
         self.sessions: list[subprocess.Popen] = []
         self.peers: list[tuple[str, int]] = []
