@@ -121,7 +121,7 @@ def local(base_directory, certificate):
 def programs():
     root = Path(__file__).resolve().parents[2]
     directory = ftpds.ftpds_directory()
-    subprocess.run([root / "scripts" / "fetch-ftpds", directory, "inetutils-ftp", "tnftp", "ncftp", "busybox"], check=True)
+    subprocess.run([root / "scripts" / "fetch-ftpds", directory, "inetutils-ftp", "tnftp", "ncftp", "busybox-static"], check=True)
     return directory / "bin"
 
 
