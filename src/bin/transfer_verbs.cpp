@@ -245,8 +245,10 @@ int put(const PutArguments& arguments)
     ProgressLine line(request.url.file_name, !arguments.connection.is_quiet);
     request.on_progress = [&](const client::Progress& progress) { line.show(progress); };
     const TransferResult result = run(arguments.connection, request);
+    if (result.end == End::local_failure && source.has_failed())
+        return client::kExitNoInput; // it has said why
     if (result.end == End::local_failure)
-        return source.has_failed() ? client::kExitNoInput : client::kExitTryAgain;
+        return complain(client::kExitTryAgain, "The transfer broke off before the end: it was interrupted.");
     return exit_code_of(result.end);
 }
 

@@ -181,7 +181,7 @@ def test_check_lists_what_is_wrong_with_given_tables(safetpd, tables):
     assert lines[0].startswith(f"{allow}:1: error: ") and "write [2001:db8::1]" in lines[0]
     assert lines[1].startswith(f"{allow}:2: warning: ") and "comments" in lines[1]
     assert lines[2].startswith(f"{deny}:1: error: ") and 'did you mean "allow"?' in lines[2]
-    assert lines[3].startswith(f"{deny}:2: warning: ") and "newline" in lines[3]
+    assert lines[3].startswith(f"{deny}:2: error: ") and "newline" in lines[3]
     assert len(lines) == 4, result.stdout
 
 
