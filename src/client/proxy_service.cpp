@@ -43,6 +43,8 @@ public:
         , signals_(io_.get_executor(), open_signals())
         , tasks_(io_.get_executor())
     {
+        if (interception_ == Interception::tproxy)
+            net::stand_in_for_others();
         for (UniqueFd& listener : start.listeners)
             listeners_.emplace_back(io_.get_executor(), std::move(listener));
     }

@@ -25,14 +25,15 @@ Result<UniqueFd> open_socket(const IpAddress& address)
     return fd;
 }
 
-/// To an address that may be another machine's, where a transparent proxy stands in for it: the kernel allows that with
-/// CAP_NET_RAW only (ip(7), IP_TRANSPARENT), which nobody else here has.
+bool stands_in_for_others = false;
+
+/// To an address that may be another machine's, where a transparent proxy stands in for it: ip(7), IP_TRANSPARENT.
 bool bind_to(int fd, const Endpoint& endpoint)
 {
     const SocketAddress address = to_socket_address(endpoint);
     if (::bind(fd, address.get(), address.length) == 0)
         return true;
-    if (errno != EADDRNOTAVAIL)
+    if (errno != EADDRNOTAVAIL || !stands_in_for_others)
         return false;
     const int on = 1;
     const bool is_ipv4 = endpoint.address.is_ipv4();
@@ -67,6 +68,8 @@ unsigned random_below(unsigned bound)
 }
 
 } // namespace
+
+void stand_in_for_others() { stands_in_for_others = true; }
 
 Result<UniqueFd> listen_in_range(const IpAddress& address, PortRange range)
 {

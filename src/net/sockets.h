@@ -39,4 +39,7 @@ std::size_t unacknowledged_bytes(int fd);
 /// The connection is over, by RST or after both FINs. SO_ERROR says it only once, SIOCOUTQ never (tcp(7), TCP_INFO).
 bool is_connection_over(int fd);
 
+/// From now on this process may bind addresses of other machines, as a transparent proxy does. The kernel wants CAP_NET_RAW.
+void stand_in_for_others();
+
 } // namespace safetp::net
