@@ -516,10 +516,12 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
     constexpr std::chrono::milliseconds kLongestPause{50};
     std::size_t before = 0;
     for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
+        // In this order: a client that acknowledges all and closes between two questions would else look like one that reset.
+        const bool is_over = net::is_connection_over(attempt.client->fd());
         const std::size_t left = net::unacknowledged_bytes(attempt.client->fd());
         if (left == 0)
             break;
-        if (net::is_connection_over(attempt.client->fd()))
+        if (is_over)
             co_return DataFailure::client_broken; // reset: what is left will never be acknowledged
         if (left != before)
             attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
