@@ -9,7 +9,11 @@ target_link_options(safetp_options INTERFACE -Wl,-z,relro,-z,now)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported()
-string(APPEND CMAKE_CXX_FLAGS_RELEASE " -O2 -g")
+string(APPEND CMAKE_CXX_FLAGS_RELEASE " -O2 -g1") # enough for backtraces, and a fifth less to build than -g
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Clang warns of what GCC's own <algorithm> uses inside std::ranges::stable_sort.
+  target_compile_options(safetp_options INTERFACE -Wno-deprecated-declarations)
+endif()
 
 if(SAFETP_SANITIZE)
   target_compile_options(safetp_options INTERFACE -fsanitize=${SAFETP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -28,4 +32,7 @@ function(safetp_module name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS")
   add_library(safetp_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(safetp_${name} PUBLIC safetp_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  if(SAFETP_FUZZ) # else the fuzzers are blind
+    target_compile_options(safetp_${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()

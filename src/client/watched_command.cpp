@@ -51,8 +51,8 @@ bool add_architectures(scmp_filter_ctx filter)
 /// Fast Open (a flag of send) and io_uring, which no filter sees.
 bool add_rules(scmp_filter_ctx filter)
 {
-    const scmp_arg_cmp fast_open_in_sendto = SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN);
-    const scmp_arg_cmp fast_open_in_sendmsg = SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN);
+    constexpr scmp_arg_cmp fast_open_in_sendto{3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN};
+    constexpr scmp_arg_cmp fast_open_in_sendmsg{2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN};
     return seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW) == 0
         && seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0) == 0
         && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0

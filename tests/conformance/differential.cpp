@@ -245,7 +245,7 @@ std::string read_options(const std::vector<std::string>& words, Options& options
     if (words.empty())
         return "no DRIVER";
     options.driver = words[0];
-    for (std::size_t i = 1; i < words.size(); ++i) {
+    for (std::size_t i = 1; i < words.size(); i += 2) {
         if (i + 1 == words.size())
             return words[i] + " needs a value";
         const std::string& value = words[i + 1];
@@ -257,7 +257,6 @@ std::string read_options(const std::vector<std::string>& words, Options& options
             options.comparisons = std::stoul(value);
         else
             return "no option " + words[i];
-        ++i;
     }
     return "";
 }

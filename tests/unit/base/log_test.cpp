@@ -123,8 +123,8 @@ TEST(Log, OneEventIsOneLineWhateverPeersSend)
         const auto lines = lines_of({.format = format}, hostile);
         ASSERT_EQ(lines.size(), 1u);
         EXPECT_EQ(lines[0].find('\n'), lines[0].size() - 1);
-        for (const unsigned char byte : lines[0].substr(0, lines[0].size() - 1))
-            EXPECT_GE(byte, 0x20);
+        for (const char byte : lines[0].substr(0, lines[0].size() - 1))
+            EXPECT_GE(static_cast<unsigned char>(byte), 0x20);
         EXPECT_EQ(lines[0].find("\u2028"), std::string::npos);
         EXPECT_EQ(lines[0].find("\" injected=\""), std::string::npos);
     }

@@ -157,7 +157,7 @@ TEST(ParseCommand, Refuses)
 TEST(ParseCommand, RefusesEveryControlCharacterButTabAnywhereInAnArgument)
 {
     for (int c = 0; c < 0x20; ++c) {
-        for (const std::size_t at : {5, 6, 8}) {
+        for (const std::size_t at : {5u, 6u, 8u}) {
             std::string line = "RETR abc";
             line.insert(at, 1, static_cast<char>(c));
             EXPECT_EQ(parse_command(line).has_value(), c == '\t') << c << " at " << at;

@@ -105,7 +105,7 @@ TEST(Identity, AFileThatOthersCanReadOrWriteIsRefused)
 {
     const TemporaryDirectory directory;
     const auto files = ensure_self_made_identity(directory.path(), {"localhost"}).value();
-    for (const mode_t mode : {0644, 0640, 0604, 0620, 0602, 0610}) {
+    for (const mode_t mode : {0644u, 0640u, 0604u, 0620u, 0602u, 0610u}) {
         ASSERT_EQ(::chmod(files.certificate.c_str(), mode), 0);
         const auto again = ensure_self_made_identity(directory.path(), {"localhost"});
         ASSERT_FALSE(again) << mode;
