@@ -37,7 +37,8 @@ enum class DataFailure : std::uint8_t {
 struct StartTls {};                              ///< AUTH: then on_tls_started; any plaintext still unread ends the session
 struct AskForAuth { std::string mechanism; };    ///< the client wants its own TLS: ask the server, then on_auth_answered
 struct EndTls {};                                ///< CCC: close_notify both ways, then plain text
-struct OpenPassive {};                           ///< listen for the client: on_passive_opened or on_data_setup_failed
+/// Listen for the client: on_passive_opened or on_data_setup_failed. `is_protected`: under PROT P now, so it may begin TLS.
+struct OpenPassive { bool is_protected; };
 struct UseActive { Endpoint client; };           ///< connect there when the transfer starts
 struct DialServer { std::uint16_t port; };       ///< connect to the raw ftpd's data port, at its control address
 struct ListenForServer {};                       ///< on_server_listener or on_data_setup_failed

@@ -57,9 +57,9 @@ public:
     void on_transfer_failed(DataFailure failure);
     void on_drain();                             ///< end as soon as nothing is under way
     void on_connection_broken();                 ///< a control connection failed below FTP
-
     enum class Waiting : std::uint8_t { greeting, client, server, data, nothing };
     Waiting waiting() const; ///< for whom; what the timers run on
+    bool expects_server() const { return pending_ != Pending::nothing; } ///< it owes a reply, or the rest of one
     void on_timeout(Waiting for_whom);
     void on_login_timeout();
 
@@ -120,6 +120,7 @@ private:
     // control_security.cpp: RFC 2228, RFC 4217, what may be said in clear
     bool is_client_leg_secured() const { return policy_.secure_leg == SecureLeg::client; }
     bool is_allowed_now(const Command& command);
+    bool was_secured() const { return is_secure_ || was_cleared_; } ///< then PROT counts
     bool accepts_auth(const Command& command) const;
     void execute_security(const Command& command);
     void execute_auth(const Command& command);

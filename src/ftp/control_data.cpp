@@ -167,7 +167,7 @@ void ControlChannel::ask_server_next_mode()
 void ControlChannel::on_server_side_ready()
 {
     if (setup_command_.verb == Verb::pasv || setup_command_.verb == Verb::epsv)
-        return act(OpenPassive{});
+        return act(OpenPassive{was_secured() && is_data_protected_});
     act(UseActive{*active_target_});
     setup_ = Setup::ready;
     reply(setup_command_.verb == Verb::port ? "200 PORT command successful." : "200 EPRT command successful.");
@@ -208,8 +208,7 @@ void ControlChannel::execute_transfer(Command command)
 {
     if (setup_ != Setup::ready)
         return reply("425 Please use EPSV, PASV, EPRT or PORT first.");
-    const bool was_secured = is_secure_ || was_cleared_;
-    if (was_secured && policy_.data_security_required && !is_data_protected_) {
+    if (was_secured() && policy_.data_security_required && !is_data_protected_) {
         forget_data();
         act(Note{"clear-data-refused", command.name + " without PROT P refused"});
         return reply("521 PROT P is required for data connections here.");
@@ -219,7 +218,7 @@ void ControlChannel::execute_transfer(Command command)
     transferred_bytes_ = 0;
     Transfer transfer;
     transfer.direction = direction_of(command.verb);
-    transfer.is_protected = was_secured && is_data_protected_;
+    transfer.is_protected = was_secured() && is_data_protected_;
     transfer.command = std::move(command);
     transfer_ = std::move(transfer);
     if (!is_client_leg_secured())

@@ -1,5 +1,7 @@
 #include "net/channel.h"
 
+#include "net/sockets.h"
+
 #include <fcntl.h>
 #include <utility>
 
@@ -34,6 +36,19 @@ Task<bool> Channel::wait(tls::IoStep::Kind want)
     const auto direction = want == tls::IoStep::Kind::want_write ? Descriptor::wait_write : Descriptor::wait_read;
     const auto result = co_await waiter_.async_wait(direction, kAsTuple);
     co_return !std::get<0>(result) && is_open();
+}
+
+Task<tls::IoStep> Channel::shake_hands()
+{
+    for (;;) {
+        const tls::IoStep step = stream_.try_handshake();
+        if (step.kind != tls::IoStep::Kind::want_read && step.kind != tls::IoStep::Kind::want_write)
+            co_return step;
+        acknowledge_at_once(fd()); // GnuTLS and OpenSSL send a flight in parts, and Nagle's algorithm holds the second one back
+        const bool is_ready = co_await wait(step.kind);
+        if (!is_ready)
+            co_return step;
+    }
 }
 
 void Channel::cancel_waits()

@@ -19,6 +19,9 @@ public:
     /// Until the socket is ready for what an IoStep wanted. False: cancelled or closed meanwhile.
     Task<bool> wait(tls::IoStep::Kind want);
 
+    /// After start_tls. Done, or failed, or what it still waited for when it was cancelled or closed.
+    Task<tls::IoStep> shake_hands();
+
     void cancel_waits();
     void close(); ///< FIN (or RST where something is unread)
     void reset(); ///< RST

@@ -145,6 +145,8 @@ void enable_keepalive(int fd, int idle_seconds)
 
 void disable_nagle(int fd) { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
+void acknowledge_at_once(int fd) { set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1); }
+
 void keep_urgent_data_inline(int fd) { set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); }
 
 bool is_connection_over(int fd)

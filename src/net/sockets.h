@@ -32,6 +32,9 @@ Task<Result<void>> connect(std::optional<Channel>& place, Executor executor, End
 /// TCP keepalive (tcp(7)): first probe after `idle_seconds`, then every quarter of it, four times.
 void enable_keepalive(int fd, int idle_seconds);
 void disable_nagle(int fd);
+/// What has been received is acknowledged now, not up to 40 ms later (tcp(7), TCP_QUICKACK; it does not last). A peer that has
+/// Nagle's algorithm on holds its next words back until then.
+void acknowledge_at_once(int fd);
 /// Urgent data stays in its place in the stream, as telnet's Synch needs it (RFC 959 section 3.1.3, RFC 1123 section 4.1.2.12).
 void keep_urgent_data_inline(int fd);
 /// Bytes written that the peer's kernel has not acknowledged, FIN included (SIOCOUTQ).

@@ -1,4 +1,4 @@
-// What data_channel.cpp and data_server_leg.cpp share: the state of one pair of data connections. Internal to them.
+// What the files of DataChannel share: the state of one pair of data connections. Internal to them.
 #pragma once
 
 #include "proxy/data_channel.h"
@@ -34,7 +34,9 @@ struct DataChannel::Attempt {
     std::optional<net::Channel> client;
 
     ftp::Direction direction = ftp::Direction::download;
-    bool is_protected = false;
+    bool is_protected = false; ///< before the start: as PROT was when the client's port was opened
+    bool is_tls_begun = false;
+    bool is_looking_for_hello = false;
     bool is_dialling_server = false;
     bool is_expected = false; ///< the server has been told of a transfer: it may begin TLS
     bool is_started = false;

@@ -53,7 +53,8 @@ public:
     // Preparation: first the raw ftpd's side, then the client's, which sets it going.
     void dial_server(std::uint16_t port);
     Result<Endpoint> listen_for_server();
-    Result<Endpoint> open_passive(); ///< where the client may come
+    /// Where the client may come. `is_protected`: it may begin TLS before its transfer is started.
+    Result<Endpoint> open_passive(bool is_protected);
     void use_active(const Endpoint& client);
 
     void expect_transfer(); ///< the server has been told of a transfer
@@ -81,13 +82,23 @@ private:
     void limit_connecting(Attempt& attempt);
     net::Task<> run(std::unique_ptr<Attempt> attempt);
     net::Task<Outcome> carry_out(Attempt& attempt);
+
+    // data_client_leg.cpp
     net::Task<Outcome> reach_client(Attempt& attempt);
     net::Task<Outcome> accept_client(Attempt& attempt);
+    net::Task<> wait_for_start(Attempt& attempt);
+    net::Task<> wait_for_start_or_hello(Attempt& attempt);
     net::Task<Outcome> secure_client(Attempt& attempt);
+    Outcome judge_handshake(const tls::HandshakeInfo& info) const;
+    bool is_from_client(const IpAddress& address) const;
+
+    // data_server_leg.cpp
     net::Task<Outcome> accept_server(Attempt& attempt);
-    net::Task<Outcome> secure_server(Attempt& attempt); // data_server_leg.cpp
+    net::Task<Outcome> secure_server(Attempt& attempt);
     net::Task<Outcome> shake_hands_with_server(Attempt& attempt);
     net::Task<> read_farewell(Attempt& attempt);
+
+    // data_transfer.cpp
     net::Task<Outcome> download(Attempt& attempt);
     net::Task<Outcome> upload(Attempt& attempt);
     net::Task<Outcome> pump(
@@ -98,8 +109,6 @@ private:
     net::Task<> send_close_notify(Attempt& attempt, net::Channel& channel);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
     net::Task<> linger(Attempt& attempt);
-    Outcome judge_handshake(const tls::HandshakeInfo& info) const;
-    bool is_from_client(const IpAddress& address) const;
 
     const Environment& environment_;
     const Front& front_;

@@ -1,4 +1,4 @@
-// Data connections whose server leg is under TLS: the client side's part of data_channel.cpp.
+// The server's leg of a pair of data connections: one that comes to us, and on a client side its TLS.
 #include "base/log.h"
 #include "proxy/data_attempt.h"
 
@@ -16,6 +16,27 @@ void DataChannel::expect_transfer()
     current_->is_expected = true;
     limit_connecting(*current_);
     current_->expected.notify();
+}
+
+net::Task<DataChannel::Outcome> DataChannel::accept_server(Attempt& attempt)
+{
+    attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::server_unreachable);
+    for (;;) {
+        auto accepted = net::try_accept(attempt.server_listener->fd());
+        if (!accepted)
+            co_return DataFailure::server_unreachable;
+        if (!accepted->fd) {
+            co_await attempt.server_listener->wait(Kind::want_read);
+            if (attempt.is_abandoned)
+                co_return std::nullopt;
+            continue;
+        }
+        if (accepted->peer.address != peers_.server.address)
+            continue;
+        attempt.server.emplace(attempt.executor, std::move(accepted->fd));
+        attempt.server_listener.reset();
+        co_return std::nullopt;
+    }
 }
 
 // Servers begin TLS before or after their 150, so it must not be waited for; but not before the transfer's command either: a
@@ -47,23 +68,17 @@ net::Task<DataChannel::Outcome> DataChannel::shake_hands_with_server(Attempt& at
     tls::Stream& stream = attempt.server->stream();
     if (!stream.start_tls(*server_tls_, tls::Purpose::data))
         co_return DataFailure::server_not_secured;
-    for (;;) {
-        const auto step = stream.try_handshake();
-        if (step.kind == Kind::done)
-            break;
-        if (step.kind != Kind::want_read && step.kind != Kind::want_write) {
-            // A server that refuses the transfer closes it, too; that is no news.
-            const bool is_other_key = step.error.code == ErrorCode::tls_other_key;
-            log::Event(is_other_key ? log::Level::warning : log::Level::info, session_, "data-tls-failed",
-                "data connection: " + describe(step.error));
-            co_return DataFailure::server_not_secured;
-        }
-        const bool is_ready = co_await attempt.server->wait(step.kind);
-        if (attempt.is_abandoned)
-            co_return std::nullopt;
-        if (!is_ready)
-            co_return DataFailure::server_not_secured;
+    const auto step = co_await attempt.server->shake_hands();
+    if (attempt.is_abandoned)
+        co_return std::nullopt;
+    if (step.kind == Kind::failed) {
+        // A server that refuses the transfer closes it, too; that is no news.
+        const bool is_other_key = step.error.code == ErrorCode::tls_other_key;
+        log::Event(is_other_key ? log::Level::warning : log::Level::info, session_, "data-tls-failed",
+            "data connection: " + describe(step.error));
     }
+    if (step.kind != Kind::done)
+        co_return DataFailure::server_not_secured;
     const tls::HandshakeInfo& info = stream.handshake_info();
     log::Event(log::Level::debug, session_, "data-tls", "TLS begins on the data connection")
         .with("version", info.version).with("resumed", info.is_resumed ? "yes" : "no");

@@ -197,16 +197,11 @@ net::Task<ServerReach::Failure> ServerReach::start_tls()
     tls::Stream& stream = (*place_)->stream();
     if (const auto begun = stream.start_tls(*tls_, tls::Purpose::control); !begun)
         co_return refuse_handshake(begun.error());
-    for (;;) {
-        const auto step = stream.try_handshake();
-        if (step.kind == Kind::done)
-            break;
-        if (step.kind != Kind::want_read && step.kind != Kind::want_write)
-            co_return refuse_handshake(step.error);
-        const bool is_ready = co_await (*place_)->wait(step.kind);
-        if (!is_ready)
-            co_return refuse_silence();
-    }
+    const auto step = co_await (*place_)->shake_hands();
+    if (step.kind == Kind::failed)
+        co_return refuse_handshake(step.error);
+    if (step.kind != Kind::done)
+        co_return refuse_silence();
     const tls::HandshakeInfo& info = stream.handshake_info();
     log::Event(Level::info, session_, "server-tls", "TLS with the server begins: " + trust_.for_log)
         .with("server", destination_.to_string()).with("version", info.version).with("cipher", info.cipher)

@@ -256,7 +256,7 @@ void Session::perform(ftp::Action& action)
         void operator()(const ftp::StartTls&) const { session.tls_is_to_start_ = true; }
         void operator()(const ftp::EndTls&) const { session.tls_is_to_end_ = true; }
         void operator()(const ftp::AskForAuth& asked) const { session.ask_for_auth(asked.mechanism); }
-        void operator()(const ftp::OpenPassive&) const { session.perform_open_passive(); }
+        void operator()(const ftp::OpenPassive& open) const { session.perform_open_passive(open.is_protected); }
         void operator()(const ftp::UseActive& active) const
         {
             session.refresh_ticket();
@@ -288,10 +288,10 @@ void Session::perform(ftp::Action& action)
     std::visit(Visitor{*this}, action);
 }
 
-void Session::perform_open_passive()
+void Session::perform_open_passive(bool is_protected)
 {
     refresh_ticket();
-    const auto listener = data_.open_passive();
+    const auto listener = data_.open_passive(is_protected);
     if (!listener) {
         log::Event(Level::error, number_, "no-data-port", "no passive port: " + describe(listener.error()));
         return dialogue_.on_data_setup_failed("No free port for a data connection, please try again later.");
@@ -434,6 +434,8 @@ net::Task<> Session::read_server()
             break;
         }
         server_lines_.release_if_empty();
+        if (dialogue_.expects_server()) // vsftpd's 226 would wait for the acknowledgement of its 150
+            net::acknowledge_at_once(server_->fd());
         co_await server_->wait(step.kind);
     }
     while (!is_ending_) // a transfer that the raw ftpd has confirmed may still be on its way to the client
@@ -524,24 +526,15 @@ net::Task<> Session::start_tls()
 
 net::Task<bool> Session::handshake()
 {
-    tls::Stream& stream = client_.stream();
-    const auto begun = stream.start_tls(*front_.tls, tls::Purpose::control, binding_);
+    const auto begun = client_.stream().start_tls(*front_.tls, tls::Purpose::control, binding_);
     if (!begun) {
         log::Event(Level::error, number_, "tls-failed", describe(begun.error()));
         co_return false;
     }
-    for (;;) {
-        const auto step = stream.try_handshake();
-        if (step.kind == Kind::done)
-            co_return true;
-        if (step.kind != Kind::want_read && step.kind != Kind::want_write) {
-            log::Event(Level::notice, number_, "tls-failed", describe(step.error)).with("client", peer_.address);
-            co_return false;
-        }
-        const bool is_ready = co_await client_.wait(step.kind);
-        if (!is_ready)
-            co_return false;
-    }
+    const auto step = co_await client_.shake_hands();
+    if (step.kind == Kind::failed)
+        log::Event(Level::notice, number_, "tls-failed", describe(step.error)).with("client", peer_.address);
+    co_return step.kind == Kind::done;
 }
 
 // CCC: our close_notify, the client's, then plain text. Anything else in between ends the session.

@@ -53,7 +53,7 @@ private:
     void end(ftp::EndReason reason);
     void drive(); ///< carries out what the dialogue decides, and gives it the client's lines, until both have nothing more
     void perform(ftp::Action& action);
-    void perform_open_passive();
+    void perform_open_passive(bool is_protected);
     void perform_listen_for_server();
     IpAddress announced_address() const;
     void refresh_ticket();

@@ -196,7 +196,6 @@ net::Task<> Session::relay_blindly()
 // No time limit but keepalive: whether a session idles or waits for a long transfer cannot be seen from here.
 net::Task<> Session::relay_one_way(net::Channel& from, net::Channel& to, bool must_begin_tls)
 {
-    constexpr std::byte kHandshakeRecord{0x16}; // RFC 8446 section 5.1
     BufferPool::Lease buffer = environment_.buffers.take();
     while (from.is_open() && to.is_open()) {
         const auto read = from.stream().try_read(*buffer);
@@ -209,7 +208,7 @@ net::Task<> Session::relay_one_way(net::Channel& from, net::Channel& to, bool mu
             continue;
         }
         const bool is_first = std::exchange(must_begin_tls, false);
-        const bool is_plain = is_first && read.kind == Kind::done && (*buffer).front() != kHandshakeRecord;
+        const bool is_plain = is_first && read.kind == Kind::done && (*buffer).front() != tls::kHandshakeRecord;
         if (is_plain)
             log::Event(Level::warning, number_, "clear-refused", "plain text after AUTH: nothing of it was passed on");
         auto rest = std::span<const std::byte>(*buffer).first(read.bytes);

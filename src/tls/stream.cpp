@@ -20,11 +20,11 @@ IoStep plain_failure(int os_error, IoStep::Kind wanted)
     return {IoStep::Kind::failed, 0, Error{code, os_error, {}}};
 }
 
-IoStep plain_read(int fd, std::span<std::byte> buffer)
+IoStep plain_read(int fd, std::span<std::byte> buffer, int flags = 0)
 {
     ssize_t bytes = 0;
     do {
-        bytes = ::recv(fd, buffer.data(), buffer.size(), 0);
+        bytes = ::recv(fd, buffer.data(), buffer.size(), flags);
     } while (bytes < 0 && errno == EINTR);
     if (bytes < 0)
         return plain_failure(errno, IoStep::Kind::want_read);
@@ -44,7 +44,7 @@ IoStep plain_write(int fd, std::span<const std::byte> data)
     return {.kind = IoStep::Kind::done, .bytes = static_cast<std::size_t>(bytes)};
 }
 
-IoStep not_tls(const char* what) { return {IoStep::Kind::failed, 0, Error{ErrorCode::tls_protocol, 0, what}}; }
+IoStep wrong_layer(const char* what) { return {IoStep::Kind::failed, 0, Error{ErrorCode::tls_protocol, 0, what}}; }
 
 } // namespace
 
@@ -64,6 +64,11 @@ Stream& Stream::operator=(Stream&& other) noexcept
 }
 
 IoStep Stream::try_read(std::span<std::byte> buffer) { return tls_ ? tls_->try_read(buffer) : plain_read(fd_.get(), buffer); }
+
+IoStep Stream::try_peek(std::byte& next) const
+{
+    return tls_ ? wrong_layer("a look ahead under TLS") : plain_read(fd_.get(), {&next, 1}, MSG_PEEK);
+}
 
 IoStep Stream::try_write(std::span<const std::byte> bytes)
 {
@@ -97,14 +102,14 @@ Result<void> Stream::start_tls(ClientSession& session, Purpose purpose)
 IoStep Stream::try_handshake()
 {
     if (!tls_)
-        return not_tls("a handshake on a plain stream");
+        return wrong_layer("a handshake on a plain stream");
     IoStep step = tls_->try_handshake();
     if (step.kind == IoStep::Kind::done)
         info_ = tls_->handshake_info();
     return step;
 }
 
-IoStep Stream::try_close_notify() { return tls_ ? tls_->try_close_notify() : not_tls("close_notify on a plain stream"); }
+IoStep Stream::try_close_notify() { return tls_ ? tls_->try_close_notify() : wrong_layer("close_notify on a plain stream"); }
 
 void Stream::end_tls()
 {

@@ -18,6 +18,8 @@ namespace safetp::tls {
 
 class TlsSession;
 
+constexpr std::byte kHandshakeRecord{0x16}; ///< the first byte of a client that begins TLS (RFC 8446 section 5.1)
+
 struct IoStep {
     enum class Kind {
         done,       ///< `bytes` were moved (never 0), or the handshake, flush or close_notify is complete
@@ -54,6 +56,8 @@ public:
 
     /// `buffer` must not be empty. Data streams under TLS read ahead: call until want_read before waiting.
     IoStep try_read(std::span<std::byte> buffer);
+    /// A plain stream's next byte, which stays where it is.
+    IoStep try_peek(std::byte& next) const;
     /// `bytes` must not be empty. After want_read or want_write call again with the same bytes, or these and more; where they
     /// lie may change. Until then no close_notify can be sent.
     IoStep try_write(std::span<const std::byte> bytes);

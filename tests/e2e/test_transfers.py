@@ -86,17 +86,23 @@ def test_eight_clients_at_once(front):
         assert hashlib.sha256(stored).digest() == hashlib.sha256(content).digest()
 
 
-def test_early_client_hello(front, each_tls):
-    """curl sends its ClientHello on the data connection before the verb. Guards against a gateway that takes up TLS only
-    after the 150 and has closed or answered in the clear before."""
+@pytest.mark.parametrize("waits_for_the_answer", [False, True])
+def test_early_client_hello(front, each_tls, waits_for_the_answer):
+    """curl sends its ClientHello on the data connection before the verb, and holds the verb back for a while in the hope of
+    an answer. Guards against a gateway that takes up TLS only after the 150 and has closed or answered in the clear before,
+    and against one that makes curl wait."""
     front.server.put("early", b"early bird")
     client = front.login(tls=each_tls)
     data = client.connect_data(client.passive())
     data.prepare_tls(client.context, client.tls.session)
-    data.client_hello()
+    if waits_for_the_answer:
+        data.handshake()
+    else:
+        data.client_hello()
     client.send_line("RETR early")
     client.expect_reply(150)
-    data.handshake()
+    if not waits_for_the_answer:
+        data.handshake()
     assert data.receive_all() == b"early bird"
     data.end_leniently()
     client.expect_reply(226)

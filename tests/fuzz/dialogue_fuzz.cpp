@@ -450,7 +450,11 @@ private:
         require(is_client_side() && transfer_ && !transfer_->has_started, "a transfer is expected before it starts");
         require(std::exchange(transfer_->is_expected, true) == false, "once");
     }
-    void check_action(const OpenPassive&) { wants_passive_ = true; }
+    void check_action(const OpenPassive& action)
+    {
+        require(!action.is_protected || is_secure_ || was_cleared_, "no TLS on data connections without TLS on the control connection");
+        wants_passive_ = true;
+    }
     void check_action(const ListenForServer&) { wants_listener_ = true; }
     void check_action(const UseActive& action)
     {

@@ -49,7 +49,7 @@ DIALOGUE(ClientSide, TransferIsExpectedBeforeThe150, R"(
 DIALOGUE(ClientSide, PassiveClientMayComeAtOnce, R"(
     policy leg=server
     do plain_login
-    do epsv
+    do epsv_clear
     C> STOR a
     S< STOR a
     action ExpectTransfer
@@ -59,7 +59,7 @@ DIALOGUE(ClientSide, PassiveClientMayComeAtOnce, R"(
 DIALOGUE(ClientSide, UnsafeDataConnectionInTheServersWords, R"(
     policy leg=server
     do plain_login
-    do epsv
+    do epsv_clear
     C> STOR a
     S< STOR a
     action ExpectTransfer
@@ -73,7 +73,7 @@ DIALOGUE(ClientSide, UnsafeDataConnectionInTheServersWords, R"(
 DIALOGUE(ClientSide, UnsafeDataConnectionThatTheServerCallsWhole, R"(
     policy leg=server
     do plain_login
-    do epsv
+    do epsv_clear
     C> RETR a
     S< RETR a
     action ExpectTransfer

@@ -390,7 +390,7 @@ DIALOGUE(ExceptAnonymous, AnonymousPasses, R"(
     S> 230 In
     C< 230 In
     action LoggedIn Anonymous
-    do epsv
+    do epsv_clear
     C> RETR a
     S< RETR a
     action StartTransfer download clear)")
@@ -440,7 +440,7 @@ DIALOGUE(ExceptAnonymous, OthersPassUnderTls, R"(
 DIALOGUE(Optional, LoginInClearPasses, R"(
     policy security=optional
     do plain_login
-    do epsv
+    do epsv_clear
     C> RETR a
     S< RETR a
     action StartTransfer download clear)")
@@ -452,7 +452,7 @@ DIALOGUE(Optional, TlsPasses, R"(
 DIALOGUE(Optional, SecuredSessionNeedsSecuredData, R"(
     policy security=optional
     do tls
-    do epsv
+    do epsv_clear
     C> RETR a
     C< 521 *
     action CloseData)")

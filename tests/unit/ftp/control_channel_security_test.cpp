@@ -25,7 +25,7 @@ DIALOGUE(Auth, TlsC, R"(
 DIALOGUE(Auth, TlsStartsWithClearData, R"(
     policy data=optional
     do tls
-    do epsv
+    do epsv_clear
     C> RETR a
     S< RETR a
     action StartTransfer download clear)")
@@ -249,7 +249,7 @@ DIALOGUE(Prot, ClearAgainstPolicy, R"(
 
 DIALOGUE(Prot, IsAskedForAtTheTransferNotAtPasv, R"(
     do tls
-    do epsv
+    do epsv_clear
     C> LIST
     C< 521 *
     action CloseData
@@ -257,7 +257,7 @@ DIALOGUE(Prot, IsAskedForAtTheTransferNotAtPasv, R"(
     C< 425 *
     C> PBSZ 0
     C< 200 *
-    do epsv
+    do epsv_clear
     C> PROT P
     C< 200 *
     C> LIST

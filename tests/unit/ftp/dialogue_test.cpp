@@ -63,6 +63,14 @@ const std::map<std::string, std::string, std::less<>> kPreludes{
         action OpenPassive
         event passive_opened 198.51.100.1 40001
         C< 229 Entering Extended Passive Mode (|||40001|))"},
+    {"epsv_clear", R"(
+        C> EPSV
+        S< EPSV
+        S> 229 Entering Extended Passive Mode (|||50000|)
+        action DialServer 50000
+        action OpenPassive clear
+        event passive_opened 198.51.100.1 40001
+        C< 229 Entering Extended Passive Mode (|||40001|))"},
     {"eprt", R"(
         C> EPRT |1|192.0.2.9|40002|
         S< EPSV
@@ -131,7 +139,7 @@ struct ActionText {
     std::string operator()(const EndTls&) const { return "EndTls"; }
     std::string operator()(const AskForAuth& action) const { return "AskForAuth " + action.mechanism; }
     std::string operator()(const ExpectTransfer&) const { return "ExpectTransfer"; }
-    std::string operator()(const OpenPassive&) const { return "OpenPassive"; }
+    std::string operator()(const OpenPassive& open) const { return open.is_protected ? "OpenPassive" : "OpenPassive clear"; }
     std::string operator()(const UseActive& action) const
     {
         const auto scope = action.client.address.scope();

@@ -316,6 +316,101 @@ TEST_F(SessionTlsTest, AStrangerIsSentAwayAndTheClientServedWhereAnyAddressMayCo
     });
 }
 
+// ---- a client that begins TLS before its transfer's command, as curl does
+
+TEST_F(SessionTlsTest, AHandshakeBeforeTheCommandIsAnswered)
+{
+    listener_.session_reuse = config::SessionReuse::require;
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        const test::SslSession session = client_->session();
+        const Endpoint target = co_await passive();
+        const bool is_secure = co_await dial_data_by_tls(target, session.get());
+        EXPECT_TRUE(is_secure);
+        co_await client_->say("RETR a");
+        co_await server_->expect("RETR a");
+        server_data_ = co_await accept(server_data_listener_);
+        co_await say_150();
+        co_await server_data_->write("content");
+        server_data_->close();
+        co_await server_->say("226 done");
+        const std::string content = co_await client_data_->rest();
+        EXPECT_EQ(content, "content<end>");
+        co_await client_->expect("226 done");
+    });
+}
+
+TEST_F(SessionTlsTest, AHandshakeBeforeTheCommandThatFailsIsToldToTheTransfer)
+{
+    listener_.session_reuse = config::SessionReuse::require;
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        const Endpoint target = co_await passive();
+        co_await dial_data_by_tls(target, nullptr);
+        co_await relay("NOOP", "200 nothing is said of it until there is a transfer");
+        co_await client_->say("RETR a");
+        co_await client_->expect("522 The data connection must resume the control connection's TLS session.");
+        const std::string got = co_await client_data_->rest();
+        EXPECT_EQ(got, "<broken>");
+    });
+}
+
+TEST_F(SessionTlsTest, ProtCAfterAHandshakeIsNoTransferInClear)
+{
+    listener_.data_security = config::DataSecurity::optional;
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        const Endpoint target = co_await passive();
+        const bool is_secure = co_await dial_data_by_tls(target, nullptr);
+        EXPECT_TRUE(is_secure);
+        co_await client_->say("PROT C");
+        co_await client_->expect("200 Data connections are clear.");
+        co_await client_->say("RETR a");
+        co_await client_->expect("522 The TLS handshake on the data connection failed.");
+    });
+}
+
+TEST_F(SessionTlsTest, AStrangersHandshakeBeforeTheCommandDoesNotTakeTheClientsPlace)
+{
+    listener_.session_reuse = config::SessionReuse::require;
+    config_.data.peer = config::DataPeer::any;
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        const test::SslSession session = client_->session();
+        const Endpoint target = co_await passive();
+        const std::unique_ptr<Peer> stranger = dial(target, *IpAddress::parse("127.9.9.9"));
+        co_await stranger->start_tls(client_context_.get());
+        co_await stranger->rest();
+        const bool is_secure = co_await dial_data_by_tls(target, session.get());
+        EXPECT_TRUE(is_secure);
+        co_await client_->say("RETR a");
+        co_await server_->expect("RETR a");
+        server_data_ = co_await accept(server_data_listener_);
+        co_await say_150();
+        server_data_->close();
+        co_await server_->say("226 done");
+        co_await client_->expect("226 done");
+    });
+}
+
+TEST_F(SessionTlsTest, BytesThatAreNoTlsBeginNothingBeforeTheCommand)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        const Endpoint target = co_await passive();
+        client_data_ = dial(target);
+        co_await client_data_->write("plain text");
+        client_data_->finish();
+        co_await relay("NOOP", "200 the gateway has seen them, and waits");
+        co_await client_->say("STOR a");
+        co_await server_->expect("STOR a");
+        server_data_ = co_await accept(server_data_listener_);
+        co_await client_->expect("522 The TLS handshake on the data connection failed.");
+        const std::string got = co_await server_data_->rest();
+        EXPECT_EQ(got, "<broken>");
+    });
+}
+
 // ---- client certificates
 
 class ClientCertificates : public SessionTlsTest {
