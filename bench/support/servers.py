@@ -293,7 +293,7 @@ RequireValidShell off
 </IfModule>
 
 TLSEngine on
-TLSRequired on
+TLSRequired ctrl
 TLSProtocol TLSv1.2 TLSv1.3
 TLSECCertificateFile {certificate.certificate}
 TLSECCertificateKeyFile {certificate.key}

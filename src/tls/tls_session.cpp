@@ -14,7 +14,6 @@ namespace {
 /// gigabytes or hours.
 constexpr unsigned kMaxIdleRecords = 1000;
 constexpr std::size_t kBytesPerCount = std::size_t{1} << 20;
-constexpr std::size_t kBulkBytes = std::size_t{256} << 10;
 
 std::string subject_of(const X509* certificate)
 {
@@ -114,26 +113,15 @@ bool TlsSession::finish_handshake()
     SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
     if (purpose_ == Purpose::control)
         return true;
-    SSL_set_read_ahead(ssl, 1); // halves the reads; not before, and not on control streams, which may go back to plain
+    // Not before, and not on control streams, which may go back to plain.
     SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE); // our buffer takes all
-    return output_.attach(ssl);
-}
-
-/// Who reads into a large buffer is moving a file: let one recv(2) bring many records. OpenSSL takes the new size only when it
-/// holds no buffer.
-void TlsSession::read_in_bulk()
-{
-    is_reading_in_bulk_ = true;
-    if (SSL_free_buffers(ssl_.get()) == 1)
-        SSL_set_default_read_buffer_len(ssl_.get(), kBulkBytes);
+    return input_.attach(ssl, fd_) && output_.attach(ssl);
 }
 
 IoStep TlsSession::try_read(std::span<std::byte> buffer)
 {
     if (!failure_ && !is_handshake_done_)
         return fail_for_good(ErrorCode::tls_protocol, 0, "read before the handshake is complete");
-    if (purpose_ == Purpose::data && !is_reading_in_bulk_ && buffer.size() >= kBulkBytes)
-        read_in_bulk();
     if (has_ended_without_notice_)
         return {.kind = IoStep::Kind::eof};
     while (!failure_) {

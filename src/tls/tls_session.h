@@ -5,6 +5,7 @@
 #include "tls/context_impl.h"
 #include "tls/openssl_error.h"
 #include "tls/openssl_types.h"
+#include "tls/sealed_input.h"
 #include "tls/sealed_output.h"
 #include "tls/stream.h"
 
@@ -62,7 +63,6 @@ private:
     IoStep fail_for_good(ErrorCode code, int os_error, std::string context);
     IoStep failure_of_handshake(int os_error, bool is_end_of_stream);
     bool finish_handshake();
-    void read_in_bulk();
     bool may_be_cut() const
     {
         return client_session_ != nullptr && purpose_ == Purpose::data && !client_session_->needs_close_notify;
@@ -84,13 +84,13 @@ private:
     std::string refusal_;
     ErrorCode refusal_code_ = ErrorCode::tls_handshake;
     std::string session_id_; ///< under which the context holds this stream's session; empty: it does not
-    SealedOutput output_; ///< data streams, after the handshake; before ssl_, which writes to it
+    SealedInput input_;   ///< data streams, after the handshake, as the next; before ssl_, which uses both
+    SealedOutput output_;
     SslPtr ssl_;
     std::optional<Error> failure_;
     bool is_handshake_done_ = false;
     bool has_ended_without_notice_ = false; ///< FIN without close_notify, where that is allowed
     bool is_close_notify_sent_ = false;
-    bool is_reading_in_bulk_ = false;
     unsigned idle_records_ = 0; ///< records other than data since kBytesPerCount bytes of data have passed
     std::size_t counted_bytes_ = 0;
 };
