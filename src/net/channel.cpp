@@ -2,25 +2,17 @@
 
 #include "net/sockets.h"
 
-#include <fcntl.h>
+#include <system_error>
 #include <utility>
 
 namespace safetp::net {
 
-namespace {
-
-UniqueFd made_non_blocking(UniqueFd fd)
-{
-    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
-    return fd;
-}
-
-} // namespace
-
 Channel::Channel(const Executor& executor, UniqueFd fd)
-    : stream_(made_non_blocking(std::move(fd)))
+    : stream_(std::move(fd))
     , waiter_(executor, stream_.fd())
 {
+    std::error_code ignored; // of a descriptor that is none: the first read says so
+    waiter_.non_blocking(true, ignored);
 }
 
 Channel::~Channel()

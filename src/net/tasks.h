@@ -10,6 +10,16 @@ namespace safetp::net {
 /// Lets every other task that is ready go first: for loops whose peer may never let them wait.
 Task<> yield(Executor executor);
 
+/// Of such a loop: one yield in a few steps is enough, for each asks the kernel what else is ready.
+class Turn {
+public:
+    bool is_over() { return ++steps_ % kSteps == 0; }
+
+private:
+    static constexpr unsigned kSteps = 16;
+    unsigned steps_ = 0;
+};
+
 /// Something that one coroutine waits for and others announce. An announcement is kept until somebody has waited for it.
 class Event {
 public:

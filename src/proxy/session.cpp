@@ -349,6 +349,7 @@ void Session::refresh_ticket()
 // Bytes are read as they come, lines taken out only when the dialogue wants them: so the client's end is seen at any time.
 net::Task<> Session::read_client()
 {
+    net::Turn turn;
     while (!is_ending_) {
         if (std::exchange(tls_is_to_start_, false)) {
             co_await start_tls();
@@ -366,7 +367,8 @@ net::Task<> Session::read_client()
         if (step.kind == Kind::done) {
             client_lines_.commit(step.bytes);
             drive();
-            co_await net::yield(environment_.executor);
+            if (turn.is_over())
+                co_await net::yield(environment_.executor);
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
@@ -407,6 +409,7 @@ bool Session::take_client_line()
 net::Task<> Session::read_server()
 {
     using LineKind = ftp::LineBuffer::Line::Kind;
+    net::Turn turn;
     while (!is_ending_) {
         const auto line = server_lines_.next();
         if (line.kind != LineKind::none) {
@@ -425,7 +428,8 @@ net::Task<> Session::read_server()
         const auto step = server_->stream().try_read(server_lines_.free_space());
         if (step.kind == Kind::done) {
             server_lines_.commit(step.bytes);
-            co_await net::yield(environment_.executor);
+            if (turn.is_over())
+                co_await net::yield(environment_.executor);
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {

@@ -196,9 +196,9 @@ net::Task<> Session::relay_blindly()
 // No time limit but keepalive: whether a session idles or waits for a long transfer cannot be seen from here.
 net::Task<> Session::relay_one_way(net::Channel& from, net::Channel& to, bool must_begin_tls)
 {
-    BufferPool::Lease buffer = environment_.buffers.take();
+    std::array<std::byte, 4096> buffer; // lines, not files
     while (from.is_open() && to.is_open()) {
-        const auto read = from.stream().try_read(*buffer);
+        const auto read = from.stream().try_read(buffer);
         if (read.kind == Kind::eof) {
             to.stream().shutdown_write();
             co_return;
@@ -208,10 +208,10 @@ net::Task<> Session::relay_one_way(net::Channel& from, net::Channel& to, bool mu
             continue;
         }
         const bool is_first = std::exchange(must_begin_tls, false);
-        const bool is_plain = is_first && read.kind == Kind::done && (*buffer).front() != tls::kHandshakeRecord;
+        const bool is_plain = is_first && read.kind == Kind::done && buffer.front() != tls::kHandshakeRecord;
         if (is_plain)
             log::Event(Level::warning, number_, "clear-refused", "plain text after AUTH: nothing of it was passed on");
-        auto rest = std::span<const std::byte>(*buffer).first(read.bytes);
+        auto rest = std::span<const std::byte>(buffer).first(read.bytes);
         bool is_broken = is_plain || read.kind != Kind::done;
         while (!rest.empty() && !is_broken && to.is_open()) {
             const auto written = to.stream().try_write(rest);
