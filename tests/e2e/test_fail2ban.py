@@ -2,9 +2,12 @@
 
 import subprocess
 
+import pytest
+
 from support.gateway import binary
 
 
+@pytest.mark.unsanitized
 def test_filters_find_failed_logins(start_server, start_gateway, tls):
     """With our filter and with the stock one for pure-ftpd, on made-up hostile names and on a real log."""
     server = start_server()
