@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/log_lines.h"
+#include "base/system_log.h"
 #include "base/utf8.h"
 
 #include <cerrno>
@@ -19,6 +20,7 @@ namespace {
 constexpr std::size_t kMaxMessageBytes = 2048;
 
 Options current_options; // written before the fork only
+SystemLog system_log;
 
 std::string_view level_word(Level level)
 {
@@ -116,10 +118,8 @@ std::string json_string(std::string_view text)
 
 void write_line(Level level, std::string line)
 {
-    if (current_options.target == Target::syslog) {
-        ::syslog(syslog_priority(level), "%s", line.c_str());
-        return;
-    }
+    if (current_options.target == Target::syslog)
+        return system_log.write(syslog_priority(level), line);
     if (current_options.target == Target::journal)
         line.insert(0, fmt::format("<{}>", syslog_priority(level)));
     line += '\n';
@@ -136,14 +136,16 @@ void write_line(Level level, std::string line)
 
 void open(const Options& options)
 {
-    if (current_options.target == Target::syslog)
-        ::closelog();
     current_options = options;
     if (options.target != Target::syslog)
-        return;
-    ::tzset(); // syslog(3) prints local time: read the zone while its file can be reached
-    ::openlog("safetpd", LOG_PID | LOG_NDELAY, options.syslog_facility == 0 ? LOG_FTP : options.syslog_facility);
+        return system_log.close();
+    ::tzset(); // syslogd wants local time: read the zone while its file can be reached
+    system_log.open(options.syslog_facility == 0 ? LOG_FTP : options.syslog_facility);
 }
+
+void ask_for_syslogd_with(std::function<void()> ask) { system_log.ask_with(std::move(ask)); }
+
+void give_syslogd(UniqueFd connection) { system_log.give(std::move(connection)); }
 
 const Options& options() { return current_options; }
 

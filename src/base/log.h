@@ -3,9 +3,11 @@
 #pragma once
 
 #include "base/ip_address.h"
+#include "base/unique_fd.h"
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,11 @@ struct Options {
 
 void open(const Options& options); ///< opens /dev/log at once, for a later chroot
 const Options& options();
+
+/// For a process that cannot reach /dev/log any more: system_log.h. Nothing but the target syslog needs it.
+void ask_for_syslogd_with(std::function<void()> ask);
+void give_syslogd(UniqueFd connection);
+
 bool is_enabled(Level level);
 
 /// One event, written when the object is destroyed. `name` is a fixed word ("login-failed"), for programs; `message` is for

@@ -90,7 +90,7 @@ struct RequestPacket {
 };
 static_assert(sizeof(RequestPacket) == sizeof(Request) + sizeof(Facts));
 
-bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::twist; }
+bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::system_log; }
 
 bool is_sound(const Facts& facts)
 {

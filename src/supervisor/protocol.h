@@ -13,6 +13,7 @@ enum class RequestKind : std::uint32_t {
     resolver,         ///< a line to the process that looks names up; the answer carries our end (resolver_protocol.h)
     run_command,      ///< with Facts: run the command (spawn, aclexec) that they lead to; the answer has its exit status
     twist,            ///< with Facts and the client's connection, which the command that they lead to gets
+    system_log,       ///< a new connection to syslogd, which was started anew; the answer carries it
 };
 
 struct Request {

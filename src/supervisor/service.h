@@ -63,6 +63,7 @@ private:
     void give_tables(const TableAnswer& answer);
     void open_resolver_line(Worker& worker, const Request& request);
     void run_rule_command(Worker& worker, ReceivedRequest& received);
+    void give_system_log(Worker& worker, const Request& request);
     void end_disobedient(Worker& worker, const std::string& why);
     bool on_helper_end(pid_t pid, int status);
     void configure_access();

@@ -1,5 +1,6 @@
 // What workers ask of their supervisor.
 #include "base/log.h"
+#include "base/system_log.h"
 #include "supervisor/service.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@ namespace safetp::supervisor {
 namespace {
 
 constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end while the next sessions begin
+
+bool is_of_access(RequestKind kind) { return kind != RequestKind::start_server && kind != RequestKind::system_log; }
 
 bool is_daemon(const config::Config& config, std::string_view name)
 {
@@ -46,8 +49,7 @@ void Service::end_disobedient(Worker& worker, const std::string& why)
 void Service::answer(Worker& worker, ReceivedRequest& received)
 {
     const Request& request = received.request;
-    const bool is_of_access = request.kind != RequestKind::start_server;
-    if (is_of_access && !config().access.enabled) {
+    if (is_of_access(request.kind) && !config().access.enabled) {
         // A worker of an older configuration may still ask for what that one allowed: it learns that it is gone.
         if (worker.generation != generation_number_)
             return table_.send(worker, {NoticeKind::answer, request.id, ENOENT, 0});
@@ -60,6 +62,7 @@ void Service::answer(Worker& worker, ReceivedRequest& received)
     case RequestKind::resolver: return open_resolver_line(worker, request);
     case RequestKind::run_command:
     case RequestKind::twist: return run_rule_command(worker, received);
+    case RequestKind::system_log: return give_system_log(worker, request);
     }
 }
 
@@ -132,6 +135,14 @@ void Service::run_rule_command(Worker& worker, ReceivedRequest& received)
     const int error = started ? 0 : started.error().os_error;
     if (!started || request.kind == RequestKind::twist)
         table_.send(worker, {NoticeKind::answer, request.id, started || error != 0 ? error : EIO, 0});
+}
+
+// Whether or not the log goes there now: a worker of an older configuration keeps its own.
+void Service::give_system_log(Worker& worker, const Request& request)
+{
+    const UniqueFd connection = log::connect_to_syslogd();
+    const int error = connection ? 0 : errno;
+    table_.send(worker, {NoticeKind::answer, request.id, error, 0}, connection.get());
 }
 
 /// True: the child was none of the workers.

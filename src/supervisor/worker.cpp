@@ -30,6 +30,7 @@ private:
     void obey(ReceivedNotice received);
     net::Task<> leave_after(std::chrono::seconds time);
     net::Task<Result<UniqueFd>> start_server(const proxy::AccessRecord* record);
+    net::Task<> reach_syslogd();
     void stop_accepting();
     void leave_if_done();
 
@@ -72,6 +73,7 @@ Worker::Worker(WorkerStart start)
 
 int Worker::run()
 {
+    log::ask_for_syslogd_with([this] { tasks_.spawn("system log", reach_syslogd()); });
     tasks_.spawn("supervisor", obey_supervisor());
     for (const ListeningSocket& listening : start_.listeners)
         tasks_.spawn("accept", accept_clients(listening));
@@ -217,6 +219,19 @@ net::Task<Result<UniqueFd>> Worker::start_server(const proxy::AccessRecord* reco
     if (!answer.passed)
         co_return fail(ErrorCode::supervisor, answer.os_error, "starting the raw ftpd");
     co_return std::move(answer.passed);
+}
+
+// It was stopped or started anew: the supervisor can find it again, we cannot.
+net::Task<> Worker::reach_syslogd()
+{
+    net::Timer pause(environment_.executor);
+    for (;;) {
+        auto answer = co_await inquiries_.ask(RequestKind::system_log, 0);
+        if (answer.passed)
+            co_return log::give_syslogd(std::move(answer.passed));
+        pause.expires_after(std::chrono::seconds(1));
+        co_await pause.async_wait(net::kAsTuple);
+    }
 }
 
 } // namespace

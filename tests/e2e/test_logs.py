@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support.namespaces import DEV_MOUNTS, SystemLog
+
 SECRET = "xyzzy-Pa55word"
 LEVELS = ["debug", "info"]
 
@@ -216,3 +218,27 @@ def test_journal_priorities(start_server, start_gateway):
     lines = gateway.log_text().splitlines()
     assert all(re.match(r"<[3-7]>", line) for line in lines), lines
     assert any(line.startswith("<4>") and "AUTH" in line for line in lines)
+
+
+def test_syslogd_may_be_started_anew(start_server, start_gateway, running, directory, tls):
+    """Workers cannot see /dev/log from their empty root directory. Guards against a restart of syslogd, as every upgrade brings, that
+    leaves them silent for the rest of their lives."""
+    server = start_server()
+    path = directory / "log"
+    syslogd = running.add(SystemLog(path))
+    gateway = start_gateway(server, start=False, log={"target": "syslog", "format": "text", "level": "info"})
+    gateway.prefix = ["unshare", "--mount", "sh", "-ec", DEV_MOUNTS.format(place=directory) + 'exec "$@"', "sh"]
+    gateway.start()
+    client = gateway.secure(tls)
+    client.expect("USER nobody-knows-me", 331)
+    client.expect("PASS wrong", 530)
+    assert syslogd.wait_for("nobody-knows-me").ident == "safetpd"
+    running.things.remove(syslogd)
+    syslogd.close()
+    path.unlink()
+    client.expect("USER while-nobody-listens", 331)
+    client.expect("PASS wrong", 530)
+    syslogd = running.add(SystemLog(path))
+    syslogd.wait_for("while-nobody-listens")  # is kept until somebody does
+    client.expect("QUIT", 221)
+    syslogd.wait_for("session ended: quit")
