@@ -17,7 +17,10 @@ namespace safetp::log {
 
 namespace {
 
+// As written. A line stays below PIPE_BUF (pipe(7)): longer ones of several processes could be mixed, and could block in a pipe
+// that has just said it is ready.
 constexpr std::size_t kMaxMessageBytes = 2048;
+constexpr std::size_t kMaxValueBytes = 512;
 
 Options current_options; // written before the fork only
 SystemLog system_log;
@@ -67,25 +70,32 @@ bool is_bare_word(std::string_view value)
     return !value.empty();
 }
 
-enum class Quotes { escaped, kept };
+enum class Style { text, quoted_text, json };
 
-std::string escape_text(std::string_view text, std::size_t max_bytes, Quotes quotes)
+std::string escaped(std::string_view bytes, const CodePoint& shown, Style style)
+{
+    if (!shown.is_printable && style == Style::json) // the controls all lie below U+10000
+        return shown.is_valid ? fmt::format("\\u{:04x}", static_cast<unsigned>(shown.value)) : "\\ufffd";
+    std::string result;
+    if (!shown.is_printable) {
+        for (const char byte : bytes)
+            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+        return result;
+    }
+    if (bytes == "\\" || (bytes == "\"" && style != Style::text))
+        result = '\\';
+    return result += bytes;
+}
+
+/// Never cut inside what stands for one character; the end of what was cut shows it.
+std::string escape_text(std::string_view text, std::size_t max_bytes, Style style)
 {
     static constexpr std::string_view kCut = "...";
     std::string result;
     std::size_t last_fit = 0; // how much may stay if it has to be cut
     while (!text.empty()) {
         const CodePoint next = next_code_point(text);
-        const std::string_view bytes = text.substr(0, next.bytes);
-        if (!next.is_printable) {
-            for (const char byte : bytes)
-                result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-        } else if (bytes == "\\" || (bytes == "\"" && quotes == Quotes::escaped)) {
-            result += '\\';
-            result += bytes;
-        } else {
-            result += bytes;
-        }
+        result += escaped(text.substr(0, next.bytes), next, style);
         if (result.size() > max_bytes) {
             result.resize(last_fit);
             result += kCut.substr(0, max_bytes - last_fit);
@@ -98,22 +108,9 @@ std::string escape_text(std::string_view text, std::size_t max_bytes, Quotes quo
     return result;
 }
 
-std::string json_string(std::string_view text)
+std::string json_string(std::string_view text, std::size_t max_bytes = kMaxValueBytes)
 {
-    std::string result = "\"";
-    while (!text.empty()) {
-        const CodePoint next = next_code_point(text);
-        if (next.is_valid && !next.is_printable)
-            result += fmt::format("\\u{:04x}", static_cast<unsigned>(next.value)); // all of them lie below U+10000
-        else if (!next.is_valid)
-            result += "\\ufffd";
-        else if (text[0] == '"' || text[0] == '\\')
-            result += {'\\', text[0]};
-        else
-            result += text.substr(0, next.bytes);
-        text.remove_prefix(next.bytes);
-    }
-    return result + '"';
+    return '"' + escape_text(text, max_bytes, Style::json) + '"';
 }
 
 void write_line(Level level, std::string line)
@@ -176,7 +173,7 @@ Event& Event::with_number(std::string_view key, long long value)
 std::string Event::text_line() const
 {
     std::string line = session_ == 0 ? "" : fmt::format("#{} ", session_);
-    line += escape_text(message_, kMaxMessageBytes, Quotes::kept);
+    line += escape_text(message_, kMaxMessageBytes, Style::text);
     for (const Field& field : fields_) {
         line += ' ' + field.key + '=';
         line += field.is_number || is_bare_word(field.value) ? field.value : '"' + escape(field.value) + '"';
@@ -187,10 +184,10 @@ std::string Event::text_line() const
 std::string Event::json_line() const
 {
     std::string line = fmt::format(R"({{"ts":"{}","level":"{}","sid":{})", timestamp(), level_word(level_), session_);
-    line += R"(,"event":)" + json_string(name_) + R"(,"message":)" + json_string(message_.substr(0, kMaxMessageBytes));
+    line += R"(,"event":)" + json_string(name_) + R"(,"message":)" + json_string(message_, kMaxMessageBytes);
     for (const Field& field : fields_) {
         line += ',' + json_string(field.key) + ':';
-        line += field.is_number ? field.value : json_string(std::string_view(field.value).substr(0, kMaxMessageBytes));
+        line += field.is_number ? field.value : json_string(field.value);
     }
     return line + '}';
 }
@@ -207,7 +204,7 @@ Event::~Event()
         write_line(level_, text_line());
 }
 
-std::string escape(std::string_view text, std::size_t max_bytes) { return escape_text(text, max_bytes, Quotes::escaped); }
+std::string escape(std::string_view text, std::size_t max_bytes) { return escape_text(text, max_bytes, Style::quoted_text); }
 
 void login_failure(std::uint64_t session, std::string_view user, const IpAddress& client)
 {

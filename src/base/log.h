@@ -37,7 +37,7 @@ bool is_enabled(Level level);
 
 /// One event, written when the object is destroyed. `name` is a fixed word ("login-failed"), for programs; `message` is for
 /// people and may hold peers' bytes: it is escaped when written. Text: `#12 message key=value key="value"` (session 0: no
-/// number). JSON: one object with ts, level, sid (0: no session), event, message and the fields.
+/// number). JSON: one object with ts, level, sid (0: no session), event, message and the fields. Long ones are cut.
 class Event {
 public:
     Event(Level level, std::uint64_t session, std::string_view name, std::string message);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <fcntl.h>
 #include <regex.h>
 #include <sys/socket.h>
@@ -127,6 +128,20 @@ TEST(Log, OneEventIsOneLineWhateverPeersSend)
             EXPECT_GE(static_cast<unsigned char>(byte), 0x20);
         EXPECT_EQ(lines[0].find("\u2028"), std::string::npos);
         EXPECT_EQ(lines[0].find("\" injected=\""), std::string::npos);
+    }
+}
+
+TEST(Log, NoLineIsLongerThanAPipeTakesAtOnce)
+{
+    const auto hostile = [] {
+        const std::string controls(4096, '\x01'); // six bytes each in JSON
+        Event(Level::warning, 1, "x", controls).with("path", controls).with("user", std::string(4096, '\xff')).with("n", 1);
+    };
+    for (const Format format : {Format::text, Format::json}) {
+        const auto lines = lines_of({.format = format}, hostile);
+        ASSERT_EQ(lines.size(), 1u);
+        EXPECT_LE(lines[0].size(), std::size_t{PIPE_BUF});
+        EXPECT_NE(lines[0].find("...\""), std::string::npos) << "what was cut shows it";
     }
 }
 
