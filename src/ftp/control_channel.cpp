@@ -466,4 +466,6 @@ void ControlChannel::on_drain()
     run_queue();
 }
 
+void ControlChannel::on_drain_over() { end(EndReason::drained, "421 This server shuts down now, the transfer was aborted."); }
+
 } // namespace safetp::ftp

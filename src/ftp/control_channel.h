@@ -56,6 +56,7 @@ public:
     void on_transfer_delivered();                ///< download: after FinishDownload, all is with the client
     void on_transfer_failed(DataFailure failure);
     void on_drain();                             ///< end as soon as nothing is under way
+    void on_drain_over();                        ///< end now
     void on_connection_broken();                 ///< a control connection failed below FTP
     enum class Waiting : std::uint8_t { greeting, client, server, data, nothing };
     Waiting waiting() const; ///< for whom; what the timers run on
@@ -69,7 +70,6 @@ public:
     bool is_transferring() const { return transfer_.has_value(); }
     const std::string& user() const { return user_; }
     bool user_is_anonymous() const { return user_is_anonymous_; }
-
     void report_progress(std::uint64_t bytes) { transferred_bytes_ = bytes; } ///< for STAT
     Output take_output();
 

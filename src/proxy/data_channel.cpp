@@ -88,6 +88,8 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;
+    if (direction == ftp::Direction::upload && current_->server)
+        net::reset_on_close(current_->server->fd(), true); // from here on the raw ftpd is making a file
     if (current_->is_tls_begun)
         current_->expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
     else

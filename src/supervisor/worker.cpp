@@ -17,6 +17,8 @@ namespace {
 using log::Level;
 using tls::IoStep;
 
+constexpr std::chrono::seconds kFarewell{2}; ///< for what sessions that are cut off have to say; the supervisor waits for five
+
 class Worker {
 public:
     explicit Worker(WorkerStart start);
@@ -190,6 +192,10 @@ net::Task<> Worker::leave_after(std::chrono::seconds time)
     co_await timer.async_wait(net::kAsTuple);
     log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
         .with("sessions", sessions_.size());
+    for (const auto& [number, session] : std::map(sessions_))
+        session->cut_off();
+    timer.expires_after(kFarewell);
+    co_await timer.async_wait(net::kAsTuple);
     ::_exit(0);
 }
 
