@@ -75,6 +75,8 @@ void DataChannel::use_active(const Endpoint& client)
 void DataChannel::launch()
 {
     abandon(false);
+    bytes_ = 0; // a transfer that is refused never starts, and must not be logged with the size of the one before
+    started_at_ = net::Clock::now();
     current_ = prepared_.get();
     tasks_.spawn("data connection", run(std::move(prepared_)));
 }

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,23 @@ def test_one_summary_at_the_end_of_each_session(start_server, start_gateway, tls
     gateway.stop()
     ends = gateway.events("end")
     assert len(ends) == 2 and len({event["message"] for event in ends}) == 2, ends
+
+
+def test_a_refused_transfer_has_no_bytes(start_server, start_gateway, tls):
+    """Guards against the size of the transfer before it, in the logs and once more in the session's sums."""
+    server = start_server()
+    gateway = start_gateway(server)
+    client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for command, code in (("EPSV", 229), (f"EPRT |1|127.0.0.1|{listener.getsockname()[1]}|", 200)):
+            client.upload("STOR file", b"x" * 1000)
+            client.expect(command, code)
+            client.expect("RETR missing", 550)
+    client.expect("QUIT", 221)
+    gateway.wait_for_log('"event":"end"')
+    assert [event["bytes"] for event in gateway.events("transfer")] == [1000, 0, 1000, 0]
+    (end,) = gateway.events("end")
+    assert (end["uploaded"], end["downloaded"]) == (2000, 0)
 
 
 def test_failed_logins_are_logged_with_the_client(start_server, start_gateway, tls):
