@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <poll.h>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -113,6 +115,15 @@ std::string json_string(std::string_view text, std::size_t max_bytes = kMaxValue
     return '"' + escape_text(text, max_bytes, Style::json) + '"';
 }
 
+/// systemd.exec(5): what stderr is connected to, if that is the journal, as "DEVICE:INODE".
+bool is_stderr_the_journal()
+{
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat status{};
+    return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0
+        && fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
+}
+
 void write_line(Level level, std::string line)
 {
     if (current_options.target == Target::syslog)
@@ -134,6 +145,8 @@ void write_line(Level level, std::string line)
 void open(const Options& options)
 {
     current_options = options;
+    if (options.target == Target::standard_error && is_stderr_the_journal())
+        current_options.target = Target::journal;
     if (options.target != Target::syslog)
         return system_log.close();
     ::tzset(); // syslogd wants local time: read the zone while its file can be reached

@@ -26,7 +26,7 @@ struct Options {
     int syslog_facility = 0; ///< as in syslog(3), 0 = LOG_FTP
 };
 
-void open(const Options& options); ///< opens /dev/log at once, for a later chroot
+void open(const Options& options); ///< opens /dev/log at once, for a later chroot; a stderr that is the journal is found out
 const Options& options();
 
 /// For a process that cannot reach /dev/log any more: system_log.h. Nothing but the target syslog needs it.
