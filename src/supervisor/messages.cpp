@@ -112,7 +112,7 @@ bool is_sound(const RequestPacket& message, const Packet& got)
 bool is_known(NoticeKind kind)
 {
     return kind == NoticeKind::answer || kind == NoticeKind::drain || kind == NoticeKind::finish
-        || kind == NoticeKind::reopen_log;
+        || kind == NoticeKind::reopen_log || kind == NoticeKind::announced_name;
 }
 
 } // namespace

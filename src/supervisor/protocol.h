@@ -48,6 +48,7 @@ enum class NoticeKind : std::uint32_t {
     drain = 2,    ///< accept no more; end when the sessions have ended
     finish = 3,   ///< drain, but sessions without a transfer end now (421), the others after `value` seconds at the latest
     reopen_log = 4, ///< the descriptor is the new xferlog
+    announced_name = 5, ///< the announced name with the number `id` has the IPv4 address now whose bytes `value` are
 };
 
 struct Notice {

@@ -49,6 +49,8 @@ private:
     void reload();
     void reload_certificates();
     void switch_to(Prepared next);
+    bool looks_names_up() const { return state_ == State::running && !is_inetd(); }
+    void tell_addresses(const std::vector<std::size_t>& changed);
     void reopen_xferlog();
     void upgrade();
     void look_at_successor();
@@ -89,6 +91,7 @@ private:
     TableKeeper tables_;
     Resolver resolver_;
     RuleCommands commands_;
+    NameWatch names_;
     FileWatch certificates_;
     Clock::time_point next_look_;
     Clock::time_point finish_deadline_;

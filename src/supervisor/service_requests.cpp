@@ -148,7 +148,7 @@ void Service::give_system_log(Worker& worker, const Request& request)
 /// True: the child was none of the workers.
 bool Service::on_helper_end(pid_t pid, int status)
 {
-    if (tables_.on_child_end(pid, status) || resolver_.on_child_end(pid, status))
+    if (tables_.on_child_end(pid, status) || resolver_.on_child_end(pid, status) || names_.on_child_end(pid))
         return true;
     const auto ended = commands_.on_child_end(pid, status);
     if (!ended)

@@ -6,6 +6,8 @@
 #include "proxy/session.h"
 #include "supervisor/worker_access.h"
 
+#include <array>
+#include <bit>
 #include <exception>
 #include <map>
 #include <unistd.h>
@@ -30,6 +32,7 @@ private:
     net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer);
     net::Task<> obey_supervisor();
     void obey(ReceivedNotice received);
+    void announce(std::size_t place, std::uint32_t bytes);
     net::Task<> leave_after(std::chrono::seconds time);
     net::Task<Result<UniqueFd>> start_server(const proxy::AccessRecord* record);
     net::Task<> reach_syslogd();
@@ -38,6 +41,7 @@ private:
 
     asio::io_context io_{1}; // first: what its tasks refer to must go after them, and they have all ended by then
     WorkerStart start_;
+    AnnouncedNames announced_names_ = start_.announced_names;
     proxy::BufferPool buffers_;
     proxy::Xferlog xferlog_;
     proxy::Environment environment_;
@@ -56,7 +60,7 @@ Worker::Worker(WorkerStart start)
     , xferlog_(std::move(start_.xferlog))
     , environment_{.executor = io_.get_executor(),
           .config = start_.generation.config,
-          .announced_names = start_.generation.announced_names,
+          .announced_names = announced_names_,
           .buffers = buffers_,
           .xferlog = xferlog_,
           .start_server = [this](const proxy::AccessRecord* record) { return start_server(record); },
@@ -183,7 +187,14 @@ void Worker::obey(ReceivedNotice received)
             session->drain();
         return leave_if_done();
     case NoticeKind::reopen_log: return xferlog_.reopen(std::move(received.passed));
+    case NoticeKind::announced_name: return announce(notice.id, notice.value);
     }
+}
+
+void Worker::announce(std::size_t place, std::uint32_t bytes)
+{
+    if (place < announced_names_.size())
+        announced_names_[place].second = {IpAddress::from_ipv4(std::bit_cast<std::array<std::uint8_t, 4>>(bytes))};
 }
 
 net::Task<> Worker::leave_after(std::chrono::seconds time)
