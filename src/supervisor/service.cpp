@@ -282,6 +282,8 @@ void Service::reload()
     auto next = prepare(std::move(loaded.config), Listening::yes, &prepared_, {});
     if (!next)
         return say_reload_failed(next.error().text);
+    if (!has_room_for(*next))
+        return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     log::open(next->config().log.options);
     switch_to(std::move(*next));
 }
@@ -294,14 +296,21 @@ void Service::reload_certificates()
             "the changed certificate files cannot be used, the old ones stay: " + next.error().text);
         return;
     }
+    if (!has_room_for(*next)) {
+        if (!std::exchange(is_waiting_for_room_, true))
+            log::Event(log::Level::warning, 0, "certificate-problem",
+                "the changed certificate files will be used when fewer older workers drain, the old ones stay until then");
+        return certificates_.ask_again();
+    }
+    is_waiting_for_room_ = false;
     log::Event(log::Level::notice, 0, "certificate-change", "certificate files have changed");
     switch_to(std::move(*next));
 }
 
+bool Service::has_room_for(const Prepared& next) const { return worker_count(next.config()) <= table_.free_rows(); }
+
 void Service::switch_to(Prepared next)
 {
-    if (worker_count(next.config()) > table_.free_rows())
-        return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     prepared_ = std::move(next);
     ++generation_number_;
     configure_access();

@@ -48,6 +48,7 @@ private:
 
     void reload();
     void reload_certificates();
+    bool has_room_for(const Prepared& next) const;
     void switch_to(Prepared next);
     bool looks_names_up() const { return state_ == State::running && !is_inetd(); }
     void tell_addresses(const std::vector<std::size_t>& changed);
@@ -93,6 +94,7 @@ private:
     RuleCommands commands_;
     NameWatch names_;
     FileWatch certificates_;
+    bool is_waiting_for_room_ = false; ///< and that was said
     Clock::time_point next_look_;
     Clock::time_point finish_deadline_;
     std::chrono::microseconds watchdog_{0};

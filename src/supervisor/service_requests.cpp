@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end while the next sessions begin
 
+constexpr unsigned kRequestsInARow = 64;
+
 bool is_of_access(RequestKind kind) { return kind != RequestKind::start_server && kind != RequestKind::system_log; }
 
 bool is_daemon(const config::Config& config, std::string_view name)
@@ -26,7 +28,8 @@ bool is_daemon(const config::Config& config, std::string_view name)
 
 void Service::serve_requests(Worker& worker)
 {
-    while (worker.channel) {
+    // A bounded number: one that asks without end must not keep us from signals and from the other workers.
+    for (unsigned i = 0; i < kRequestsInARow && worker.channel; ++i) {
         auto received = receive_request(worker.channel.get());
         if (received && !*received)
             return;
