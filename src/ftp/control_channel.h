@@ -72,7 +72,6 @@ public:
     bool user_is_anonymous() const { return user_is_anonymous_; }
     void report_progress(std::uint64_t bytes) { transferred_bytes_ = bytes; } ///< for STAT
     Output take_output();
-
 private:
     enum class Pending : std::uint8_t { nothing, greeting, relayed, user, pass, quit, feat, type, data_setup, transfer };
     enum class Login : std::uint8_t { none, user_given, done };
@@ -111,6 +110,7 @@ private:
     void on_login_final(int code);
     void note_login_failure(std::string user);
     void on_unexpected(const ReplyLine& line);
+    void note_words(std::string_view event, std::string_view words);
     void reply(std::string_view line);
     void send(std::string_view text);
     std::string naming_server(std::string_view text) const;
