@@ -1,13 +1,16 @@
 #include "base/log.h"
 
 #include "base/log_lines.h"
+#include "base/system_log.h"
 #include "base/utf8.h"
 
 #include <cerrno>
 #include <poll.h>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -16,9 +19,13 @@ namespace safetp::log {
 
 namespace {
 
+// As written. A line stays below PIPE_BUF (pipe(7)): longer ones of several processes could be mixed, and could block in a pipe
+// that has just said it is ready.
 constexpr std::size_t kMaxMessageBytes = 2048;
+constexpr std::size_t kMaxValueBytes = 512;
 
 Options current_options; // written before the fork only
+SystemLog system_log;
 
 std::string_view level_word(Level level)
 {
@@ -65,25 +72,32 @@ bool is_bare_word(std::string_view value)
     return !value.empty();
 }
 
-enum class Quotes { escaped, kept };
+enum class Style { text, quoted_text, json };
 
-std::string escape_text(std::string_view text, std::size_t max_bytes, Quotes quotes)
+std::string escaped(std::string_view bytes, const CodePoint& shown, Style style)
+{
+    if (!shown.is_printable && style == Style::json) // the controls all lie below U+10000
+        return shown.is_valid ? fmt::format("\\u{:04x}", static_cast<unsigned>(shown.value)) : "\\ufffd";
+    std::string result;
+    if (!shown.is_printable) {
+        for (const char byte : bytes)
+            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+        return result;
+    }
+    if (bytes == "\\" || (bytes == "\"" && style != Style::text))
+        result = '\\';
+    return result += bytes;
+}
+
+/// Never cut inside what stands for one character; the end of what was cut shows it.
+std::string escape_text(std::string_view text, std::size_t max_bytes, Style style)
 {
     static constexpr std::string_view kCut = "...";
     std::string result;
     std::size_t last_fit = 0; // how much may stay if it has to be cut
     while (!text.empty()) {
         const CodePoint next = next_code_point(text);
-        const std::string_view bytes = text.substr(0, next.bytes);
-        if (!next.is_printable) {
-            for (const char byte : bytes)
-                result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-        } else if (bytes == "\\" || (bytes == "\"" && quotes == Quotes::escaped)) {
-            result += '\\';
-            result += bytes;
-        } else {
-            result += bytes;
-        }
+        result += escaped(text.substr(0, next.bytes), next, style);
         if (result.size() > max_bytes) {
             result.resize(last_fit);
             result += kCut.substr(0, max_bytes - last_fit);
@@ -96,30 +110,24 @@ std::string escape_text(std::string_view text, std::size_t max_bytes, Quotes quo
     return result;
 }
 
-std::string json_string(std::string_view text)
+std::string json_string(std::string_view text, std::size_t max_bytes = kMaxValueBytes)
 {
-    std::string result = "\"";
-    while (!text.empty()) {
-        const CodePoint next = next_code_point(text);
-        if (next.is_valid && !next.is_printable)
-            result += fmt::format("\\u{:04x}", static_cast<unsigned>(next.value)); // all of them lie below U+10000
-        else if (!next.is_valid)
-            result += "\\ufffd";
-        else if (text[0] == '"' || text[0] == '\\')
-            result += {'\\', text[0]};
-        else
-            result += text.substr(0, next.bytes);
-        text.remove_prefix(next.bytes);
-    }
-    return result + '"';
+    return '"' + escape_text(text, max_bytes, Style::json) + '"';
+}
+
+/// systemd.exec(5): what stderr is connected to, if that is the journal, as "DEVICE:INODE".
+bool is_stderr_the_journal()
+{
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat status{};
+    return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0
+        && fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
 }
 
 void write_line(Level level, std::string line)
 {
-    if (current_options.target == Target::syslog) {
-        ::syslog(syslog_priority(level), "%s", line.c_str());
-        return;
-    }
+    if (current_options.target == Target::syslog)
+        return system_log.write(syslog_priority(level), line);
     if (current_options.target == Target::journal)
         line.insert(0, fmt::format("<{}>", syslog_priority(level)));
     line += '\n';
@@ -136,14 +144,18 @@ void write_line(Level level, std::string line)
 
 void open(const Options& options)
 {
-    if (current_options.target == Target::syslog)
-        ::closelog();
     current_options = options;
+    if (options.target == Target::standard_error && is_stderr_the_journal())
+        current_options.target = Target::journal;
     if (options.target != Target::syslog)
-        return;
-    ::tzset(); // syslog(3) prints local time: read the zone while its file can be reached
-    ::openlog("safetpd", LOG_PID | LOG_NDELAY, options.syslog_facility == 0 ? LOG_FTP : options.syslog_facility);
+        return system_log.close();
+    ::tzset(); // syslogd wants local time: read the zone while its file can be reached
+    system_log.open(options.syslog_facility == 0 ? LOG_FTP : options.syslog_facility);
 }
+
+void ask_for_syslogd_with(std::function<void()> ask) { system_log.ask_with(std::move(ask)); }
+
+void give_syslogd(UniqueFd connection) { system_log.give(std::move(connection)); }
 
 const Options& options() { return current_options; }
 
@@ -174,7 +186,7 @@ Event& Event::with_number(std::string_view key, long long value)
 std::string Event::text_line() const
 {
     std::string line = session_ == 0 ? "" : fmt::format("#{} ", session_);
-    line += escape_text(message_, kMaxMessageBytes, Quotes::kept);
+    line += escape_text(message_, kMaxMessageBytes, Style::text);
     for (const Field& field : fields_) {
         line += ' ' + field.key + '=';
         line += field.is_number || is_bare_word(field.value) ? field.value : '"' + escape(field.value) + '"';
@@ -185,10 +197,10 @@ std::string Event::text_line() const
 std::string Event::json_line() const
 {
     std::string line = fmt::format(R"({{"ts":"{}","level":"{}","sid":{})", timestamp(), level_word(level_), session_);
-    line += R"(,"event":)" + json_string(name_) + R"(,"message":)" + json_string(message_.substr(0, kMaxMessageBytes));
+    line += R"(,"event":)" + json_string(name_) + R"(,"message":)" + json_string(message_, kMaxMessageBytes);
     for (const Field& field : fields_) {
         line += ',' + json_string(field.key) + ':';
-        line += field.is_number ? field.value : json_string(std::string_view(field.value).substr(0, kMaxMessageBytes));
+        line += field.is_number ? field.value : json_string(field.value);
     }
     return line + '}';
 }
@@ -205,7 +217,7 @@ Event::~Event()
         write_line(level_, text_line());
 }
 
-std::string escape(std::string_view text, std::size_t max_bytes) { return escape_text(text, max_bytes, Quotes::escaped); }
+std::string escape(std::string_view text, std::size_t max_bytes) { return escape_text(text, max_bytes, Style::quoted_text); }
 
 void login_failure(std::uint64_t session, std::string_view user, const IpAddress& client)
 {

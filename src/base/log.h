@@ -3,9 +3,11 @@
 #pragma once
 
 #include "base/ip_address.h"
+#include "base/unique_fd.h"
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,13 +26,18 @@ struct Options {
     int syslog_facility = 0; ///< as in syslog(3), 0 = LOG_FTP
 };
 
-void open(const Options& options); ///< opens /dev/log at once, for a later chroot
+void open(const Options& options); ///< opens /dev/log at once, for a later chroot; a stderr that is the journal is found out
 const Options& options();
+
+/// For a process that cannot reach /dev/log any more: system_log.h. Nothing but the target syslog needs it.
+void ask_for_syslogd_with(std::function<void()> ask);
+void give_syslogd(UniqueFd connection);
+
 bool is_enabled(Level level);
 
 /// One event, written when the object is destroyed. `name` is a fixed word ("login-failed"), for programs; `message` is for
 /// people and may hold peers' bytes: it is escaped when written. Text: `#12 message key=value key="value"` (session 0: no
-/// number). JSON: one object with ts, level, sid (0: no session), event, message and the fields.
+/// number). JSON: one object with ts, level, sid (0: no session), event, message and the fields. Long ones are cut.
 class Event {
 public:
     Event(Level level, std::uint64_t session, std::string_view name, std::string message);

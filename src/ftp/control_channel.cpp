@@ -4,6 +4,7 @@
 #include "ftp/reception.h"
 #include "ftp/text.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -276,13 +277,23 @@ void ControlChannel::on_connection_broken() { end(EndReason::connection_broken);
 
 // ---- the raw ftpd's lines
 
+// Its own words for the log: the client hears ours, and the administrator wants to know what is wrong with it.
+void ControlChannel::note_words(std::string_view event, std::string_view words)
+{
+    constexpr std::size_t kMostBytes = 200;
+    words = words.substr(0, std::min(words.find('\r'), kMostBytes));
+    act(Note{event, naming_server("% says: ") += words});
+}
+
 void ControlChannel::on_server_line(std::string_view line)
 {
     if (has_ended_)
         return;
     const auto reply_line = reply_reader_.read(line);
-    if (!reply_line)
+    if (!reply_line) {
+        note_words("server-nonsense", line);
         return end(EndReason::server_nonsense, naming_server("421 % does not speak FTP, closing."));
+    }
     on_reply_line(*reply_line);
     run_queue();
 }
@@ -337,6 +348,7 @@ void ControlChannel::on_unexpected(const ReplyLine& line)
     if (!line.is_first)
         return;
     if (line.code == 421) {
+        note_words("server-closed", line.text);
         reply("421 " + line.text.substr(4)); // one line, whether or not more of it comes
         return end(EndReason::server_closed);
     }
@@ -380,11 +392,14 @@ void ControlChannel::on_greeting_final(int code)
 {
     const std::string greeting = std::exchange(collected_, {});
     if (code == 421) {
+        note_words("server-refused", greeting);
         send(greeting);
         return end(EndReason::server_refused);
     }
-    if (code != 220)
+    if (code != 220) {
+        note_words("server-refused", greeting);
         return end(EndReason::server_refused, naming_server("421 % refused the connection."));
+    }
     if (!policy_.passes_greeting)
         return;
     if (policy_.greeting.empty())
@@ -465,5 +480,7 @@ void ControlChannel::on_drain()
     is_draining_ = true;
     run_queue();
 }
+
+void ControlChannel::on_drain_over() { end(EndReason::drained, "421 This server shuts down now, the transfer was aborted."); }
 
 } // namespace safetp::ftp

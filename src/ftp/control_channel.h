@@ -56,6 +56,7 @@ public:
     void on_transfer_delivered();                ///< download: after FinishDownload, all is with the client
     void on_transfer_failed(DataFailure failure);
     void on_drain();                             ///< end as soon as nothing is under way
+    void on_drain_over();                        ///< end now
     void on_connection_broken();                 ///< a control connection failed below FTP
     enum class Waiting : std::uint8_t { greeting, client, server, data, nothing };
     Waiting waiting() const; ///< for whom; what the timers run on
@@ -69,10 +70,8 @@ public:
     bool is_transferring() const { return transfer_.has_value(); }
     const std::string& user() const { return user_; }
     bool user_is_anonymous() const { return user_is_anonymous_; }
-
     void report_progress(std::uint64_t bytes) { transferred_bytes_ = bytes; } ///< for STAT
     Output take_output();
-
 private:
     enum class Pending : std::uint8_t { nothing, greeting, relayed, user, pass, quit, feat, type, data_setup, transfer };
     enum class Login : std::uint8_t { none, user_given, done };
@@ -111,6 +110,7 @@ private:
     void on_login_final(int code);
     void note_login_failure(std::string user);
     void on_unexpected(const ReplyLine& line);
+    void note_words(std::string_view event, std::string_view words);
     void reply(std::string_view line);
     void send(std::string_view text);
     std::string naming_server(std::string_view text) const;

@@ -147,6 +147,12 @@ void disable_nagle(int fd) { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
 void acknowledge_at_once(int fd) { set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1); }
 
+void reset_on_close(int fd, bool is_on)
+{
+    const linger at_once{.l_onoff = is_on ? 1 : 0, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void keep_urgent_data_inline(int fd) { set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); }
 
 bool is_connection_over(int fd)

@@ -35,6 +35,9 @@ void disable_nagle(int fd);
 /// What has been received is acknowledged now, not up to 40 ms later (tcp(7), TCP_QUICKACK; it does not last). A peer that has
 /// Nagle's algorithm on holds its next words back until then.
 void acknowledge_at_once(int fd);
+/// Whoever closes it, this process or the kernel when the process ends, its peer sees RST and not FIN, which would mean the end
+/// of a file. shutdown(2) sends FIN all the same.
+void reset_on_close(int fd, bool is_on);
 /// Urgent data stays in its place in the stream, as telnet's Synch needs it (RFC 959 section 3.1.3, RFC 1123 section 4.1.2.12).
 void keep_urgent_data_inline(int fd);
 /// Bytes written that the peer's kernel has not acknowledged, FIN included (SIOCOUTQ).

@@ -75,6 +75,8 @@ void DataChannel::use_active(const Endpoint& client)
 void DataChannel::launch()
 {
     abandon(false);
+    bytes_ = 0; // a transfer that is refused never starts, and must not be logged with the size of the one before
+    started_at_ = net::Clock::now();
     current_ = prepared_.get();
     tasks_.spawn("data connection", run(std::move(prepared_)));
 }
@@ -88,6 +90,8 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->direction = direction;
     current_->is_protected = is_protected;
     current_->is_started = true;
+    if (direction == ftp::Direction::upload && current_->server)
+        net::reset_on_close(current_->server->fd(), true); // from here on the raw ftpd is making a file
     if (current_->is_tls_begun)
         current_->expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
     else

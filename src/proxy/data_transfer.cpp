@@ -26,11 +26,18 @@ tls::IoStep read_chunk(tls::Stream& from, std::span<std::byte> buffer)
     return chunk;
 }
 
+void end_in_order(net::Channel& channel)
+{
+    net::reset_on_close(channel.fd(), false);
+    channel.stream().shutdown_write();
+}
+
 } // namespace
 
 net::Task<DataChannel::Outcome> DataChannel::pump(
     Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure)
 {
+    net::reset_on_close(to.fd(), true); // a crash is no end of the file either: end_in_order
     if (!from.stream().is_tls() && !to.stream().is_tls()) {
         if (auto pipe = net::SplicePipe::make())
             co_return co_await splice(attempt, *pipe, from, to, read_failure, write_failure);
@@ -144,7 +151,7 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
     co_await send_close_notify(attempt, *attempt.client);
     if (attempt.is_abandoned)
         co_return std::nullopt;
-    attempt.client->stream().shutdown_write();
+    end_in_order(*attempt.client);
     Outcome undelivered;
     if (!has_arrived)
         undelivered = co_await wait_until_delivered(attempt);
@@ -223,7 +230,7 @@ net::Task<DataChannel::Outcome> DataChannel::upload(Attempt& attempt)
     co_await send_close_notify(attempt, *attempt.server);
     if (attempt.is_abandoned)
         co_return std::nullopt;
-    attempt.server->stream().shutdown_write();
+    end_in_order(*attempt.server);
     attempt.deadline.reset();
     handlers_.data_over();
     if (!attempt.is_abandoned && server_tls_ != nullptr)

@@ -219,6 +219,12 @@ void Session::drain()
     drive();
 }
 
+void Session::cut_off()
+{
+    dialogue_.on_drain_over();
+    drive();
+}
+
 // ---- the dialogue's decisions
 
 void Session::drive()

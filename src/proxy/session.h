@@ -29,7 +29,8 @@ public:
     /// The whole session; returns when every connection is closed and every task has ended.
     net::Task<> run();
 
-    void drain(); ///< end as soon as no transfer is under way
+    void drain();   ///< end as soon as no transfer is under way
+    void cut_off(); ///< after drain(), end now
 
 private:
     using Clock = net::Clock;

@@ -1,8 +1,8 @@
 #include "proxy/xferlog.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
 
@@ -10,11 +10,21 @@ namespace safetp::proxy {
 
 namespace {
 
-// Fields are parted by spaces, so wu-ftpd writes '_' for what would break the line; so do we.
+// Fields are parted by spaces, so wu-ftpd writes '_' for what would break the line; so do we, and for all that could act on a
+// terminal. Names that are not UTF-8 stay what they are.
 std::string as_field(std::string_view text)
 {
-    std::string field(text);
-    std::ranges::replace_if(field, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }, '_');
+    constexpr unsigned char kAboveC1 = 0xa0;
+    std::string field;
+    while (!text.empty()) {
+        const CodePoint next = next_code_point(text);
+        const bool is_other_letter = !next.is_valid && static_cast<unsigned char>(text[0]) >= kAboveC1;
+        if ((next.is_printable && text[0] != ' ') || is_other_letter)
+            field += text.substr(0, next.bytes);
+        else
+            field.append(next.bytes, '_');
+        text.remove_prefix(next.bytes);
+    }
     return field.empty() ? "-" : field;
 }
 

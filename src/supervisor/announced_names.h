@@ -1,23 +1,78 @@
-// The host names that 227 replies announce, looked up without letting a dead name server hold the supervisor up.
+// The host names that 227 replies announce, looked up again and again: behind many a NAT the address changes. A child without
+// privileges reads what name servers say, and a dead one holds nobody up.
 #pragma once
 
 #include "base/ip_address.h"
+#include "base/unique_fd.h"
+#include "supervisor/privileges.h"
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
+#include <set>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
 namespace safetp::supervisor {
 
-/// Each host name with its IPv4 addresses: 227 replies have room for nothing else.
+/// Each host name with its IPv4 addresses: 227 replies have room for nothing else. The first is announced.
 using AnnouncedNames = std::vector<std::pair<std::string, std::vector<IpAddress>>>;
 
 inline constexpr std::chrono::seconds kLookupLimit{5}; ///< for all names together
 
-/// Asks the name service in a child process that is ended after `limit`. A name without an answer keeps what `previous` has
-/// of it; where that is nothing, workers announce the address that the client has reached. Each such name is logged.
+/// For the start and a reload. A name that `previous` knows keeps what that has of it (NameWatch will ask again); for the
+/// others the name service is asked, and waited for until `limit`. A name without an answer is logged: workers announce the
+/// address that the client has reached.
 AnnouncedNames resolve_announced(const std::vector<std::string>& hosts, const AnnouncedNames& previous,
-    std::chrono::milliseconds limit = kLookupLimit);
+    const WorkerIdentity& identity, std::chrono::milliseconds limit = kLookupLimit);
+
+/// Takes over what has changed, and gives the places in `names` where another address is announced now. A name without an
+/// answer keeps its addresses; one with several, which come in any order, keeps the one it has as long as that is among them.
+std::vector<std::size_t> take_over(const AnnouncedNames& answer, AnnouncedNames& names);
+
+/// One question under way, in a child process.
+class NameLookup {
+public:
+    NameLookup(std::vector<std::string> hosts, WorkerIdentity identity); ///< a child that cannot be had answers nothing
+    NameLookup(const NameLookup&) = delete;
+    ~NameLookup();
+
+    int descriptor() const { return in_.get(); } ///< readable: call read()
+    bool read();                                 ///< does not block; true: nothing more will come
+    AnnouncedNames answer() const;
+    bool on_child_end(pid_t pid);                ///< true: it was this one
+
+private:
+    std::vector<std::string> hosts_;
+    UniqueFd in_;
+    pid_t child_ = -1;
+    std::string text_;
+};
+
+class NameWatch {
+public:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::seconds kInterval{60};
+    static constexpr std::chrono::seconds kIntervalWhileUnknown{2}; ///< as after a start before the network is there
+
+    void configure(AnnouncedNames names, const WorkerIdentity& identity);
+    const AnnouncedNames& names() const { return names_; }
+
+    std::optional<Clock::time_point> deadline() const; ///< when look() is due at the latest
+    int descriptor() const { return lookup_ ? lookup_->descriptor() : -1; }
+    std::vector<std::size_t> look(Clock::time_point now); ///< asks, or takes an answer; the places as of take_over()
+    bool on_child_end(pid_t pid) { return lookup_ && lookup_->on_child_end(pid); }
+
+private:
+    void note_failures(const AnnouncedNames& answer);
+
+    AnnouncedNames names_;
+    WorkerIdentity identity_;
+    std::set<std::string> failing_; ///< and that was said
+    std::optional<NameLookup> lookup_;
+    Clock::time_point due_;
+};
 
 } // namespace safetp::supervisor

@@ -44,15 +44,6 @@ tls::ClientCertificate to_tls(config::ClientCertificate wanted)
     return tls::ClientCertificate::require;
 }
 
-std::vector<std::string> announced_hosts(const config::Config& config)
-{
-    std::set<std::string> hosts{config.data.announce.address};
-    for (const auto& [network, host] : config.data.announce.for_clients)
-        hosts.insert(host);
-    std::erase_if(hosts, [](const std::string& host) { return host.empty() || IpAddress::parse(host); });
-    return {hosts.begin(), hosts.end()};
-}
-
 /// The names that a self-made certificate bears: clients may check them when they have pinned nothing.
 std::vector<std::string> own_names(const config::Config& config)
 {
@@ -96,6 +87,15 @@ Result<std::vector<tls::ServerContext>> make_contexts(const config::Config& conf
 
 } // namespace
 
+std::vector<std::string> announced_hosts(const config::Config& config)
+{
+    std::set<std::string> hosts{config.data.announce.address};
+    for (const auto& [network, host] : config.data.announce.for_clients)
+        hosts.insert(host);
+    std::erase_if(hosts, [](const std::string& host) { return host.empty() || IpAddress::parse(host); });
+    return {hosts.begin(), hosts.end()};
+}
+
 config::Loaded load_and_check(const ConfigSource& source, config::NameService name_service)
 {
     const bool is_missing = ::access(source.path.c_str(), F_OK) != 0 && errno == ENOENT;
@@ -122,15 +122,13 @@ config::Loaded load_and_check(const ConfigSource& source, config::NameService na
     return loaded;
 }
 
-Result<std::unique_ptr<const Generation>> make_generation(config::Config config, const Generation* previous)
+Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
 {
     auto contexts = make_contexts(config);
     if (!contexts)
         return std::unexpected(contexts.error());
     auto generation = std::make_unique<Generation>();
     generation->contexts = std::move(*contexts);
-    generation->announced_names
-        = resolve_announced(announced_hosts(config), previous ? previous->announced_names : AnnouncedNames());
     generation->config = std::move(config);
     return generation;
 }

@@ -32,8 +32,11 @@ struct ConfigSource {
 /// Syntax and machine problems together; nothing is opened or made.
 config::Loaded load_and_check(const ConfigSource& source, config::NameService name_service);
 
-/// Reads certificates (or makes the self-made identity) and resolves the announced names.
-Result<std::unique_ptr<const Generation>> make_generation(config::Config config, const Generation* previous = nullptr);
+/// Reads certificates, or makes the self-made identity.
+Result<std::unique_ptr<const Generation>> make_generation(config::Config config);
+
+/// The host names (not the addresses) that [data] announces.
+std::vector<std::string> announced_hosts(const config::Config& config);
 
 /// Whether TLS contexts can be made of it, and certificates that expire soon; makes no identity where none exists yet.
 std::vector<config::Problem> check_contexts(const config::Config& config, const std::string& file);

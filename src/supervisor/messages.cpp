@@ -90,7 +90,7 @@ struct RequestPacket {
 };
 static_assert(sizeof(RequestPacket) == sizeof(Request) + sizeof(Facts));
 
-bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::twist; }
+bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::system_log; }
 
 bool is_sound(const Facts& facts)
 {
@@ -112,7 +112,7 @@ bool is_sound(const RequestPacket& message, const Packet& got)
 bool is_known(NoticeKind kind)
 {
     return kind == NoticeKind::answer || kind == NoticeKind::drain || kind == NoticeKind::finish
-        || kind == NoticeKind::reopen_log;
+        || kind == NoticeKind::reopen_log || kind == NoticeKind::announced_name;
 }
 
 } // namespace

@@ -84,7 +84,8 @@ FileStamp look_at(const std::string& path)
     struct stat status{};
     if (::stat(path.c_str(), &status) != 0)
         return {};
-    return {status.st_mtim.tv_sec * 1'000'000'000ll + status.st_mtim.tv_nsec, status.st_size, status.st_ino};
+    return {status.st_mtim.tv_sec * 1'000'000'000ll + status.st_mtim.tv_nsec, status.st_size, status.st_ino, status.st_mode,
+        status.st_uid, status.st_gid};
 }
 
 } // namespace safetp::supervisor

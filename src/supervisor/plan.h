@@ -43,6 +43,9 @@ struct FileStamp {
     std::int64_t modified_ns = 0;
     std::int64_t bytes = -1; ///< -1: cannot be looked at
     std::uint64_t inode = 0;
+    std::uint32_t mode = 0; ///< who may read a key decides whether it is taken, as does who owns it
+    std::uint32_t owner = 0;
+    std::uint32_t group = 0;
     auto operator<=>(const FileStamp&) const = default;
 };
 
@@ -52,6 +55,7 @@ class FileWatch {
 public:
     void start(std::vector<FileStamp> now);
     bool has_changed(std::vector<FileStamp> now);
+    void ask_again() { accepted_.clear(); } ///< the change could not be taken up: it is said once more at the next look
 
 private:
     std::vector<FileStamp> accepted_;

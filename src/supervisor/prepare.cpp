@@ -67,10 +67,13 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
         prepared.server_program = std::move(*program);
     }
 
-    auto generation = make_generation(std::move(config), previous ? previous->generation.get() : nullptr);
+    auto generation = make_generation(std::move(config));
     if (!generation)
         return std::unexpected(other_failure(generation.error()));
     prepared.generation = std::move(*generation);
+
+    prepared.announced_names = resolve_announced(
+        announced_hosts(prepared.config()), previous ? previous->announced_names : AnnouncedNames(), prepared.identity);
 
     auto xferlog = open_xferlog(prepared.config().log.xferlog);
     if (!xferlog)

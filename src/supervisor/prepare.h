@@ -1,6 +1,7 @@
 // From a checked configuration to everything that is open and looked up: what workers are then forked from.
 #pragma once
 
+#include "supervisor/announced_names.h"
 #include "supervisor/generation.h"
 #include "supervisor/server_process.h"
 
@@ -10,6 +11,7 @@ namespace safetp::supervisor {
 
 struct Prepared {
     std::unique_ptr<const Generation> generation;
+    AnnouncedNames announced_names; ///< of announced_hosts(); what is known now, unlike all the rest
     WorkerIdentity identity;
     std::optional<ServerProgram> server_program; ///< where the raw ftpd is started per session
     ListenerSet listeners;

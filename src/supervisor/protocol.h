@@ -13,6 +13,7 @@ enum class RequestKind : std::uint32_t {
     resolver,         ///< a line to the process that looks names up; the answer carries our end (resolver_protocol.h)
     run_command,      ///< with Facts: run the command (spawn, aclexec) that they lead to; the answer has its exit status
     twist,            ///< with Facts and the client's connection, which the command that they lead to gets
+    system_log,       ///< a new connection to syslogd, which was started anew; the answer carries it
 };
 
 struct Request {
@@ -47,6 +48,7 @@ enum class NoticeKind : std::uint32_t {
     drain = 2,    ///< accept no more; end when the sessions have ended
     finish = 3,   ///< drain, but sessions without a transfer end now (421), the others after `value` seconds at the latest
     reopen_log = 4, ///< the descriptor is the new xferlog
+    announced_name = 5, ///< the announced name with the number `id` has the IPv4 address now whose bytes `value` are
 };
 
 struct Notice {

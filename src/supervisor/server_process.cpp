@@ -35,11 +35,9 @@ bool is_readable(int fd)
     return result == 1;
 }
 
-/// Two ends of one loopback connection. Any local user may connect to the listening socket for the moment that it exists: only
-/// the connection that comes from our own socket's port is taken.
+/// Two ends of one loopback connection. Any local user may connect to the listening socket for the moment that it exists.
 Result<Connection> make_connection()
 {
-    static constexpr int kMaxStrangers = 16;
     const Endpoint any_port{IpAddress::from_ipv4({127, 0, 0, 1}), 0};
     SocketAddress address = to_socket_address(any_port);
     const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -59,15 +57,11 @@ Result<Connection> make_connection()
     const auto own = local_endpoint(connection.ours.get());
     if (!own)
         return std::unexpected(own.error());
-    for (int i = 0; i < kMaxStrangers; ++i) {
-        if (!is_readable(listener.get()))
-            return fail(ErrorCode::system_call, ETIMEDOUT, "loopback connection to the raw ftpd");
-        connection.theirs.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        const auto peer = peer_endpoint(connection.theirs.get());
-        if (peer && *peer == *own)
-            return connection;
-    }
-    return fail(ErrorCode::system_call, ECONNABORTED, "other processes kept connecting to the raw ftpd's socket");
+    auto theirs = accept_from(listener.get(), *own);
+    if (!theirs)
+        return std::unexpected(theirs.error());
+    connection.theirs = std::move(*theirs);
+    return connection;
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& strings)
@@ -154,6 +148,20 @@ void ServerProgram::take(const ServerEffects& effects)
     }
     umask = effects.umask.value_or(umask);
     nice += effects.nice;
+}
+
+Result<UniqueFd> accept_from(int listener, const Endpoint& peer)
+{
+    static constexpr int kMaxStrangers = 16;
+    for (int i = 0; i < kMaxStrangers; ++i) {
+        if (!is_readable(listener))
+            return fail(ErrorCode::system_call, ETIMEDOUT, "loopback connection to the raw ftpd");
+        UniqueFd accepted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+        const auto whose = peer_endpoint(accepted.get());
+        if (whose && *whose == peer)
+            return accepted;
+    }
+    return fail(ErrorCode::system_call, ECONNABORTED, "other processes kept connecting to the raw ftpd's socket");
 }
 
 Result<StartedServer> start_server(const ServerProgram& program)

@@ -36,6 +36,9 @@ struct StartedServer {
     UniqueFd our_end;   ///< connected loopback TCP socket, non-blocking, close-on-exec
 };
 
+/// The connection that `peer` has made; others, which anybody on this host may make as well, are closed.
+Result<UniqueFd> accept_from(int listener, const Endpoint& peer);
+
 /// Descriptors 0, 1 and 2 of the program are the other end of the connection, everything else is closed. Returns when the
 /// program has been executed, or with the errno that stopped it.
 Result<StartedServer> start_server(const ServerProgram& program);

@@ -4,6 +4,7 @@
 #include "supervisor/exit_codes.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+#include <utility>
 
 namespace safetp::supervisor {
 
@@ -67,6 +69,7 @@ int Service::run()
 {
     take_signals();
     configure_access();
+    names_.configure(prepared_.announced_names, prepared_.identity);
     if (const auto started = start_workers(); !started) {
         log::Event(log::Level::error, 0, "start-problem", describe(started.error()));
         end_now(started.error().os_error == EPERM ? kExitNoPermission : kExitFailure);
@@ -121,14 +124,14 @@ Result<void> Service::start_workers()
 Result<void> Service::start_worker(unsigned index)
 {
     const unsigned count = static_cast<unsigned>(delays_.size());
-    WorkerOrder order{.generation = *prepared_.generation, .identity = prepared_.identity,
-        .listeners = prepared_.listeners.for_worker(index, count), .not_for_worker = prepared_.listeners.others(index, count),
-        .xferlog = prepared_.xferlog.get(), .only_client = std::move(only_client_), .index = index,
-        .generation_number = generation_number_};
+    WorkerOrder order{.generation = *prepared_.generation, .announced_names = prepared_.announced_names,
+        .identity = prepared_.identity, .listeners = prepared_.listeners.for_worker(index, count),
+        .not_for_worker = prepared_.listeners.others(index, count), .xferlog = prepared_.xferlog.get(),
+        .only_client = std::move(only_client_), .index = index, .generation_number = generation_number_};
     for (const int fd : tables_.descriptors())
         order.not_for_worker.push_back(fd);
-    for (const int fd :
-        {signals_.get(), predecessor_.get(), successor_ ? successor_->ready_fd() : -1, resolver_.descriptor()}) {
+    for (const int fd : {signals_.get(), predecessor_.get(), successor_ ? successor_->ready_fd() : -1, resolver_.descriptor(),
+             names_.descriptor()}) {
         if (fd >= 0)
             order.not_for_worker.push_back(fd);
     }
@@ -143,6 +146,7 @@ void Service::wait_and_handle()
     const std::size_t workers_end = entries.size();
     if (successor_)
         entries.push_back({successor_->ready_fd(), POLLIN, 0});
+    entries.push_back({names_.descriptor(), POLLIN, 0});
     ::poll(entries.data(), entries.size(), milliseconds_to_next_task());
     for (std::size_t i = 1; i < workers_end; ++i) {
         // Handlers add and remove no worker: that is done below, when nothing of `entries` is looked at any more.
@@ -164,6 +168,8 @@ int Service::milliseconds_to_next_task() const
     if (watchdog_.count() > 0)
         next = std::min(next, next_watchdog_);
     next = std::min(next, tables_.deadline().value_or(next));
+    if (looks_names_up())
+        next = std::min(next, names_.deadline().value_or(next));
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
 }
@@ -180,6 +186,8 @@ void Service::run_due_tasks()
         end_now(exit_code_);
     }
     tables_.on_deadline(now);
+    if (looks_names_up())
+        tell_addresses(names_.look(now));
     if (now >= next_look_) {
         next_look_ = now + kLookAtCertificates;
         if (state_ == State::running && !is_inetd() && certificates_.has_changed(look_at_certificates()))
@@ -274,6 +282,8 @@ void Service::reload()
     auto next = prepare(std::move(loaded.config), Listening::yes, &prepared_, {});
     if (!next)
         return say_reload_failed(next.error().text);
+    if (!has_room_for(*next))
+        return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     log::open(next->config().log.options);
     switch_to(std::move(*next));
 }
@@ -286,17 +296,25 @@ void Service::reload_certificates()
             "the changed certificate files cannot be used, the old ones stay: " + next.error().text);
         return;
     }
+    if (!has_room_for(*next)) {
+        if (!std::exchange(is_waiting_for_room_, true))
+            log::Event(log::Level::warning, 0, "certificate-problem",
+                "the changed certificate files will be used when fewer older workers drain, the old ones stay until then");
+        return certificates_.ask_again();
+    }
+    is_waiting_for_room_ = false;
     log::Event(log::Level::notice, 0, "certificate-change", "certificate files have changed");
     switch_to(std::move(*next));
 }
 
+bool Service::has_room_for(const Prepared& next) const { return worker_count(next.config()) <= table_.free_rows(); }
+
 void Service::switch_to(Prepared next)
 {
-    if (worker_count(next.config()) > table_.free_rows())
-        return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     prepared_ = std::move(next);
     ++generation_number_;
     configure_access();
+    names_.configure(prepared_.announced_names, prepared_.identity);
     if (prepared_.xferlog) // older workers go on for a while: not in the file that was rotated away
         table_.send_all({NoticeKind::reopen_log, 0, 0, 0}, prepared_.xferlog.get());
     certificates_.start(look_at_certificates());
@@ -307,6 +325,22 @@ void Service::switch_to(Prepared next)
     table_.drain_older_than(generation_number_);
     log::Event(log::Level::notice, 0, "reload", "new configuration in force").with("generation", generation_number_);
     ::sd_notifyf(0, "READY=1\nSTATUS=Running, generation %u", generation_number_);
+}
+
+void Service::tell_addresses(const std::vector<std::size_t>& changed)
+{
+    if (!changed.empty())
+        prepared_.announced_names = names_.names(); // for workers to come
+    for (const std::size_t place : changed) {
+        const auto& [name, addresses] = names_.names()[place];
+        log::Event(log::Level::notice, 0, "announced-name", "the announced name has a new address").with("name", name)
+            .with("address", addresses.front());
+        const auto bytes = std::bit_cast<std::uint32_t>(addresses.front().ipv4_bytes());
+        for (Worker& worker : table_.workers()) {
+            if (worker.generation == generation_number_) // an older one may number other names
+                table_.send(worker, {NoticeKind::announced_name, static_cast<std::uint32_t>(place), 0, bytes});
+        }
+    }
 }
 
 void Service::reopen_xferlog()

@@ -48,7 +48,10 @@ private:
 
     void reload();
     void reload_certificates();
+    bool has_room_for(const Prepared& next) const;
     void switch_to(Prepared next);
+    bool looks_names_up() const { return state_ == State::running && !is_inetd(); }
+    void tell_addresses(const std::vector<std::size_t>& changed);
     void reopen_xferlog();
     void upgrade();
     void look_at_successor();
@@ -63,6 +66,7 @@ private:
     void give_tables(const TableAnswer& answer);
     void open_resolver_line(Worker& worker, const Request& request);
     void run_rule_command(Worker& worker, ReceivedRequest& received);
+    void give_system_log(Worker& worker, const Request& request);
     void end_disobedient(Worker& worker, const std::string& why);
     bool on_helper_end(pid_t pid, int status);
     void configure_access();
@@ -88,7 +92,9 @@ private:
     TableKeeper tables_;
     Resolver resolver_;
     RuleCommands commands_;
+    NameWatch names_;
     FileWatch certificates_;
+    bool is_waiting_for_room_ = false; ///< and that was said
     Clock::time_point next_look_;
     Clock::time_point finish_deadline_;
     std::chrono::microseconds watchdog_{0};

@@ -1,5 +1,6 @@
 // What workers ask of their supervisor.
 #include "base/log.h"
+#include "base/system_log.h"
 #include "supervisor/service.h"
 
 #include <algorithm>
@@ -12,6 +13,10 @@ namespace {
 
 constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end while the next sessions begin
 
+constexpr unsigned kRequestsInARow = 64;
+
+bool is_of_access(RequestKind kind) { return kind != RequestKind::start_server && kind != RequestKind::system_log; }
+
 bool is_daemon(const config::Config& config, std::string_view name)
 {
     const auto& listeners = config.listeners;
@@ -23,7 +28,8 @@ bool is_daemon(const config::Config& config, std::string_view name)
 
 void Service::serve_requests(Worker& worker)
 {
-    while (worker.channel) {
+    // A bounded number: one that asks without end must not keep us from signals and from the other workers.
+    for (unsigned i = 0; i < kRequestsInARow && worker.channel; ++i) {
         auto received = receive_request(worker.channel.get());
         if (received && !*received)
             return;
@@ -46,8 +52,7 @@ void Service::end_disobedient(Worker& worker, const std::string& why)
 void Service::answer(Worker& worker, ReceivedRequest& received)
 {
     const Request& request = received.request;
-    const bool is_of_access = request.kind != RequestKind::start_server;
-    if (is_of_access && !config().access.enabled) {
+    if (is_of_access(request.kind) && !config().access.enabled) {
         // A worker of an older configuration may still ask for what that one allowed: it learns that it is gone.
         if (worker.generation != generation_number_)
             return table_.send(worker, {NoticeKind::answer, request.id, ENOENT, 0});
@@ -60,6 +65,7 @@ void Service::answer(Worker& worker, ReceivedRequest& received)
     case RequestKind::resolver: return open_resolver_line(worker, request);
     case RequestKind::run_command:
     case RequestKind::twist: return run_rule_command(worker, received);
+    case RequestKind::system_log: return give_system_log(worker, request);
     }
 }
 
@@ -134,10 +140,18 @@ void Service::run_rule_command(Worker& worker, ReceivedRequest& received)
         table_.send(worker, {NoticeKind::answer, request.id, started || error != 0 ? error : EIO, 0});
 }
 
+// Whether or not the log goes there now: a worker of an older configuration keeps its own.
+void Service::give_system_log(Worker& worker, const Request& request)
+{
+    const UniqueFd connection = log::connect_to_syslogd();
+    const int error = connection ? 0 : errno;
+    table_.send(worker, {NoticeKind::answer, request.id, error, 0}, connection.get());
+}
+
 /// True: the child was none of the workers.
 bool Service::on_helper_end(pid_t pid, int status)
 {
-    if (tables_.on_child_end(pid, status) || resolver_.on_child_end(pid, status))
+    if (tables_.on_child_end(pid, status) || resolver_.on_child_end(pid, status) || names_.on_child_end(pid))
         return true;
     const auto ended = commands_.on_child_end(pid, status);
     if (!ended)

@@ -6,6 +6,8 @@
 #include "proxy/session.h"
 #include "supervisor/worker_access.h"
 
+#include <array>
+#include <bit>
 #include <exception>
 #include <map>
 #include <unistd.h>
@@ -16,6 +18,8 @@ namespace {
 
 using log::Level;
 using tls::IoStep;
+
+constexpr std::chrono::seconds kFarewell{2}; ///< for what sessions that are cut off have to say; the supervisor waits for five
 
 class Worker {
 public:
@@ -28,13 +32,16 @@ private:
     net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer);
     net::Task<> obey_supervisor();
     void obey(ReceivedNotice received);
+    void announce(std::size_t place, std::uint32_t bytes);
     net::Task<> leave_after(std::chrono::seconds time);
     net::Task<Result<UniqueFd>> start_server(const proxy::AccessRecord* record);
+    net::Task<> reach_syslogd();
     void stop_accepting();
     void leave_if_done();
 
     asio::io_context io_{1}; // first: what its tasks refer to must go after them, and they have all ended by then
     WorkerStart start_;
+    AnnouncedNames announced_names_ = start_.announced_names;
     proxy::BufferPool buffers_;
     proxy::Xferlog xferlog_;
     proxy::Environment environment_;
@@ -53,7 +60,7 @@ Worker::Worker(WorkerStart start)
     , xferlog_(std::move(start_.xferlog))
     , environment_{.executor = io_.get_executor(),
           .config = start_.generation.config,
-          .announced_names = start_.generation.announced_names,
+          .announced_names = announced_names_,
           .buffers = buffers_,
           .xferlog = xferlog_,
           .start_server = [this](const proxy::AccessRecord* record) { return start_server(record); },
@@ -72,6 +79,7 @@ Worker::Worker(WorkerStart start)
 
 int Worker::run()
 {
+    log::ask_for_syslogd_with([this] { tasks_.spawn("system log", reach_syslogd()); });
     tasks_.spawn("supervisor", obey_supervisor());
     for (const ListeningSocket& listening : start_.listeners)
         tasks_.spawn("accept", accept_clients(listening));
@@ -179,7 +187,14 @@ void Worker::obey(ReceivedNotice received)
             session->drain();
         return leave_if_done();
     case NoticeKind::reopen_log: return xferlog_.reopen(std::move(received.passed));
+    case NoticeKind::announced_name: return announce(notice.id, notice.value);
     }
+}
+
+void Worker::announce(std::size_t place, std::uint32_t bytes)
+{
+    if (place < announced_names_.size())
+        announced_names_[place].second = {IpAddress::from_ipv4(std::bit_cast<std::array<std::uint8_t, 4>>(bytes))};
 }
 
 net::Task<> Worker::leave_after(std::chrono::seconds time)
@@ -188,6 +203,10 @@ net::Task<> Worker::leave_after(std::chrono::seconds time)
     co_await timer.async_wait(net::kAsTuple);
     log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
         .with("sessions", sessions_.size());
+    for (const auto& [number, session] : std::map(sessions_))
+        session->cut_off();
+    timer.expires_after(kFarewell);
+    co_await timer.async_wait(net::kAsTuple);
     ::_exit(0);
 }
 
@@ -217,6 +236,19 @@ net::Task<Result<UniqueFd>> Worker::start_server(const proxy::AccessRecord* reco
     if (!answer.passed)
         co_return fail(ErrorCode::supervisor, answer.os_error, "starting the raw ftpd");
     co_return std::move(answer.passed);
+}
+
+// It was stopped or started anew: the supervisor can find it again, we cannot.
+net::Task<> Worker::reach_syslogd()
+{
+    net::Timer pause(environment_.executor);
+    for (;;) {
+        auto answer = co_await inquiries_.ask(RequestKind::system_log, 0);
+        if (answer.passed)
+            co_return log::give_syslogd(std::move(answer.passed));
+        pause.expires_after(std::chrono::seconds(1));
+        co_await pause.async_wait(net::kAsTuple);
+    }
 }
 
 } // namespace

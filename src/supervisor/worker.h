@@ -16,7 +16,6 @@ namespace safetp::supervisor {
 struct Generation {
     config::Config config;
     std::vector<tls::ServerContext> contexts; ///< one per config listener, same order
-    AnnouncedNames announced_names;           ///< host names of [data], resolved
 };
 
 struct ListeningSocket {
@@ -26,6 +25,7 @@ struct ListeningSocket {
 
 struct WorkerStart {
     const Generation& generation;
+    const AnnouncedNames& announced_names; ///< as at its birth: NoticeKind::announced_name says what changes
     SharedCounters& counters;
     unsigned slot;                          ///< row in the counters
     std::vector<ListeningSocket> listeners; ///< empty under -s

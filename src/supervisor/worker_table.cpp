@@ -114,8 +114,8 @@ void WorkerTable::become_worker(
     [[maybe_unused]] const ssize_t told = ::write(confined_writer.get(), "", 1);
     confined_writer.reset();
     // From here on this process opens no file and has no privilege; the next thing it reads comes from the network.
-    WorkerStart start{order.generation, counters_, row, std::move(order.listeners), std::move(channel), std::move(xferlog),
-        std::move(order.only_client)};
+    WorkerStart start{order.generation, order.announced_names, counters_, row, std::move(order.listeners), std::move(channel),
+        std::move(xferlog), std::move(order.only_client)};
     ::_exit(run_guarded(std::move(start)));
 }
 

@@ -25,6 +25,7 @@ struct Worker {
 
 struct WorkerOrder {
     const Generation& generation;
+    const AnnouncedNames& announced_names;
     const WorkerIdentity& identity;
     std::vector<ListeningSocket> listeners;
     std::vector<int> not_for_worker; ///< further descriptors of the supervisor, which the child closes

@@ -1,5 +1,7 @@
 """Data connections: every way the client can ask for one, over every way the raw ftpd can be asked, IPv4 and IPv6."""
 
+import os
+import signal
 import socket
 
 import pytest
@@ -59,6 +61,34 @@ def test_pasv_on_ipv6_is_refused(start_server, start_gateway, tls):
     client = gateway.secure(tls, host="::1").login(server.server.user, server.server.password).protect()
     client.expect("PASV", 425, 500, 502, 522)
     client.expect("PORT 127,0,0,1,200,10", 500, 501, 522)
+
+
+def test_announced_name_is_looked_up_again(start_server, start_gateway, directory, tls):
+    """Guards against a gateway that was started before its name had an address, or whose address has changed, and that sends clients
+    to the wrong place until somebody reloads it."""
+    server = start_server()
+    hosts = directory / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n")
+    (directory / "nsswitch.conf").write_text("hosts: files\n")
+    gateway = start_gateway(server, start=False, data={"announce": "gateway.test"}, process={"workers": 1})
+    mounts = "".join(f"mount --bind {directory}/{name} /etc/{name}; " for name in ("hosts", "nsswitch.conf"))
+    gateway.prefix = ["unshare", "--mount", "sh", "-ec", mounts + 'exec "$@"', "sh"]
+    gateway.start()
+
+    def login():
+        return gateway.secure(tls).login(server.server.user, server.server.password)
+
+    client = login()
+    assert "(127,0,0,1," in client.expect("PASV", 227).text
+    with hosts.open("a") as file:
+        file.write("192.0.2.9 gateway.test\n")
+    gateway.wait_for_log("announced name has a new address")
+    while "(192,0,2,9," not in client.expect("PASV", 227).text:
+        pass  # its worker is told a moment later
+    (worker,) = gateway.workers()
+    os.kill(worker, signal.SIGKILL)
+    gateway.wait_for_log("its sessions are lost")
+    assert "(192,0,2,9," in login().expect("PASV", 227).text
 
 
 def test_pasv_names_the_address_that_the_client_dialled(start_server, start_gateway, tls):

@@ -55,6 +55,32 @@ def test_replies_held_back_are_given_when_the_client_reads(play, start_gateway):
     sender.join()
 
 
+@pytest.mark.unsanitized
+def test_unread_replies_of_the_raw_ftpd_take_no_memory(play, start_gateway):
+    """A client that asks for long replies and does not read them: the raw ftpd has to wait. Nothing is lost when it reads on."""
+    asked, last = 12, b"213 end\r\n"
+    reply = b"213-status\r\n" + b" a line of a listing\r\n" * 100_000 + last
+
+    def script(session):
+        session.login()
+        session.serve_rest({"STAT": reply.removesuffix(b"\r\n")})
+
+    server = play(script)
+    gateway = start_gateway(server, process={"workers": 1}, listener={"security": "optional"}, log={"level": "info"})
+    client = gateway.connect().greet().login("u", "p")
+    before = resident_kib(gateway.workers())
+    client.socket.sendall(b"STAT /x\r\n" * asked)
+    deadline = time.monotonic() + 2
+    while server.seen.count(b"STAT /x") < asked and time.monotonic() < deadline:
+        time.sleep(0.05)  # a gateway that took all would soon have it
+    assert resident_kib(gateway.workers()) - before < 8_000
+    received, left = b"", asked * len(reply)
+    while left > 0 and (part := client.socket.recv(1 << 20)):
+        left -= len(part)
+        received = (received + part)[-len(last) :]
+    assert left == 0 and received == last
+
+
 def test_login_limit_while_the_client_does_not_read(play, start_gateway):
     """A reply of the raw ftpd waits for the client's socket when the session's time is over."""
     limits = {"login": "4s", "data_close": "1s"}

@@ -1,5 +1,7 @@
 """Limits and timers. Timers are set to seconds and waited for generously: how fast the machine is decides nothing."""
 
+import re
+import subprocess
 import time
 
 import pytest
@@ -119,6 +121,21 @@ def test_idle_timer_rests_during_a_transfer(start_server, start_gateway, tls):
     client.expect_reply(226)
 
 
+def test_keepalive_on_both_control_connections(start_server, start_gateway, tls):
+    """Guards against NATs that forget a control connection during a transfer of hours, and against peers that are gone for good."""
+    server = start_server()
+    gateway = start_gateway(server, timeouts={"keepalive": "3h"})
+    client = gateway.secure(tls).login(server.server.user, server.server.password)
+    source = client.socket.getsockname()[1]
+    for connection in (f"sport = :{gateway.port} and dport = :{source}", f"dport = :{server.port}"):
+        deadline = time.monotonic() + 30
+        shown = ""
+        while not re.search(r"timer:\(keepalive,1(79|80)min", shown):  # not as long as something is unacknowledged
+            assert time.monotonic() < deadline, shown
+            command = ["ss", "-Htno", "state", "established", connection]
+            shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_data_stall_of_an_upload(start_server, start_gateway, tls):
     """A client that stops sending: 426, and the session goes on."""
     server = start_server()
@@ -147,13 +164,14 @@ def test_data_stall_of_a_download(start_server, start_gateway, tls):
 
 
 def test_data_handshake_timer(start_server, start_gateway, tls):
-    """Connected, but no ClientHello: 522 or 425, and the session goes on."""
+    """Connected, but no ClientHello: 522, long before data_connection would end it, and the session goes on."""
     server = start_server()
-    gateway = start_gateway(server, timeouts={"handshake": "1s", "data_connection": "1s"})
+    gateway = start_gateway(server, timeouts={"handshake": "1s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     client.protected = False
-    client.open_data("STOR silent")
-    client.expect_reply(425, 522)
+    silent = client.open_data("STOR silent")  # stays open as long as it has a name
+    client.expect_reply(522)
+    silent.close()
     client.protected = True
     client.upload("STOR loud", b"x")
 

@@ -3,9 +3,12 @@
 import json
 import re
 import signal
+import socket
 from pathlib import Path
 
 import pytest
+
+from support.namespaces import DEV_MOUNTS, SystemLog
 
 SECRET = "xyzzy-Pa55word"
 LEVELS = ["debug", "info"]
@@ -130,6 +133,23 @@ def test_one_summary_at_the_end_of_each_session(start_server, start_gateway, tls
     assert len(ends) == 2 and len({event["message"] for event in ends}) == 2, ends
 
 
+def test_a_refused_transfer_has_no_bytes(start_server, start_gateway, tls):
+    """Guards against the size of the transfer before it, in the logs and once more in the session's sums."""
+    server = start_server()
+    gateway = start_gateway(server)
+    client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for command, code in (("EPSV", 229), (f"EPRT |1|127.0.0.1|{listener.getsockname()[1]}|", 200)):
+            client.upload("STOR file", b"x" * 1000)
+            client.expect(command, code)
+            client.expect("RETR missing", 550)
+    client.expect("QUIT", 221)
+    gateway.wait_for_log('"event":"end"')
+    assert [event["bytes"] for event in gateway.events("transfer")] == [1000, 0, 1000, 0]
+    (end,) = gateway.events("end")
+    assert (end["uploaded"], end["downloaded"]) == (2000, 0)
+
+
 def test_failed_logins_are_logged_with_the_client(start_server, start_gateway, tls):
     """What fail2ban needs: address and user on one line, at a level that is on by default."""
     server = start_server()
@@ -216,3 +236,27 @@ def test_journal_priorities(start_server, start_gateway):
     lines = gateway.log_text().splitlines()
     assert all(re.match(r"<[3-7]>", line) for line in lines), lines
     assert any(line.startswith("<4>") and "AUTH" in line for line in lines)
+
+
+def test_syslogd_may_be_started_anew(start_server, start_gateway, running, directory, tls):
+    """Workers cannot see /dev/log from their empty root directory. Guards against a restart of syslogd, as every upgrade brings, that
+    leaves them silent for the rest of their lives."""
+    server = start_server()
+    path = directory / "log"
+    syslogd = running.add(SystemLog(path))
+    gateway = start_gateway(server, start=False, log={"target": "syslog", "format": "text", "level": "info"})
+    gateway.prefix = ["unshare", "--mount", "sh", "-ec", DEV_MOUNTS.format(place=directory) + 'exec "$@"', "sh"]
+    gateway.start()
+    client = gateway.secure(tls)
+    client.expect("USER nobody-knows-me", 331)
+    client.expect("PASS wrong", 530)
+    assert syslogd.wait_for("nobody-knows-me").ident == "safetpd"
+    running.things.remove(syslogd)
+    syslogd.close()
+    path.unlink()
+    client.expect("USER while-nobody-listens", 331)
+    client.expect("PASS wrong", 530)
+    syslogd = running.add(SystemLog(path))
+    syslogd.wait_for("while-nobody-listens")  # is kept until somebody does
+    client.expect("QUIT", 221)
+    syslogd.wait_for("session ended: quit")

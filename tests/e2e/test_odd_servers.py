@@ -1,6 +1,7 @@
 """Raw ftpds that are odd, slow, broken or hostile: the client gets one clear answer, the gateway lives
 on."""
 
+import re
 import time
 
 import pytest
@@ -129,11 +130,13 @@ def test_delayed_greeting_120(play, start_gateway, tls):
     ],
 )
 def test_bad_greetings(play, start_gateway, greeting):
-    """Every one of them becomes a 421 with a sentence (seen: a proxy closes silently). A 230 before any login is no welcome
-    ."""
-    client = start_gateway(play(lambda session: session.say(greeting))).connect()
+    """Every one of them becomes a 421 with a sentence (seen: a proxy closes silently), and the log has the raw ftpd's own words, without
+    which nobody finds out what is wrong with it. A 230 before any login is no welcome."""
+    gateway = start_gateway(play(lambda session: session.say(greeting)))
+    client = gateway.connect()
     client.expect_reply(421)
     assert client.receive() == b""
+    gateway.wait_for_log("says: " + re.escape(greeting))
 
 
 def test_no_greeting_at_all(play, start_gateway):

@@ -1,6 +1,10 @@
 """A transfer that was cut is never taken for whole, on either side."""
 
+import os
+import queue
+import signal
 import ssl
+import threading
 
 import pytest
 
@@ -54,6 +58,42 @@ def test_the_raw_ftpd_sees_a_cut_upload_as_broken(play, start_gateway, tls, how)
     client.expect_reply(426, 451)
     client.expect("NOOP", 200)
     assert endings == ["broken"]
+
+
+@pytest.mark.parametrize("end", ["TERM", "INT", "crash"])
+def test_the_end_of_the_gateway_is_no_end_of_an_upload(play, start_gateway, tls, end):
+    """Whatever ends the process under an upload, its kernel must not tell the raw ftpd that this was all. After TERM, which waits for
+    the transfer and then no longer, the client is told too."""
+    endings, started = queue.Queue(), threading.Event()
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go")
+        try:
+            with session.data() as data:
+                started.set()
+                while data.recv(65536):
+                    pass
+            endings.put("whole")
+        except ConnectionResetError:
+            endings.put("broken")
+
+    gateway = start_gateway(play(script), timeouts={"drain": "1s"}, process={"workers": 1})
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR file")
+    data.send(b"half of the content")
+    assert started.wait(60)
+    (worker,) = gateway.workers()
+    process, number = {
+        "TERM": (gateway.process.pid, signal.SIGTERM),
+        "INT": (gateway.process.pid, signal.SIGINT),
+        "crash": (worker, signal.SIGKILL),
+    }[end]
+    os.kill(process, number)
+    assert endings.get(timeout=60) == "broken"
+    if end == "TERM":
+        client.expect_reply(421)
 
 
 def test_upload_cut_in_the_middle_of_a_record(front, each_tls):

@@ -259,6 +259,8 @@ private:
             return machine_.on_plaintext_after_auth();
         case 246:
             return machine_.on_drain();
+        case 249:
+            return machine_.on_drain_over();
         case 247:
             return machine_.on_connection_broken();
         case 248:

@@ -130,8 +130,23 @@ private:
             relay_server(client.get(), start_.supervisor.get());
             client.reset();
         }
+        if (word == "flood")
+            flood(client.get());
         if (word == "exit 5")
             ::_exit(5);
+    }
+
+    /// Asks for raw ftpds, faster than they can be started, and takes every answer, until it is killed.
+    [[noreturn]] void flood(int client)
+    {
+        constexpr unsigned kMostUnanswered = 100; // who does not read its answers is ended for that
+        for (unsigned asked = 0, answered = 0;;) {
+            if (asked - answered < kMostUnanswered && send_request(start_.supervisor.get(), {RequestKind::start_server, 1}))
+                ++asked;
+            const auto answer = receive_notice(start_.supervisor.get());
+            if (answer && *answer && ++answered == 1)
+                say(client, "it rises\n");
+        }
     }
 
     WorkerStart start_;

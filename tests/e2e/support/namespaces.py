@@ -177,7 +177,8 @@ class SystemLog:
         self.socket.close()
 
 
-MOUNTS = """
+# A /dev whose log is the socket {place}/log, for a mount namespace of its own.
+DEV_MOUNTS = """
 mount --make-rprivate /
 mkdir -p '{place}/dev'
 mount -t tmpfs none '{place}/dev'
@@ -188,6 +189,8 @@ done
 ln -s '{place}/log' '{place}/dev/log'
 ln -s /proc/self/fd '{place}/dev/fd'
 mount --rbind '{place}/dev' /dev
+"""
+MOUNTS = DEV_MOUNTS + """
 mount -t tmpfs none /run
 mount --bind '{sbin}' /usr/sbin
 mount --bind '{etc}' /etc

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <fcntl.h>
 #include <regex.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace safetp::log {
 namespace {
@@ -130,6 +132,20 @@ TEST(Log, OneEventIsOneLineWhateverPeersSend)
     }
 }
 
+TEST(Log, NoLineIsLongerThanAPipeTakesAtOnce)
+{
+    const auto hostile = [] {
+        const std::string controls(4096, '\x01'); // six bytes each in JSON
+        Event(Level::warning, 1, "x", controls).with("path", controls).with("user", std::string(4096, '\xff')).with("n", 1);
+    };
+    for (const Format format : {Format::text, Format::json}) {
+        const auto lines = lines_of({.format = format}, hostile);
+        ASSERT_EQ(lines.size(), 1u);
+        EXPECT_LE(lines[0].size(), std::size_t{PIPE_BUF});
+        EXPECT_NE(lines[0].find("...\""), std::string::npos) << "what was cut shows it";
+    }
+}
+
 TEST(Log, JournalLinesHaveAPriorityAndNoTime)
 {
     const auto lines = lines_of({.target = Target::journal, .threshold = Level::debug}, [] {
@@ -138,6 +154,25 @@ TEST(Log, JournalLinesHaveAPriorityAndNoTime)
         Event(Level::error, 0, "c", "c");
     });
     EXPECT_EQ(lines, (std::vector<std::string>{"<7>a\n", "<5>#3 b\n", "<3>c\n"}));
+}
+
+TEST(Log, AStderrThatIsTheJournalIsWrittenAsThat)
+{
+    // systemd sets it for every service, also for those that send their stderr somewhere else.
+    ::setenv("JOURNAL_STREAM", "1:2", 1);
+    auto lines = lines_of({}, [] { Event(Level::notice, 3, "b", "b"); });
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_TRUE(lines[0].ends_with("Z #3 b\n")) << lines[0];
+
+    CapturedStderr captured;
+    struct stat status{};
+    ASSERT_EQ(::fstat(STDERR_FILENO, &status), 0);
+    ::setenv("JOURNAL_STREAM", (std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)).c_str(), 1);
+    open({});
+    Event(Level::notice, 3, "b", "b");
+    ::unsetenv("JOURNAL_STREAM");
+    open({});
+    EXPECT_EQ(captured.writes(), std::vector<std::string>{"<5>#3 b\n"});
 }
 
 TEST(Log, ThresholdHoldsBack)

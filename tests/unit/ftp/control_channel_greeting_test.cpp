@@ -40,6 +40,7 @@ DIALOGUE(Greeting, BareCode, R"(
 DIALOGUE(Greeting, RefusalReachesTheClient, R"(
     S> 421 Too many users
     C< 421 Too many users
+    action Note server-refused
     action End raw ftpd refused)")
 
 DIALOGUE(Greeting, RefusalInSeveralLines, R"(
@@ -57,6 +58,7 @@ DIALOGUE(Greeting, LoggedInWithoutLoginIsRefused, R"(
 DIALOGUE(Greeting, Error500IsRefused, R"(
     S> 500 OOPS: vsftpd: refusing to run
     C< 421 *
+    action Note server-refused
     action End raw ftpd refused)")
 
 DIALOGUE(Greeting, Intermediate331IsRefused, R"(
@@ -67,6 +69,7 @@ DIALOGUE(Greeting, Intermediate331IsRefused, R"(
 DIALOGUE(Greeting, NoFtpAtAll, R"(
     S> SSH-2.0-OpenSSH_9.2
     C< 421 *
+    action Note server-nonsense
     action End raw ftpd spoke nonsense)")
 
 DIALOGUE(Greeting, EmptyLineIsNonsense, R"(

@@ -487,6 +487,14 @@ DIALOGUE(Drain, AfterTheTransfer, kRunning + R"(
     C< 421 *
     action End shutting down)")
 
+DIALOGUE(Drain, CutsTheTransferOffAtItsEnd, kRunning + R"(
+    event drain
+    event drain_over
+    action AbortData
+    action TransferEnded download RETR a cut
+    C< 421 *
+    action End shutting down)")
+
 DIALOGUE(Drain, AfterTheReplyOwed, R"(
     do login
     C> NOOP

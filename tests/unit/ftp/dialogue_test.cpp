@@ -315,6 +315,7 @@ private:
             {"delivered", [&] { it.on_transfer_delivered(); }},
             {"failed", [&] { it.on_transfer_failed(look_up(kFailures, word(1))); }},
             {"drain", [&] { it.on_drain(); }},
+            {"drain_over", [&] { it.on_drain_over(); }},
             {"broken", [&] { it.on_connection_broken(); }},
             {"timeout", [&] { it.on_timeout(look_up(kWaiting, word(1))); }},
             {"login_timeout", [&] { it.on_login_timeout(); }},

@@ -103,6 +103,14 @@ TEST_F(XferlogTest, WhatWouldBreakTheLineBecomesAnUnderscore)
     EXPECT_EQ(fields()[9], "joe_doe");
 }
 
+TEST_F(XferlogTest, WhatCouldActOnATerminalBecomesUnderscores)
+{
+    record_.path = "/a\xc2\x9b[2J\x9b\x80\xe2\x80\xae" "b"; // C1 in UTF-8 and raw, right-to-left override
+    EXPECT_EQ(fields()[4], "/a__[2J_____b");
+    record_.user = "j\xc2\x85oe";
+    EXPECT_EQ(fields()[9], "j__oe");
+}
+
 TEST_F(XferlogTest, OtherBytesAreKept)
 {
     record_.path = "/\xc3\xbc/\xff\"'\\%s{}";

@@ -1,8 +1,13 @@
 #include "supervisor/plan.h"
 
+#include "base/unique_fd.h"
+
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace safetp::supervisor {
 namespace {
@@ -107,6 +112,29 @@ TEST(FileWatch, BackToTheAcceptedIsNoChange)
     EXPECT_FALSE(watch.has_changed({other}));
     EXPECT_FALSE(watch.has_changed({old}));
     EXPECT_FALSE(watch.has_changed({old}));
+}
+
+TEST(FileWatch, AChangeThatCouldNotBeTakenUpIsSaidAgain)
+{
+    const FileStamp old{1, 10, 1}, fresh{3, 10, 1};
+    FileWatch watch;
+    watch.start({old});
+    watch.has_changed({fresh});
+    EXPECT_TRUE(watch.has_changed({fresh}));
+    watch.ask_again();
+    EXPECT_TRUE(watch.has_changed({fresh}));
+    EXPECT_FALSE(watch.has_changed({fresh}));
+}
+
+TEST(LookAt, SeesAChangeOfRights)
+{
+    char path[] = "/tmp/safetp-look-at-XXXXXX";
+    const UniqueFd file(::mkstemp(path));
+    ::fchmod(file.get(), 0644); // a key that is refused until somebody mends this
+    const FileStamp before = look_at(path);
+    ::fchmod(file.get(), 0600);
+    EXPECT_NE(look_at(path), before);
+    ::unlink(path);
 }
 
 TEST(LookAt, MissingFileHasNoStamp) { EXPECT_EQ(look_at("/nonexistent/file"), FileStamp{}); }

@@ -53,6 +53,29 @@ TEST(ServerProcess, DescriptorsAreOneInetSocketAndNothingElse)
     EXPECT_EQ(output_of("ls /proc/self/fd | tr '\\n' ' '"), "0 1 2 3 ");
 }
 
+UniqueFd connect_to(const Endpoint& endpoint)
+{
+    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const SocketAddress address = to_socket_address(endpoint);
+    EXPECT_EQ(::connect(fd.get(), address.get(), address.length), 0);
+    return fd;
+}
+
+TEST(ServerProcess, AStrangerOfThisHostIsNotTakenForUs)
+{
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const SocketAddress any = to_socket_address({IpAddress::from_ipv4({127, 0, 0, 1}), 0});
+    ASSERT_EQ(::bind(listener.get(), any.get(), any.length), 0);
+    ASSERT_EQ(::listen(listener.get(), 4), 0);
+    const Endpoint where = *local_endpoint(listener.get());
+    const UniqueFd stranger = connect_to(where);
+    const UniqueFd ours = connect_to(where);
+    const auto accepted = accept_from(listener.get(), *local_endpoint(ours.get()));
+    ASSERT_TRUE(accepted);
+    EXPECT_EQ(*peer_endpoint(accepted->get()), *local_endpoint(ours.get()));
+    EXPECT_EQ(read_all(stranger.get()), "") << "it is closed";
+}
+
 TEST(ServerProcess, BothEndsAreOneLoopbackConnection)
 {
     config::Server server;

@@ -315,6 +315,17 @@ TEST_F(Supervisor, MalformedRequestEndsTheWorker)
     EXPECT_NE(connect().read_pid(), worker);
 }
 
+TEST_F(Supervisor, RequestsWithoutEndDoNotKeepItFromSignals)
+{
+    write_config("one", "[server]\ncommand = [\"/bin/true\"]\n[limits]\nsessions = 100000\n");
+    start_and_wait();
+    Client client = connect();
+    client.line();
+    EXPECT_EQ(client.ask("flood"), "it rises");
+    ::kill(pid, SIGINT);
+    EXPECT_EQ(exit_code(), kExitOk);
+}
+
 TEST_F(Supervisor, RequestThatTheConfigurationDoesNotAllowEndsTheWorker)
 {
     write_config("one");
