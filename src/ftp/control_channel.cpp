@@ -140,10 +140,12 @@ void ControlChannel::run_queue()
         if (queue_.front())
             wipe(queue_.front()->argument); // a short password is copied, not moved
         queue_.pop_front();
-        if (waited)
-            execute(std::move(*waited));
-        else
+        if (!waited) {
             refuse(waited.error());
+            continue;
+        }
+        execute(*waited);
+        wipe(waited->argument); // also that of a PASS that was refused
     }
     if (is_draining_ && !tls_is_starting_ && waiting() == Waiting::client)
         end(EndReason::drained, "421 This server is shutting down, please try again later.");
@@ -166,7 +168,7 @@ void ControlChannel::count_bad_command()
         end(EndReason::too_many_bad_commands, "421 Too many bad commands, closing.");
 }
 
-void ControlChannel::execute(Command command)
+void ControlChannel::execute(Command& command)
 {
     if (!is_allowed_now(command))
         return;
@@ -175,9 +177,7 @@ void ControlChannel::execute(Command command)
     switch (command.verb) {
     case Verb::http: return end(EndReason::http_client, "421 This is an FTP server.");
     case Verb::user: return execute_user(std::move(command));
-    case Verb::pass:
-        forward(command, Pending::pass);
-        return wipe(command.argument);
+    case Verb::pass: return forward(command, Pending::pass);
     case Verb::quit: return forward(command, Pending::quit);
     case Verb::host: return execute_host(command);
     case Verb::feat: return forward(command, Pending::feat);
@@ -366,6 +366,8 @@ void ControlChannel::on_final(int code)
         return on_greeting_final(code);
     }
     if (code == 421) {
+        if (answered == Pending::pass)
+            act(LoginFailed{user_}); // one too many, as some say it
         send(held);
         return end(EndReason::server_closed);
     }

@@ -95,7 +95,7 @@ private:
     // control_channel.cpp: queue, dispatch, login, replies
     void take(Waited waited);
     void run_queue();
-    void execute(Command command);
+    void execute(Command& command);
     void refuse(CommandProblem problem);
     void count_bad_command();
     void execute_user(Command command);

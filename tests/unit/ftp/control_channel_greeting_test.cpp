@@ -262,10 +262,15 @@ DIALOGUE(Login, TooManyFailuresEnd, R"(
 
 DIALOGUE(Login, ServerClosesAfterFailures, R"(
     do tls
+    C> USER anna
+    S< USER anna
+    S> 331 Password?
+    C< 331 Password?
     C> PASS x
     S< PASS x
     S> 421 Too many tries
     C< 421 Too many tries
+    action LoginFailed anna
     action End raw ftpd closed)")
 
 DIALOGUE(Login, TakesTooLong, R"(
