@@ -25,9 +25,16 @@ struct Accepted {
 /// Non-blocking. Connections that died in the queue are passed over; EMFILE and the like are errors.
 Result<Accepted> try_accept(int listener);
 
+/// Whether the two ends of a connection are on one machine. It then never meets a network, and what the system has chosen for
+/// networks costs it more than the bytes do: BBR's timers and pauses. Such a connection goes without (tcp(7), TCP_CONGESTION).
+enum class Reach : std::uint8_t { anywhere, this_machine };
+Reach reach_between(const IpAddress& here, const IpAddress& there);
+void set_reach(int listener, Reach reach); ///< for the connections that it will accept
+
 /// A connection to `target`, from `source` where one is given. Its time limit is the caller's: it closes `attempt`'s channel.
 /// The channel is put into `place` before the first wait, so that the caller can.
-Task<Result<void>> connect(std::optional<Channel>& place, Executor executor, Endpoint target, std::optional<IpAddress> source);
+Task<Result<void>> connect(std::optional<Channel>& place, Executor executor, Endpoint target, std::optional<IpAddress> source,
+    Reach reach = Reach::anywhere);
 
 /// TCP keepalive (tcp(7)): first probe after `idle_seconds`, then every quarter of it, four times.
 void enable_keepalive(int fd, int idle_seconds);

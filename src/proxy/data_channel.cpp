@@ -46,6 +46,7 @@ Result<Endpoint> DataChannel::listen_for_server()
     auto fd = net::listen_in_range(peers_.server_side, {});
     if (!fd)
         return std::unexpected(fd.error());
+    net::set_reach(fd->get(), net::reach_between(peers_.server_side, peers_.server.address));
     const auto endpoint = local_endpoint(fd->get());
     prepared().server_listener.emplace(environment_.executor, std::move(*fd));
     return endpoint;
@@ -59,6 +60,7 @@ Result<Endpoint> DataChannel::open_passive(bool is_protected)
         prepared_.reset();
         return std::unexpected(fd.error());
     }
+    net::set_reach(fd->get(), net::reach_between(peers_.client_side, peers_.client.address));
     const auto endpoint = local_endpoint(fd->get());
     prepared().client_listener.emplace(environment_.executor, std::move(*fd));
     prepared().is_protected = is_protected;
@@ -202,7 +204,9 @@ net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
 {
     if (attempt.server_target) {
         attempt.is_dialling_server = true;
-        const auto connected = co_await net::connect(attempt.server, attempt.executor, *attempt.server_target, std::nullopt);
+        const auto reach = net::reach_between(peers_.server_side, peers_.server.address);
+        const auto connected
+            = co_await net::connect(attempt.server, attempt.executor, *attempt.server_target, std::nullopt, reach);
         attempt.is_dialling_server = false;
         attempt.expiry = DataFailure::client_not_connected;
         if (!connected)

@@ -26,8 +26,9 @@ net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
             co_return std::nullopt;
         if (attempt.client_target) {
             attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_unreachable);
-            const auto connected
-                = co_await net::connect(attempt.client, attempt.executor, *attempt.client_target, peers_.client_side);
+            const auto reach = net::reach_between(peers_.client_side, peers_.client.address);
+            const auto connected = co_await net::connect(
+                attempt.client, attempt.executor, *attempt.client_target, peers_.client_side, reach);
             if (!connected)
                 co_return DataFailure::client_unreachable;
         }

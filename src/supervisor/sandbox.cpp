@@ -50,7 +50,7 @@ constexpr Allowed kAllowed[] = {
     {SCMP_SYS(getsockname), "which address the client reached"},
     {SCMP_SYS(getpeername), "who the client is"},
     {SCMP_SYS(getsockopt), "SO_ERROR after connect, TCP_INFO"},
-    {SCMP_SYS(setsockopt), "keepalive, no delay, linger, kernel TLS"},
+    {SCMP_SYS(setsockopt), "keepalive, no delay, linger, congestion control"},
     {SCMP_SYS(shutdown), "half-close"},
     {SCMP_SYS(close), "end of connections"},
     {SCMP_SYS(read), "connections"},

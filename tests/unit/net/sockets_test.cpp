@@ -162,11 +162,19 @@ struct Attempt {
     std::optional<Channel> place;
     std::optional<Result<void>> result;
 
-    Task<> run(Executor executor, Endpoint target, std::optional<IpAddress> source)
+    Task<> run(Executor executor, Endpoint target, std::optional<IpAddress> source, Reach reach = Reach::anywhere)
     {
-        result = co_await connect(place, executor, target, source);
+        result = co_await connect(place, executor, target, source, reach);
     }
 };
+
+std::string congestion_control(int fd)
+{
+    char name[16] = "";
+    socklen_t length = sizeof name;
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    return name;
+}
 
 TEST(Connect, Succeeds)
 {
@@ -190,6 +198,36 @@ TEST(Connect, ComesFromTheAddressThatIsAskedFor)
     loop.run(attempt.run(loop.executor(), local_endpoint(listener.get()).value(), source));
     ASSERT_TRUE(attempt.result->has_value()) << describe(attempt.result->error());
     EXPECT_EQ(local_endpoint(attempt.place->fd()).value().address, source);
+}
+
+TEST(Reach, IsWhatTheAddressesSay)
+{
+    const auto between = [](const char* here, const char* there) {
+        return reach_between(*IpAddress::parse(here), *IpAddress::parse(there)) == Reach::this_machine;
+    };
+    EXPECT_TRUE(between("192.0.2.1", "192.0.2.1"));
+    EXPECT_TRUE(between("127.0.0.1", "127.0.0.7"));
+    EXPECT_TRUE(between("::1", "::1"));
+    EXPECT_FALSE(between("192.0.2.1", "192.0.2.2"));
+    EXPECT_FALSE(between("127.0.0.1", "192.0.2.2"));
+    EXPECT_FALSE(between("2001:db8::1", "2001:db8::2"));
+}
+
+TEST(Reach, WithinTheMachineNothingPaces)
+{
+    Loop loop;
+    const UniqueFd listener = test::listening_socket({own_address(), 0});
+    const std::string of_the_system = congestion_control(listener.get());
+    for (const auto& [reach, wanted] : {std::pair(Reach::anywhere, of_the_system), {Reach::this_machine, "reno"}}) {
+        set_reach(listener.get(), reach);
+        Attempt attempt;
+        loop.run(attempt.run(loop.executor(), local_endpoint(listener.get()).value(), std::nullopt, reach));
+        ASSERT_TRUE(attempt.result->has_value());
+        EXPECT_EQ(congestion_control(attempt.place->fd()), wanted);
+        const auto accepted = try_accept(listener.get());
+        ASSERT_TRUE(accepted.has_value());
+        EXPECT_EQ(congestion_control(accepted->fd.get()), wanted);
+    }
 }
 
 TEST(Connect, NobodyListens)
