@@ -17,8 +17,9 @@ from support.scripted_server import ScriptedServer
 from support.wrapped import CLIENTS, SERVER, World
 from test_access import REFUSAL, everything
 
-NEVER = 2.0  # seconds; well above what a login takes that waits for nothing, below every limit of the tests
-LIMIT = "6s"
+NEVER = 15.0  # seconds; far above what a login takes that waits for nothing, far below what it takes to wait for nobody
+LIMIT = "40s"
+PATIENT = "timeout:30 attempts:5"  # resolv.conf(5): the resolver itself would not give up before any limit
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ class Guarded:
 
     def connect(self, client: str):
         with self.world.client.entered():
-            return self.gateway.connect(SERVER, CLIENTS[client])
+            return self.gateway.connect(SERVER, CLIENTS.get(client, client))
 
     def is_let_in(self, client: str) -> bool:
         connection = self.connect(client)
@@ -93,7 +94,7 @@ def guarded(world, directory, certificate, running):
         session.say("220 the raw ftpd")
         session.serve_rest()
 
-    def start(**access) -> Guarded:
+    def start(resolver: str | None = None, **access) -> Guarded:
         with world.server.entered():
             server = running.add(ScriptedServer(script))
         gateway = Gateway(directory / "gateway", certificate)
@@ -102,7 +103,8 @@ def guarded(world, directory, certificate, running):
             server={"address": server.address, "port": server.port},
             access={"lookup_time": LIMIT} | access,
         )
-        bind = f"mount --bind '{world.etc}' /etc && exec \"$@\""
+        options = f"export RES_OPTIONS='{resolver}' && " if resolver else ""
+        bind = f"mount --bind '{world.etc}' /etc && {options}exec \"$@\""
         enter = ["nsenter", "-t", str(world.server.holder.pid), "--net", "--"]  # no process of its own between it and us
         gateway.prefix = [*enter, "unshare", "--mount", "sh", "-c", bind, "sh"]
         running.add(gateway).start()
@@ -164,7 +166,7 @@ def test_paranoid_always_refuses_before_any_rule(guarded):
 
 def test_no_lookup_without_a_rule_that_asks(guarded):
     """A dead name server and a silent ident port cost a login nothing."""
-    door = guarded()
+    door = guarded(PATIENT, ident_time="60s")
     door.rules("safetpd: 10.77. EXCEPT 10.77.9.41\n")
     assert door.seconds("slow") < NEVER and door.seconds("silent") < NEVER
     assert door.is_let_in("slow")
@@ -172,34 +174,39 @@ def test_no_lookup_without_a_rule_that_asks(guarded):
 
 
 def test_a_dead_name_server_costs_at_most_the_limit(guarded):
-    door = guarded(lookup_time="1s")
+    door = guarded(PATIENT, lookup_time="1s")
     door.rules("safetpd: .client.example\nsafetpd: UNKNOWN\n")
-    assert 0.9 < door.seconds("slow") < 5
+    assert 0.9 < door.seconds("slow") < NEVER
     assert door.gateway.events("connect")[-1]["message"] == f"connect from {CLIENTS['slow']} ({CLIENTS['slow']})"
 
 
 def test_a_silent_ident_server_costs_at_most_its_limit(guarded):
     door = guarded(ident_time="1s")
     door.rules("safetpd: KNOWN@ALL\nsafetpd: ALL\n")
-    assert 0.9 < door.seconds("silent") < 5
+    assert 0.9 < door.seconds("silent") < NEVER
     assert door.gateway.events("connect")[-1]["rule"].endswith("hosts.allow:2")
 
 
-def test_name_and_ident_together_have_one_limit(guarded):
-    door = guarded(lookup_time="2s", ident_time="2s")
-    door.rules("safetpd: KNOWN@.nowhere.example KNOWN@ALL\nsafetpd: ALL\n")
-    began = time.monotonic()
-    assert door.is_let_in("slow")
-    assert time.monotonic() - began < 3.5
+def test_name_and_ident_together_have_one_limit(guarded, world):
+    """Nobody answers for the name, and then the ident port would have a minute."""
+    door = guarded(PATIENT, lookup_time="1s", ident_time="60s", cache_time=0)
+    door.rules("safetpd: .nowhere.example KNOWN@ALL\nsafetpd: ALL\n")
+    with name_server_stopped(world):
+        began = time.monotonic()
+        assert door.is_let_in("silent")
+        assert 0.9 < time.monotonic() - began < NEVER
 
 
 def test_slow_lookups_hold_nobody_up(guarded):
-    """Sixty clients wait for names that nobody answers; those whose names are known, or not asked for, walk past."""
-    door = guarded(lookup_time="60s", ident_time="60s")
+    """Clients wait for names and users that nobody answers for; those whose names are known, or not asked for, walk past. More
+    names are waited for than can be looked up at one time: whose network has no name server waits for its own."""
+    door = guarded(PATIENT, lookup_time="60s", ident_time="60s")
     door.gateway.change(limits={"sessions_per_client": 100}, timeouts={"login": "5m"})
     door.gateway.reload()
     door.rules("safetpd: 10.77.0.30\nsafetpd: KNOWN@10.77.0.11\nsafetpd: .client.example\n")
-    waiting = [door.connect("slow") for _ in range(60)] + [door.connect("silent") for _ in range(60)]
+    slow = [f"10.77.9.{host}" for host in range(100, 170)]
+    door.world.client.run("sh", "-c", "for address; do ip address add $address/16 dev wire; done", "sh", *slow)
+    waiting = [door.connect(address) for address in slow] + [door.connect("silent") for _ in range(60)]
     for _ in range(3):
         assert door.seconds("honest") < NEVER and door.seconds("nameless") < NEVER
     for client in waiting:
@@ -243,7 +250,7 @@ def test_the_resolver_is_confined_and_replaced(guarded):
 
 def test_a_lookup_under_way_survives_the_resolver(guarded):
     """The client's question goes to the next process, within the same limit."""
-    door = guarded(lookup_time="20s")
+    door = guarded(lookup_time="8s")
     door.rules("safetpd: .client.example UNKNOWN\n")
     client = door.connect("slow")
     deadline = time.monotonic() + 20
