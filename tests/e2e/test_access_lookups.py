@@ -7,14 +7,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from support.gateway import Gateway
+from support.gateway import Gateway, binary
 from support.scripted_server import ScriptedServer
-from support.wrapped import CLIENTS, SERVER, World
+from support.wrapped import CLIENTS, SERVER, World, safetp_tcpd
 from test_access import REFUSAL, everything
 
 NEVER = 15.0  # seconds; far above what a login takes that waits for nothing, far below what it takes to wait for nobody
@@ -296,3 +297,38 @@ def test_ipv6(guarded):
         forged = door.gateway.connect("fd77::1", CLIENTS["forged6"])
     assert honest.reply().code == 220
     assert everything(forged) == REFUSAL
+
+
+def test_check_asks_this_machine_about_what_rules_name(guarded, world):
+    """What tcpdchk finds: hosts that are not there, are called otherwise, or whose address leads elsewhere; netgroups; services of
+    inetd.conf that have no wrapper or that nobody can start."""
+    door = guarded()
+    (world.etc / "inetd.conf").write_text(
+        f"ftp stream tcp nowait root {safetp_tcpd()} /bin/sh\ntelnet stream tcp nowait root /usr/sbin/in.telnetd in.telnetd\n"
+        "raw-ftp stream tcp nowait root /gone/tcpd gone.ftpd\n"
+    )
+    names = "good.client.example real.example alias.example gone.example @trusted @others"
+    door.rules(f"safetpd sh in.telnetd wu.ftpd: {names}\n")
+
+    def check(*options) -> list[str]:
+        command = [*door.gateway.prefix, binary(), "check", "-c", door.gateway.config_path, *options]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 78, done.stdout + done.stderr
+        return [line for line in done.stdout.splitlines() if "warning: certificate " not in line]
+
+    place = f"{door.gateway.allow_path}:1: "
+    wanted = [
+        (place, '"real.example" does not match clients from 10.77.0.21 (host name/name mismatch: alias.example != real.example)'),
+        (place, '"alias.example" is an alias, which no client\'s address leads back to: write real.example'),
+        (place, 'the name service knows no host "gone.example"'),
+        (place, 'there is no netgroup "others"'),
+        (place, 'inetd starts "in.telnetd" without tcpd'),
+        (place, 'no service here asks as "wu.ftpd"'),
+        ("/etc/inetd.conf:3: ", '"/gone/tcpd" cannot be started: No such file or directory'),
+        ("/etc/inetd.conf:3: ", '"/usr/sbin/gone.ftpd" cannot be started: No such file or directory'),
+    ]
+    found = check()
+    for where, words in wanted:
+        assert any(line.startswith(where) and words in line for line in found), (words, found)
+    assert len(found) == len(wanted), found
+    assert any("the rule grants without saying so" in line for line in check("-a"))

@@ -1,7 +1,7 @@
 // The explanation of a verdict: given tables and names, the text, the JSON and the exit code.
 #include "explain/explain.h"
 
-#include "explain/inetd_names.h"
+#include "explain/inetd_services.h"
 
 #include <gtest/gtest.h>
 
@@ -258,14 +258,17 @@ TEST(Explain, ShowsNothingThatCouldSteerATerminal)
     EXPECT_EQ(world.explain("10.1.2.3", true).text.find('\x1b'), std::string::npos);
 }
 
-TEST(InetdNames, AreTheLastPartOfArgv0)
+TEST(InetdServices, AreKnownByTheLastPartOfArgv0)
 {
-    EXPECT_EQ(
-        inetd_names("# ftp stream tcp nowait root /usr/sbin/tcpd x\nftp stream tcp nowait root /usr/sbin/tcpd wu.ftpd -l\n"
-                    "raw-ftp stream tcp nowait root /usr/sbin/tcpd /opt/sbin/ftpd\ndaytime stream tcp nowait root internal\n"
-                    "echo stream tcp nowait root internal\nshort line\n\nssh stream tcp nowait root /usr/sbin/sshd"),
-        (std::vector<std::string>{"wu.ftpd", "ftpd", "sshd"}));
-    EXPECT_TRUE(inetd_names("").empty());
+    EXPECT_EQ(inetd_services("# ftp stream tcp nowait root /usr/sbin/tcpd x\n"
+                             "ftp stream tcp nowait root /usr/sbin/tcpd wu.ftpd -l\n"
+                             "raw-ftp stream tcp nowait root /usr/sbin/safetp-tcpd /opt/sbin/ftpd\n"
+                             "time stream tcp nowait root internal\nshort line\n\n"
+                             "ssh stream tcp nowait root /usr/sbin/sshd\nx stream tcp nowait root /usr/sbin/tcpd"),
+        (std::vector<InetdService>{{2, "wu.ftpd", "/usr/sbin/wu.ftpd", "/usr/sbin/tcpd"},
+            {3, "ftpd", "/opt/sbin/ftpd", "/usr/sbin/safetp-tcpd"}, {7, "sshd", "/usr/sbin/sshd", ""},
+            {8, "", "", "/usr/sbin/tcpd"}}));
+    EXPECT_TRUE(inetd_services("").empty());
 }
 
 } // namespace safetp::explain
