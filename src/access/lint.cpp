@@ -82,7 +82,7 @@ void check_rule(Linter& linter, const Place& place, const Rule& rule)
         linter.error(place,
             fmt::format("a bracket that is not {} hides every colon after it, options too: write [ADDRESS]",
                 opened > closed ? "closed" : "opened"));
-    if (rule.had_comment)
+    if (rule.had_comment())
         linter.warning(place,
             "libwrap knows comments only at the beginning of a line and takes the words after this # for patterns; the "
             "safe reading leaves them out: write them into a line of their own");

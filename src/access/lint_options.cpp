@@ -287,10 +287,6 @@ void OptionCheck::check_severity(std::string_view value)
     if (has_facility && std::ranges::find(kLevels, level) != std::end(kLevels))
         return;
     const std::string& wrong = has_facility ? level : facility;
-    if (parse_severity(value, true))
-        return linter_.error_in_strict(place_.file, place_.line,
-            fmt::format("severity does not know {} in libwrap, where whoever matches the rule is denied: {}", shown(wrong),
-                better_level(wrong)));
     linter_.error(place_,
         fmt::format(
             "severity does not know {}, and whoever matches the rule is denied: {}", shown(wrong), better_level(wrong)));
