@@ -100,13 +100,16 @@ def test_each_address_of_a_name_is_judged(explain):
 
 
 def test_users_daemons_servers_and_ports_are_as_said(explain):
-    allow = "in.ftpd@192.0.2.1: joe@10.\n2121: 11.\n"
+    allow = "in.ftpd@192.0.2.1: joe@10.\n2121: 11.\nin.ftpd@[2001:db8::1]: joe@[2001:db8:7::]/48\n"
     for options, status in [
         (["joe@10.1.2.3", "--daemon", "in.ftpd@192.0.2.1"], 0),
         (["10.1.2.3", "--user", "joe", "--daemon", "in.ftpd", "--server", "192.0.2.1"], 0),
         (["ann@10.1.2.3", "--daemon", "in.ftpd@192.0.2.1"], 1),
         (["joe@10.1.2.3", "--daemon", "in.ftpd@192.0.2.2"], 1),
         (["joe@10.1.2.3"], 1),
+        (["joe@[2001:db8:7::1]", "--daemon", "in.ftpd@[2001:db8::1]"], 0),
+        (["joe@2001:db8:7::1", "--daemon", "in.ftpd", "--server", "[2001:db8::1]"], 0),
+        (["joe@2001:db8:7::1", "--daemon", "in.ftpd@2001:db8::2"], 1),
         (["11.1.2.3", "--port", "2121"], 0),
         (["11.1.2.3"], 1),
     ]:
