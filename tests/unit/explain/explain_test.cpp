@@ -67,6 +67,17 @@ TEST(Explain, ShowsTheRuleTheLookupAndTheVerdict)
     EXPECT_EQ(world.asked_names, std::vector<std::string>{"192.0.2.7"});
 }
 
+/// libwrap's allow does not look at what aclexec said; the gateway that may not run it still refuses.
+TEST(Explain, KnowsThatTheGatewayDoesNotGuess)
+{
+    World world("safetpd: ALL : aclexec true : allow\n", "");
+    world.question.reading = "strict";
+    const Explanation refused = world.explain("192.0.2.7");
+    EXPECT_EQ(refused.exit_code, kExitDenied) << refused.text;
+    world.config.access.commands = true;
+    EXPECT_EQ(world.explain("192.0.2.7").exit_code, kExitGranted);
+}
+
 TEST(Explain, AsksForNothingThatNoRuleNeeds)
 {
     World world("", "safetpd: 10.\n");

@@ -170,6 +170,19 @@ TEST_F(ResolverProcess, RemembersWhatItFound)
     EXPECT_EQ(names_.begun(), 1u);
 }
 
+TEST_F(ResolverProcess, ForgetsInTime)
+{
+    settings_.cache_time = std::chrono::seconds(1);
+    start();
+    names_.open();
+    ask(question(1, 1));
+    EXPECT_EQ(answer().id, 1u);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1001));
+    ask(question(2, 1));
+    EXPECT_EQ(answer().id, 2u);
+    EXPECT_EQ(names_.begun(), 2u);
+}
+
 TEST_F(ResolverProcess, RemembersNothingWhenToldSo)
 {
     settings_.cache_time = std::chrono::seconds(0);

@@ -157,6 +157,17 @@ TEST_F(Keeper, TheLastGoodTablesCanStay)
     EXPECT_GT(ask(good).version, good);
 }
 
+TEST_F(Keeper, TheLastGoodTablesAreNotThoseOfOtherFiles)
+{
+    config_.access.bad_table = config::BadTable::keep;
+    start();
+    const std::uint64_t good = settled();
+    config_.access.hosts_deny = directory_ / "other";
+    write("other", "no colon\n");
+    keeper_.configure(config_, {});
+    EXPECT_GT(ask(good).version, good);
+}
+
 TEST_F(Keeper, BrokenTablesThatNeverWereGoodAreUsedAsTheyAre)
 {
     config_.access.bad_table = config::BadTable::keep;
