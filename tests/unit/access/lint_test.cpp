@@ -176,6 +176,8 @@ INSTANTIATE_TEST_SUITE_P(Networks, Traps,
         Trap{"ftpd: ftp.example.org/24\n", "ftpd: .example.org\n", kError, "only addresses can have a mask"},
         Trap{"ftpd: [10.1.2.3]\n", "ftpd: 10.1.2.3\n", kError, "IPv4 addresses have no brackets"},
         Trap{"ftpd: [::ffff:10.1.2.3]\n", "ftpd: 10.1.2.3\n", kError, "write 10.1.2.3"},
+        Trap{"ftpd: [::ffff:10.1.0.0]/112\n", "ftpd: 10.1.0.0/16\n", kError, "write 10.1.0.0/16"},
+        Trap{"ftpd: [::ffff:0:0]/96\n", "ftpd: 0.0.0.0/0.0.0.0\n", kError, "write 0.0.0.0/0.0.0.0"},
         Trap{"ftpd: [2001:db8:]\n", "ftpd: [2001:db8::]/32\n", kError, "is no IPv6 address"},
         Trap{"ftpd: [2001:db8::]/\n", "ftpd: [2001:db8::]/32\n", kError, "every IPv6 client"},
         Trap{"ftpd: [2001:db8::]/junk\n", "ftpd: [::]/0\n", kError, "every IPv6 client"},
@@ -351,6 +353,16 @@ TEST(Lint, RefusesPatternFilesThatCannotBeRead)
     EXPECT_TRUE(has(findings, kError, "Permission denied"));
     EXPECT_TRUE(has(findings, kError, "a word of 8192 bytes"));
     EXPECT_EQ(findings.size(), 3u) << all_of(findings);
+}
+
+TEST(Lint, SaysOneThingOfOneMistake)
+{
+    EXPECT_EQ(lint_allow("ftpd: [2001:db8::1, 10. : deny\n").size(), 1u);
+    TableFiles files;
+    files.allow = text_file("ftpd: 10.\n");
+    files.deny = text_file("ALL: ALL \\");
+    const std::vector<Finding> findings = lint(files, {});
+    EXPECT_TRUE(findings.size() == 1 && findings[0].text.find("no newline") != std::string::npos) << all_of(findings);
 }
 
 TEST(Lint, KnowsTheServicesOfThisMachine)
