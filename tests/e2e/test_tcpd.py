@@ -411,7 +411,7 @@ def test_always_paranoid(world):
 
 
 def test_lookups_have_one_deadline(world):
-    """One second for all names: a silent name server is not waited for as long as the resolver would."""
+    """One second for all names and ident: a silent server is not waited for as long as the resolver or the rule would."""
     configure(world, '[access]\nlookup_time = "1s"\n')
     (world.etc / "resolv.conf").write_text(f"nameserver {SERVER}\noptions timeout:30 attempts:5\n")
     try:
@@ -419,6 +419,8 @@ def test_lookups_have_one_deadline(world):
         slow, stuck = world.visit("slow", PORTS["safetp"]), world.visit("stuck", PORTS["safetp"])
         assert slow.wait().is_granted
         assert not stuck.wait().is_granted
+        world.write(hosts_allow="in.testd: ALL: rfc931 300\n")
+        assert world.visit("silent", PORTS["safetp"]).wait().is_granted
     finally:
         (world.etc / "resolv.conf").write_text(f"nameserver {SERVER}\noptions timeout:1 attempts:1\n")
 
