@@ -129,6 +129,22 @@ def test_twist_gets_the_connection(commanding):
     assert not gateway.events("access-refused")
 
 
+def test_twisted_clients_take_no_other_commands_place(commanding):
+    """They stay as long as they like."""
+    gateway = commanding()
+    gateway.change(limits={"sessions_per_client": 100})
+    gateway.reload()
+    gateway.allow_path.write_text("safetpd: 127.0.0.3: aclexec true\n")
+    gateway.deny_path.write_text("safetpd: ALL: twist printf '421 twisted\\r\\n'; read line\n")
+    twisted = [gateway.connect(source="127.0.0.2") for _ in range(64)]
+    for client in twisted:
+        assert client.reply().text == "421 twisted"
+    assert everything(gateway.connect(source="127.0.0.2")) == REFUSAL
+    gateway.connect(source="127.0.0.3").greet()
+    for client in twisted:
+        client.close()
+
+
 def test_a_command_under_way_holds_nobody_up(commanding, directory):
     gateway = commanding()
     gate = directory / "gate"
