@@ -157,8 +157,8 @@ std::optional<ClientKey> client_key(std::string_view address)
 
 void IndexBuilder::add_rule(const Rule& rule, std::uint32_t item)
 {
-    const bool plain
-        = !rule.had_mark && is_idle_comment(rule.comment) && rule.daemons.find('@') == std::string::npos;
+    const bool plain = !rule.had_mark && rule.daemon_comment.empty() && is_idle_comment(rule.client_comment)
+        && rule.daemons.find('@') == std::string::npos;
     const std::vector<NetKey> keys = plain ? keys_of(rule.clients) : std::vector<NetKey>();
     if (keys.empty()) {
         ordinary_.push_back(item);

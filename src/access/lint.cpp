@@ -79,13 +79,13 @@ void check_rule(Linter& linter, const Place& place, const Rule& rule)
     const auto opened = std::ranges::count(rule.clients, '[');
     const auto closed = std::ranges::count(rule.clients, ']');
     if (opened != closed && rule.clients.find(':', rule.clients.find_first_of("[]")) != std::string::npos)
-        linter.error(place,
+        return linter.error(place,
             fmt::format("a bracket that is not {} hides every colon after it, options too: write [ADDRESS]",
                 opened > closed ? "closed" : "opened"));
-    if (rule.had_comment)
+    if (rule.had_comment())
         linter.warning(place,
             "libwrap knows comments only at the beginning of a line and takes the words after this # for patterns; the "
-            "safe reading leaves them out: write them into a line of their own");
+            "safe reading does so only where that refuses: write them into a line of their own");
     check_daemons(linter, place, rule.daemons);
     check_clients(linter, place, rule.clients);
     check_options(linter, place, rule);
@@ -175,8 +175,9 @@ std::vector<Finding> lint(const TableFiles& files, const LintSettings& settings)
     check_table(linter, {TableName::allow, files.allow_path, files.allow}, order, allow);
     check_table(linter, {TableName::deny, files.deny_path, files.deny}, order, deny);
     order.finish();
-    const bool is_open
-        = allow.rules > 0 && allow.denying + deny.denying == 0 && files.deny.state != FileText::State::unreadable;
+    const bool is_whole = files.deny.text.empty() || files.deny.text.ends_with('\n'); // else it denies those who get there
+    const bool is_open = allow.rules > 0 && allow.denying + deny.denying == 0 && is_whole
+        && files.deny.state != FileText::State::unreadable;
     if (is_open)
         linter.findings.warning(files.allow_path, 0,
             fmt::format("no rule denies anybody, so everybody is let in, listed here or not: write "

@@ -29,7 +29,8 @@ struct Finding {
 /// What a name service says of a host name that a rule names.
 struct HostAnswer {
     bool exists = false;
-    std::string canonical; ///< its official name; empty: not known
+    std::string canonical;                    ///< its official name; empty: not known
+    std::vector<std::string> not_leading_back{}; ///< those of its addresses whose name is another or none: "192.0.2.1 (www)"
 };
 
 /// What the caller knows of this machine. What is left empty is not judged by.
@@ -42,7 +43,12 @@ struct LintSettings {
     bool residents_start_server = false; ///< the raw ftpd is started per session: setenv, umask and nice act on it
     bool wants_explicit_allow = false;   ///< tcpdchk -a: rules of the allow table must end in `allow` or `deny`
     std::set<std::string> exposed{};     ///< files that others than root (or the caller) may write
+    std::set<std::string> unwrapped{};   ///< daemons that inetd starts without a wrapper, and that do not ask by themselves
     std::function<std::optional<HostAnswer>(const std::string&)> find_host{}; ///< none: the name service could not be asked
+    std::function<bool(const std::string&)> has_netgroup{};                   ///< and that it has members
+    std::function<bool(const std::string&)> has_user{};
+    std::function<bool(const std::string&)> has_group{};
+    std::function<bool(const std::string&)> has_directory{};
 };
 
 /// All problems at once: those of the allow table, of the deny table, of the files that they name, each in the order of lines.

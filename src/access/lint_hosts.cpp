@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace safetp::access {
 
@@ -117,6 +118,11 @@ void check_name(Linter& linter, const Place& place, std::string_view name)
     else if (!answer->canonical.empty() && !equal_ignoring_case(answer->canonical, name))
         linter.error(place,
             fmt::format("{} is an alias, which no client's address leads back to: write {}", shown(name), answer->canonical));
+    else if (!answer->not_leading_back.empty())
+        linter.warning(place,
+            fmt::format("{} does not match clients from {}: the address does not lead back to this name; mend the reverse "
+                        "zone, or write the address",
+                shown(name), fmt::join(answer->not_leading_back, ", ")));
 }
 
 void check_dots(Linter& linter, const Place& place, std::string_view pattern)
@@ -155,15 +161,23 @@ void check_bare_ipv6(Linter& linter, const Place& place, std::string_view patter
     linter.error(place, fmt::format("an IPv6 address needs brackets: write [{}]{}", pattern.substr(0, slash), rest));
 }
 
+void check_netgroup(Linter& linter, const Place& place, std::string_view name)
+{
+    const auto& has_netgroup = linter.settings.has_netgroup;
+    if (name.empty())
+        linter.error(place, "@ without the name of a netgroup never matches");
+    else if (has_netgroup && !has_netgroup(std::string(name)))
+        linter.warning(place,
+            fmt::format("there is no netgroup {}, or it is empty, so nobody is matched by it: see netgroup in nsswitch.conf(5)",
+                shown(name)));
+}
+
 } // namespace
 
 void check_host(Linter& linter, const Place& place, std::string_view pattern, HostSide side)
 {
-    if (pattern.starts_with('@')) {
-        if (pattern.size() == 1)
-            linter.error(place, "@ without the name of a netgroup never matches");
-        return;
-    }
+    if (pattern.starts_with('@'))
+        return check_netgroup(linter, place, pattern.substr(1));
     if (pattern.starts_with('/'))
         return check_pattern_file(linter, place, std::string(pattern));
     if (pattern.find("://") != std::string_view::npos)

@@ -83,11 +83,14 @@ void check_port(Linter& linter, const Place& place, std::string_view number)
 /// tcpdchk's check against inetd.conf.
 void check_known(Linter& linter, const Place& place, std::string_view name)
 {
+    const auto is_it = [&](const std::string& daemon) { return equal_ignoring_case(daemon, name); };
+    if (std::ranges::any_of(linter.settings.unwrapped, is_it))
+        linter.warning(place,
+            fmt::format("inetd starts {} without tcpd, so that nobody asks these tables for it: put safetp-tcpd before it in "
+                        "inetd.conf (or start inetd with -l)",
+                shown(name)));
     const std::vector<std::string>& known = linter.settings.daemons;
-    if (known.empty() || equal_ignoring_case(name, "ALL") || has_wildcards(name) || name.starts_with('.')
-        || name.ends_with('.'))
-        return;
-    if (std::ranges::any_of(known, [&](const std::string& daemon) { return equal_ignoring_case(daemon, name); }))
+    if (known.empty() || equal_ignoring_case(name, "ALL") || has_wildcards(name) || std::ranges::any_of(known, is_it))
         return;
     const auto nearly = std::ranges::find_if(known, [&](const std::string& daemon) {
         return equal_ignoring_case(daemon, "in." + std::string(name)) || equal_ignoring_case("in." + daemon, name)
@@ -114,6 +117,10 @@ void check_daemon_name(Linter& linter, const Place& place, std::string_view name
             fmt::format("{} means nothing on the daemon side, where it is a daemon of that name: write ALL or the "
                         "daemon's name",
                 shown(name)));
+    if (name.starts_with('.') || name.ends_with('.'))
+        return linter.warning(place,
+            fmt::format("the dot makes {} every daemon whose name {} so: write the daemon's name", shown(name),
+                name.starts_with('.') ? "ends" : "begins"));
     if (equal_ignoring_case(name, "KNOWN"))
         return linter.warning(place, "KNOWN on the daemon side is every daemon: write ALL");
     if (name.find_first_of("\"';()`!\\") != std::string_view::npos
@@ -133,6 +140,14 @@ void check_user(Linter& linter, const Place& place, std::string_view user)
         linter.error(place, fmt::format("{} means nothing before @, where it is a user of that name", shown(user)));
     else if (user.find_first_of("/\"';()`!") != std::string_view::npos)
         linter.error(place, fmt::format("{} has a character that no user name has, so it never matches", shown(user)));
+    else if (user.starts_with('@'))
+        linter.error(place,
+            fmt::format("netgroups stand behind the @ only: {} means a user of that name; write {} alone for its hosts",
+                shown(user), user));
+    else if (user.starts_with('.') || user.ends_with('.'))
+        linter.warning(place,
+            fmt::format("the dot makes {} every user whose name {} so: write the user's name", shown(user),
+                user.starts_with('.') ? "ends" : "begins"));
     else if (equal_ignoring_case(user, "ALL"))
         linter.warning(place,
             "ALL@ asks every such client's ident server (a second or more each) and lets all of them through: write "

@@ -188,6 +188,16 @@ AddressPattern read_net_and_mask(std::string_view pattern)
 
 namespace {
 
+/// What a mapped address, [::ffff:10.1.0.0]/112, is as an IPv4 pattern.
+std::string ipv4_instead(const IpAddress& address, std::string_view length)
+{
+    unsigned bits = 128;
+    std::from_chars(length.data(), length.data() + length.size(), bits);
+    if (bits <= 96)
+        return "0.0.0.0/0.0.0.0";
+    return bits >= 128 ? address.to_string() : fmt::format("{}/{}", address.to_string(), bits - 96);
+}
+
 AddressPattern read_literal(std::string_view literal, std::string_view pattern)
 {
     const std::size_t percent = literal.find('%');
@@ -196,8 +206,8 @@ AddressPattern read_literal(std::string_view literal, std::string_view pattern)
     if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) {
         const IpAddress address = IpAddress::from_ipv6(bytes);
         if (address.is_ipv4())
-            return wrong(fmt::format(
-                "{} never matches, since such a client is compared as IPv4: write {}", shown(pattern), address.to_string()));
+            return wrong(fmt::format("{} never matches, since such a client is compared as IPv4: write {}", shown(pattern),
+                ipv4_instead(address, pattern.substr(std::min(pattern.find('/'), pattern.size() - 1) + 1))));
         AddressPattern result{.network = Network{address, 128}};
         if (percent != std::string_view::npos)
             result.warning = fmt::format("the interface {} is not compared: the address is meant on every interface",

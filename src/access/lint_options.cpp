@@ -124,6 +124,7 @@ private:
     void check_number(const OptionWords& option);
     void check_severity(std::string_view value);
     void check_setenv(std::string_view value);
+    void check_banners(const std::string& directory);
     void check_for_process(std::string_view name);
     void check_account(const OptionWords& option);
     void check_command(const OptionWords& option);
@@ -241,10 +242,21 @@ void OptionCheck::check_value(const OptionWords& option)
         check_account(option);
     else if (find_option(option.name)->is_command)
         check_command(option);
-    else if (option.name == "banners" && !option.value.starts_with('/'))
+    else if (option.name == "banners")
+        check_banners(option.value);
+}
+
+void OptionCheck::check_banners(const std::string& directory)
+{
+    const auto& has_directory = linter_.settings.has_directory;
+    if (!directory.starts_with('/'))
         linter_.error(place_,
             fmt::format("banners {} is sought in whatever directory the daemon happens to be: write the whole path",
-                shown(option.value)));
+                shown(directory)));
+    else if (has_directory && !has_directory(directory))
+        linter_.warning(place_,
+            fmt::format("there is no directory {}, so no banner is sent: make it, with a file in it for each daemon",
+                shown(directory)));
 }
 
 void OptionCheck::check_number(const OptionWords& option)
@@ -275,10 +287,6 @@ void OptionCheck::check_severity(std::string_view value)
     if (has_facility && std::ranges::find(kLevels, level) != std::end(kLevels))
         return;
     const std::string& wrong = has_facility ? level : facility;
-    if (parse_severity(value, true))
-        return linter_.error_in_strict(place_.file, place_.line,
-            fmt::format("severity does not know {} in libwrap, where whoever matches the rule is denied: {}", shown(wrong),
-                better_level(wrong)));
     linter_.error(place_,
         fmt::format(
             "severity does not know {}, and whoever matches the rule is denied: {}", shown(wrong), better_level(wrong)));
@@ -316,6 +324,15 @@ void OptionCheck::check_account(const OptionWords& option)
     if (!first.empty() && first.find_first_not_of("0123456789") == std::string_view::npos)
         return linter_.error(place_,
             fmt::format("{} {}: numbers are not taken, and whoever matches the rule is denied; write the name", option.name,
+                shown(option.value)));
+    const auto has
+        = [](const auto& known, std::string_view name) { return !known || name.empty() || known(std::string(name)); };
+    const LintSettings& settings = linter_.settings;
+    const std::string_view second = std::string_view(option.value).substr(std::min(first.size() + 1, option.value.size()));
+    if (option.name == "group" ? !has(settings.has_group, option.value)
+                               : !has(settings.has_user, first) || !has(settings.has_group, second))
+        return linter_.error(place_,
+            fmt::format("{} {}: nobody is called so here, and whoever matches the rule is denied", option.name,
                 shown(option.value)));
     if (concerns_resident_ && linter_.settings.reading == Reading::safe)
         return linter_.error(place_,
@@ -394,6 +411,8 @@ std::string ipv6_across(std::string_view before, std::string_view after)
     word += after.substr(0, after.find_first_of(" \t,\r\n@]"));
     for (; std::ranges::count(word, ':') > 1; word.erase(word.rfind(':'))) {
         std::array<std::uint8_t, 16> bytes{};
+        if (word == "::") // no client's address: two colons where one was meant
+            return "";
         if (::inet_pton(AF_INET6, word.substr(0, word.find('/')).c_str(), bytes.data()) == 1)
             return word;
     }

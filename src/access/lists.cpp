@@ -94,6 +94,14 @@ Match Matcher::match_client(std::string_view word)
     return as_match(matched);
 }
 
+Match Matcher::match_address(std::string_view word)
+{
+    const std::string& client = address(Side::client);
+    const std::size_t slash = find_outside_brackets(word, '/');
+    return as_match(slash == std::string_view::npos ? matches_text(word, client)
+                                                    : matches_net(word.substr(0, slash), word.substr(slash + 1), client));
+}
+
 Match Matcher::match_host(std::string_view pattern, Side side, int depth)
 {
     if (pattern.starts_with('@'))

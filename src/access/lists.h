@@ -29,6 +29,9 @@ public:
     Match match(const Rule& rule, TableName table);
     Match match_daemons(std::string_view daemons) { return match_list(daemons, &Matcher::match_daemon); }
 
+    /// Whether the address alone, without any question, makes the list match.
+    bool match_addresses(std::string_view clients) { return match_list(clients, &Matcher::match_address) == Match::yes; }
+
     const std::variant<LookUp, AskNetgroup>& pending() const { return pending_; }
     void answer_netgroup(bool member);
 
@@ -43,6 +46,7 @@ private:
     Match match_list(std::string_view list, Match (Matcher::*match_word)(std::string_view));
     Match match_daemon(std::string_view word);
     Match match_client(std::string_view word);
+    Match match_address(std::string_view word);
     Match match_host(std::string_view pattern, Side side, int depth = 0);
     Match match_host_text(std::string_view pattern, Side side);
     Match match_net(std::string_view pattern, std::size_t slash, Side side);

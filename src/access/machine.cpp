@@ -44,6 +44,16 @@ Request prepared(Request request, Reading reading)
     return request;
 }
 
+/// Whether one more word of the list would take back what matched.
+bool ends_in_exception(std::string_view list)
+{
+    bool is_exception = false;
+    Words words(list);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next())
+        is_exception = is_exception != equal_ignoring_case(word, "EXCEPT");
+    return is_exception;
+}
+
 std::string_view name_of(TableName table) { return table == TableName::allow ? "hosts.allow" : "hosts.deny"; }
 
 } // namespace
@@ -175,13 +185,14 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::search()
             if (reader_.is_dead())
                 return handle_trouble();
             const Match match = matcher_.match(reader_.rule(), table_);
-            if (match == Match::yes && !is_spoilt(reader_.rule()))
+            if (match == Match::yes && !is_spoilt(reader_.rule()) && !is_excepted_by_comment(reader_.rule()))
                 return handle_match();
             if (match == Match::crash)
                 return finish(Outcome::exited, true);
             if (match == Match::pending)
                 return wait_for_answer();
-            warn_of_comment(reader_.rule());
+            if (match == Match::no && is_refused_by_comment(reader_.rule()))
+                return handle_match();
             trace_rule(reader_.rule(), false);
         }
         ++next_item_;
@@ -230,7 +241,6 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()
     rule_ = reader_.rule();
     matched_ = position();
     trace_rule(rule_, true);
-    warn_of_departures();
     if (!rule_.has_options)
         return finish(table_ == TableName::allow ? Outcome::granted : Outcome::denied, false);
     if (safe())
@@ -240,12 +250,6 @@ Evaluation::Machine::MaybeStep Evaluation::Machine::handle_match()
     option_parsed_ = false;
     phase_ = Phase::options;
     return std::nullopt;
-}
-
-void Evaluation::Machine::warn_of_departures()
-{
-    if (rule_.had_comment)
-        journal_.warn("what stands behind # is taken for a comment");
 }
 
 /// safe: a rule behind a byte order mark never matches in libwrap, for its first daemon has an odd name. It may refuse, no
@@ -260,21 +264,31 @@ bool Evaluation::Machine::is_spoilt(const Rule& rule)
     return spoilt;
 }
 
-/// safe: libwrap would have taken the words of a comment for patterns. Only what can be told without asking anybody is said.
-void Evaluation::Machine::warn_of_comment(const Rule& rule)
+/// safe, of a rule that matches: libwrap takes the words of a comment for patterns, and may take the match back by them where
+/// they stand behind EXCEPT. Only what can be told without asking anybody counts. True: the rule would let in, and does not.
+bool Evaluation::Machine::is_excepted_by_comment(const Rule& rule)
 {
-    if (!rule.had_comment || matcher_.match_daemons(rule.daemons) != Match::yes)
-        return;
-    Words words(rule.comment);
-    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
-        const std::size_t slash = find_outside_brackets(word, '/');
-        const std::string& address = request_.client_address;
-        if (slash == std::string_view::npos ? matches_text(word, address)
-                                            : matches_net(word.substr(0, slash), word.substr(slash + 1), address)) {
-            journal_.warn(fmt::format("{} stands behind # and is taken for a comment", word));
-            return;
-        }
-    }
+    if (!rule.had_comment())
+        return false;
+    const bool is_excepted = (ends_in_exception(rule.daemons) && matcher_.match_daemons(rule.daemon_comment) == Match::yes)
+        || (ends_in_exception(rule.clients) && matcher_.match_addresses(rule.client_comment));
+    const bool is_left_out = is_excepted && !refuses(rule, table_);
+    journal_.warn(is_left_out ? "what stands behind # is no comment to libwrap, and takes the match back"
+                              : "what stands behind # is taken for a comment");
+    return is_left_out;
+}
+
+/// safe, of a rule that does not match: libwrap takes the words of a comment for patterns, and may let the rule match by them.
+/// Only what can be told without asking anybody counts. True: the rule refuses, and does so here too.
+bool Evaluation::Machine::is_refused_by_comment(const Rule& rule)
+{
+    if (!rule.had_comment() || matcher_.match_daemons(rule.daemons + rule.daemon_comment) != Match::yes
+        || !matcher_.match_addresses(rule.clients + rule.client_comment))
+        return false;
+    const bool is_refused = refuses(rule, table_);
+    journal_.warn(is_refused ? "what stands behind # is no comment to libwrap, and the rule matches by it"
+                             : "what stands behind # is taken for a comment, by which the rule would match in libwrap");
+    return is_refused;
 }
 
 Evaluation::Machine::MaybeStep Evaluation::Machine::end_of_rule()

@@ -46,9 +46,9 @@ private:
     MaybeStep end_of_table();
     MaybeStep rule_taken_back();
     Verdict finish(Outcome outcome, bool jumps);
-    void warn_of_departures();
     bool is_spoilt(const Rule& rule);
-    void warn_of_comment(const Rule& rule);
+    bool is_excepted_by_comment(const Rule& rule);
+    bool is_refused_by_comment(const Rule& rule);
     void trace_rule(const Rule& rule, bool matched);
 
     // machine_options.cpp: the matched rule's options
@@ -56,7 +56,6 @@ private:
     MaybeStep run_option();
     MaybeStep perform(const std::string& value);
     MaybeStep perform_number(Keyword keyword, const std::string& value);
-    MaybeStep set_severity(const std::string& value);
     MaybeStep change_identity(const std::string& value);
     MaybeStep ask_ident(const std::string& value);
     MaybeStep twist(const std::string& command);

@@ -98,7 +98,7 @@ MaybeStep Evaluation::Machine::overflowed() { return finish(safe() ? Outcome::er
 
 MaybeStep Evaluation::Machine::perform(const std::string& value)
 {
-    if (const auto error = value_error(option_.keyword, value, safe()))
+    if (const auto error = value_error(option_.keyword, value))
         return option_error(*error);
     const bool dry = settings_.dry_run;
     switch (option_.keyword) {
@@ -109,7 +109,7 @@ MaybeStep Evaluation::Machine::perform(const std::string& value)
         }
         return finish(Outcome::granted, true);
     case Keyword::deny: return finish(Outcome::denied, true);
-    case Keyword::severity: return set_severity(value);
+    case Keyword::severity: state_->severity = *parse_severity(value); return std::nullopt;
     case Keyword::linger:
     case Keyword::umask:
     case Keyword::nice: return perform_number(option_.keyword, value);
@@ -136,14 +136,6 @@ MaybeStep Evaluation::Machine::perform_number(Keyword keyword, const std::string
     if (settings_.dry_run)
         return std::nullopt;
     return keyword == Keyword::linger ? effect(ApplyLinger{number}) : effect(ApplyNice{number});
-}
-
-MaybeStep Evaluation::Machine::set_severity(const std::string& value)
-{
-    if (safe() && !parse_severity(value, false))
-        journal_.warn(fmt::format("severity \"{}\" is an error to libwrap, which refuses the client", value));
-    state_->severity = *parse_severity(value, safe());
-    return std::nullopt;
 }
 
 MaybeStep Evaluation::Machine::change_identity(const std::string& value)

@@ -42,7 +42,6 @@ constexpr std::array kKeywords{
 
 constexpr std::array<std::string_view, 17> kFacilities{"kern", "user", "mail", "daemon", "auth", "lpr", "news", "uucp", "cron",
     "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
-constexpr std::array<std::string_view, 3> kNewerFacilities{"authpriv", "ftp", "syslog"};
 constexpr std::array<std::string_view, 8> kLevels{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
 
 constexpr std::string_view kBlanks = " \t\r\n";
@@ -69,25 +68,6 @@ std::string_view find_name(std::span<const std::string_view> names, std::string_
 {
     const auto found = std::ranges::find_if(names, [&](auto entry) { return equal_ignoring_case(entry, name); });
     return found == names.end() ? std::string_view() : *found;
-}
-
-std::string_view find_facility(std::string_view name, bool lenient)
-{
-    const std::string_view found = find_name(kFacilities, name);
-    return found.empty() && lenient ? find_name(kNewerFacilities, name) : found;
-}
-
-std::string_view find_level(std::string_view name, bool lenient)
-{
-    if (lenient) {
-        constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kOtherNames{
-            {{"warn", "warning"}, {"error", "err"}, {"panic", "emerg"}}};
-        for (const auto& [other, level] : kOtherNames) {
-            if (equal_ignoring_case(other, name))
-                return level;
-        }
-    }
-    return find_name(kLevels, name);
 }
 
 } // namespace
@@ -149,17 +129,17 @@ std::optional<unsigned> scan_octal(const std::string& text)
     return end == text.c_str() || *end != '\0' ? std::nullopt : std::optional(static_cast<unsigned>(value));
 }
 
-std::expected<std::string, std::string> parse_severity(std::string_view value, bool lenient)
+std::expected<std::string, std::string> parse_severity(std::string_view value)
 {
     const std::size_t dot = find_outside_brackets(value, '.');
     const std::string_view level_name = dot == std::string_view::npos ? value : value.substr(dot + 1);
     std::string_view facility;
     if (dot != std::string_view::npos) {
-        facility = find_facility(value.substr(0, dot), lenient);
+        facility = find_name(kFacilities, value.substr(0, dot));
         if (facility.empty())
             return std::unexpected(std::string(value.substr(0, dot)));
     }
-    const std::string_view level = find_level(level_name, lenient);
+    const std::string_view level = find_name(kLevels, level_name);
     if (level.empty())
         return std::unexpected(std::string(level_name));
     // syslog(3)'s number of kern is 0, and 0 means the program's own facility.
@@ -172,14 +152,14 @@ Variable parse_setenv(std::string_view value)
     return {std::string(value.substr(0, end)), std::string(trimmed(value.substr(std::min(end + 1, value.size()))))};
 }
 
-std::optional<std::string> value_error(Keyword keyword, const std::string& value, bool lenient)
+std::optional<std::string> value_error(Keyword keyword, const std::string& value)
 {
     if (keyword == Keyword::setenv) {
         const std::string name = parse_setenv(value).name;
         if (name.empty() || name.find('=') != std::string::npos) // setenv(3) refuses it, and libwrap knows one reason only
             return "memory allocation failure";
     } else if (keyword == Keyword::severity) {
-        if (const auto severity = parse_severity(value, lenient); !severity)
+        if (const auto severity = parse_severity(value); !severity)
             return fmt::format("bad syslog facility or severity: \"{}\"", severity.error());
     } else if (keyword == Keyword::umask) {
         if (const auto mask = scan_octal(value); !mask || *mask > 0777)
@@ -205,7 +185,7 @@ bool refuses(const Rule& rule, TableName table)
     for (std::size_t i = 0; i < fields.size(); ++i) {
         const bool last = i + 1 == fields.size();
         const auto option = parse_option(fields[i], last);
-        if (!option || value_error(option->keyword, option->value.value_or(""), true))
+        if (!option || value_error(option->keyword, option->value.value_or("")))
             return true;
         if (last && option->keyword == Keyword::allow)
             return false;

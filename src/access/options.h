@@ -34,8 +34,8 @@ bool expands(Keyword keyword);
 std::optional<int> scan_number(const std::string& text);
 std::optional<unsigned> scan_octal(const std::string& text);
 
-/// `facility.level` or `level` in lower case, or the word that is neither. `lenient`: also what syslog(3) has today.
-std::expected<std::string, std::string> parse_severity(std::string_view value, bool lenient);
+/// `facility.level` or `level` in lower case, or the word that is neither.
+std::expected<std::string, std::string> parse_severity(std::string_view value);
 
 struct Variable {
     std::string name, value;
@@ -44,7 +44,7 @@ struct Variable {
 Variable parse_setenv(std::string_view value);
 
 /// What is wrong with an option's value, expanded where it is, in libwrap's words. Names of users are not looked at.
-std::optional<std::string> value_error(Keyword keyword, const std::string& value, bool lenient);
+std::optional<std::string> value_error(Keyword keyword, const std::string& value);
 
 /// Whether a match of the rule refuses: an option is in error or the last one says so, or else the table that it stands in.
 bool refuses(const Rule& rule, TableName table);

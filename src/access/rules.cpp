@@ -94,10 +94,8 @@ bool RuleReader::split(std::string_view line, Rule& rule) const
     rule.clients = line.substr(0, second);
     rule.has_options = second != std::string_view::npos;
     rule.options = rule.has_options ? line.substr(second + 1) : std::string_view();
-    rule.comment.clear();
-    if (reading_ == Reading::safe)
-        rule.comment = take_comment(rule.daemons) + take_comment(rule.clients);
-    rule.had_comment = !rule.comment.empty();
+    rule.daemon_comment = reading_ == Reading::safe ? take_comment(rule.daemons) : std::string();
+    rule.client_comment = reading_ == Reading::safe ? take_comment(rule.clients) : std::string();
     return true;
 }
 

@@ -21,9 +21,11 @@ struct Rule {
     bool has_options = false;
     unsigned line = 0;     ///< physical line of its last part, from 1
     std::size_t offset = 0; ///< where its logical line begins in the table
-    bool had_comment = false; ///< safe: comment is not empty
-    std::string comment;      ///< safe: what was taken off the lists, from a # after a blank on
-    bool had_mark = false;    ///< safe: a byte order mark stood before it
+    std::string daemon_comment; ///< safe: what was taken off the list, from a # after a blank on
+    std::string client_comment; ///< safe: the same
+    bool had_mark = false;      ///< safe: a byte order mark stood before it
+
+    bool had_comment() const { return !daemon_comment.empty() || !client_comment.empty(); }
 };
 
 struct RuleTrouble {

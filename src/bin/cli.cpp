@@ -57,6 +57,7 @@ CLI::App* declare_check(CLI::App& app, Raw& raw, CommandLine& line)
     CLI::App* verb = app.add_subcommand("check", "List every problem of the configuration and of this machine");
     declare_common(*verb, raw);
     verb->add_flag("--strict", line.is_strict, "Exit with 1 when there are warnings");
+    verb->add_flag("-a,--explicit-allow", line.wants_explicit_allow, "Warn of rules of hosts.allow that do not end in allow");
     verb->add_option("--tables", line.tables, "Check these access tables only, which need not be in place yet")
         ->type_name("ALLOW DENY")
         ->expected(2);

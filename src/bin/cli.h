@@ -19,6 +19,7 @@ struct CommandLine {
     Verb verb = Verb::run;
     supervisor::Options options; ///< run, and where the configuration is for check
     bool is_strict = false;      ///< check
+    bool wants_explicit_allow = false; ///< check
     std::vector<std::string> tables; ///< check: an allow and a deny table, instead of everything else
     explain::Question question;      ///< explain
     ServeOptions serve;

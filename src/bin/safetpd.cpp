@@ -13,8 +13,8 @@ int check(const safetp::bin::CommandLine& line)
 {
     if (!line.tables.empty())
         return safetp::bin::check_tables_only(line);
-    return safetp::supervisor::check(line.options.source, line.is_strict, [](const safetp::config::Config& config) {
-        return safetp::explain::check_tables(config, safetp::explain::HostNames::asked);
+    return safetp::supervisor::check(line.options.source, line.is_strict, [&](const safetp::config::Config& config) {
+        return safetp::explain::check_tables(config, {.wants_explicit_allow = line.wants_explicit_allow});
     });
 }
 

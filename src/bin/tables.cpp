@@ -39,7 +39,7 @@ int check_tables_only(const CommandLine& line)
     if (!config)
         return supervisor::kExitConfig;
     const wrapper::TablePaths paths{line.tables.front(), line.tables.back()};
-    const auto problems = explain::check_tables(*config, explain::HostNames::asked, &paths);
+    const auto problems = explain::check_tables(*config, {line.wants_explicit_allow, paths});
     return supervisor::report_check(
         problems, line.is_strict, fmt::format("{}, {}: the tables are good", paths.allow, paths.deny));
 }

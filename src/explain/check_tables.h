@@ -5,17 +5,18 @@
 #include "config/load.h"
 #include "wrapper/table_files.h"
 
-#include <string>
+#include <optional>
 #include <vector>
 
 namespace safetp::explain {
 
-enum class HostNames { asked, left_alone };
+struct TableCheck {
+    bool wants_explicit_allow = false; ///< as tcpdchk -a
+    std::optional<wrapper::TablePaths> instead{}; ///< check these, which need not be in place yet
+};
 
-/// Those of the tables that [access] names (none where it is not enabled), or of `instead`: files that are not in place yet.
-/// Daemon names are compared with those of inetd.conf where there is one. May ask the name service about the hosts that rules
-/// name.
-std::vector<config::Problem> check_tables(
-    const config::Config& config, const HostNames host_names, const wrapper::TablePaths* instead = nullptr);
+/// The problems of the tables that [access] names (none where it is not enabled), and of inetd.conf's wrapped lines, where
+/// there is one. Asks the name service about the hosts and netgroups that rules name.
+std::vector<config::Problem> check_tables(const config::Config& config, const TableCheck& what);
 
 } // namespace safetp::explain

@@ -14,6 +14,13 @@ bool is_same(const std::string& one, const std::string& other) { return ::strcas
 
 std::string address_text(const IpAddress& address) { return wrapper::numeric_text(to_socket_address({address, 0})); }
 
+/// An IPv6 address as the tables write it.
+std::string without_brackets(const std::string& text)
+{
+    const bool is_bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
+    return is_bracketed ? text.substr(1, text.size() - 2) : text;
+}
+
 const std::string& daemon_of(const config::Listener& listener, const config::Config& config)
 {
     return listener.daemon.empty() ? config.access.daemon : listener.daemon;
@@ -136,7 +143,7 @@ Understanding::Step Understanding::take_server(const std::string& text)
 {
     if (text == access::kUnknown)
         return {};
-    if (const auto address = IpAddress::parse(text)) {
+    if (const auto address = IpAddress::parse(without_brackets(text))) {
         request_.server_address = address_text(*address);
         return {};
     }
@@ -164,8 +171,7 @@ Understanding::Step Understanding::take_client()
         request_.client_name = question_.name;
     if (host.empty())
         return usage("CLIENT is [USER@] and an address, a host name, or unknown");
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-        host = host.substr(1, host.size() - 2);
+    host = without_brackets(host);
     if (host == access::kUnknown || host == access::kParanoid) {
         if (!request_.client_name)
             request_.client_name = host;

@@ -25,8 +25,7 @@ std::vector<Endpoint> endpoints_to_try(const Situation& situation)
         const auto addresses = opening.address ? std::vector{*opening.address} : situation.addresses;
         for (const IpAddress& address : addresses) {
             const Endpoint endpoint{address, opening.port};
-            const bool is_link_local = !address.is_ipv4() && address.bytes()[0] == 0xfe && address.bytes()[1] == 0x80;
-            if (opening.is_listening && !is_link_local && std::ranges::find(endpoints, endpoint) == endpoints.end())
+            if (opening.is_listening && !is_link_local(address) && std::ranges::find(endpoints, endpoint) == endpoints.end())
                 endpoints.push_back(endpoint);
         }
     }
@@ -39,6 +38,12 @@ Situation look_around(const Root& root, const config::Config& config, const std:
     situation.is_live = root.is_live();
     situation.sees_owners = ::geteuid() == 0;
     situation.addresses = local_addresses();
+    for (const config::Listener& listener : config.listeners) {
+        if (listener.address && !listener.address->is_unspecified())
+            situation.doors.push_back(*listener.address);
+    }
+    if (situation.doors.size() < config.listeners.size()) // one is open on all addresses
+        situation.doors.clear();
     situation.is_started = !config.server.command.empty();
     situation.server_address = config.server.address;
     situation.server_port = config.server.port;

@@ -1,5 +1,6 @@
 #include "setup/findings.h"
 
+#include "setup/local_addresses.h"
 #include "setup/mends.h"
 #include "setup/text.h"
 
@@ -10,8 +11,6 @@
 namespace safetp::setup {
 
 namespace {
-
-using access::Reading;
 
 /// An address of the same network that is not ours: rules for networks let neighbours in where a far stranger stays out.
 std::string neighbour_of(const IpAddress& address, const std::vector<IpAddress>& ours)
@@ -52,20 +51,32 @@ public:
             row.stranger = "cannot get there";
             return row;
         }
-        const Judgement far = ask(address_.is_ipv4() ? kStranger4 : kStranger6);
+        const std::string far_address = address_.is_ipv4() ? kStranger4 : kStranger6;
         const std::string near_address = neighbour_of(address_, situation_.addresses);
+        const Judgement far = ask(far_address);
         const Judgement near = ask(near_address);
-        row.is_way = far.is_granted || near.is_granted;
         row.stranger = describe(far);
-        if (near.is_granted && !far.is_granted)
-            row.stranger += fmt::format(", but the neighbour {} is {}", near_address, describe(near));
+        row.is_way = far.is_granted;
+        const auto add_other = [&](const std::string& who, const Judgement& judgement, Named named) {
+            if (!row.is_way && judgement.is_granted)
+                row.stranger += fmt::format(", but {} is {}", who, describe(judgement, named));
+            row.is_way = row.is_way || judgement.is_granted;
+        };
+        const std::string neighbour = "the neighbour " + near_address;
+        add_other(neighbour, near, Named::no);
+        if (far.asked_name) // anybody can have one
+            add_other("one with a name", ask(far_address, Named::yes), Named::yes);
+        if (near.asked_name)
+            add_other(neighbour + " with a name", ask(near_address, Named::yes), Named::yes);
         return row;
     }
 
     bool lets_itself_in() const { return ask(address_.to_string()).is_granted; }
 
 private:
-    Judgement ask(const std::string& client) const
+    enum class Named { no, yes };
+
+    Judgement ask(const std::string& client, Named named = Named::no) const
     {
         if (opening_.asks != Asks::tables) {
             Judgement open;
@@ -73,19 +84,20 @@ private:
             open.why = opening_.asks == Asks::nobody ? "nobody asks the tables" : "whether the tables are asked is not known";
             return open;
         }
-        const bool is_ours = base_name(wrapper_of(opening_)) == "safetp-tcpd";
         return judge_({.daemon = opening_.daemon,
             .client = client,
             .server = address_.to_string(),
             .port = opening_.port,
-            .may_look_up = situation_.is_live && client == address_.to_string(),
-            .reading = is_ours ? Reading::safe : Reading::strict});
+            .is_named = named == Named::yes,
+            .may_look_up = situation_.is_live,
+            .is_this_machine = client == address_.to_string(),
+            .is_by_our_wrapper = base_name(wrapper_of(opening_)) == "safetp-tcpd"});
     }
 
-    static std::string describe(const Judgement& judgement)
+    static std::string describe(const Judgement& judgement, Named named = Named::no)
     {
         std::string text = fmt::format("{}: {}", judgement.is_granted ? "let in" : "refused", judgement.why);
-        if (judgement.asked_name)
+        if (judgement.asked_name && named == Named::no)
             text += " (as a client without a name; a rule asks for names)";
         if (judgement.ran_command)
             text += " (a rule runs a command, taken to succeed)";
@@ -165,6 +177,28 @@ std::vector<std::string> refused_to_gateway(const Situation& situation, const Op
     return refused;
 }
 
+/// Where the gateway may be contacted, and so contacts the raw ftpd, and finds none: the raw ftpd listens on single addresses.
+std::vector<std::string> addresses_without_server(const Situation& situation)
+{
+    std::vector<std::string> without;
+    if (situation.server_address)
+        return without;
+    std::vector<IpAddress> served;
+    for (const Opening& opening : situation.openings) {
+        if (!is_raw_server(situation, opening))
+            continue;
+        if (!opening.address)
+            return without;
+        served.push_back(*opening.address);
+    }
+    for (const IpAddress& address : situation.doors.empty() ? situation.addresses : situation.doors) {
+        const bool is_for_clients = !address.is_loopback() && !is_link_local(address);
+        if (!served.empty() && is_for_clients && std::ranges::find(served, address) == served.end())
+            without.push_back(address.to_string());
+    }
+    return without;
+}
+
 void judge_opening(const Situation& situation, const Opening& opening, const Judge& judge, std::vector<Finding>& findings)
 {
     Finding finding{.where = describe_place(opening), .what = describe_opening(situation, opening)};
@@ -186,6 +220,13 @@ void judge_opening(const Situation& situation, const Opening& opening, const Jud
         finding.weight = Weight::trouble;
         finding.what += fmt::format("; the gateway itself is refused on {}", fmt::join(refused, ", "));
         finding.mends = mend_tables(situation, opening.daemon, LetIn::by_no_rule);
+    } else if (const auto without = addresses_without_server(situation);
+               is_raw_server(situation, opening) && !without.empty()) {
+        finding.weight = Weight::trouble;
+        finding.what += fmt::format("; the gateway contacts it on the address on which it was itself contacted, and finds "
+                                    "nobody on {}",
+            fmt::join(without, ", "));
+        finding.mends = mend_address(*opening.address);
     }
     findings.push_back(std::move(finding));
 }

@@ -26,6 +26,7 @@ struct Situation {
     std::vector<IpAddress> addresses; ///< of this machine, loopback first
     std::vector<Opening> openings;
     std::vector<Attempt> attempts;
+    std::vector<IpAddress> doors; ///< where the gateway listens, if not on all addresses
     bool is_started = false;                 ///< [server] command: the raw ftpd needs no port
     std::optional<IpAddress> server_address; ///< where the gateway looks for it otherwise; none: where the client came in
     std::uint16_t server_port = 351;

@@ -40,4 +40,9 @@ std::vector<IpAddress> local_addresses()
     return in_order(std::move(addresses));
 }
 
+bool is_link_local(const IpAddress& address)
+{
+    return !address.is_ipv4() && address.bytes()[0] == 0xfe && (address.bytes()[1] & 0xc0) == 0x80;
+}
+
 } // namespace safetp::setup

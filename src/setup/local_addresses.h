@@ -13,4 +13,6 @@ std::vector<IpAddress> local_addresses();
 /// The same order for addresses from anywhere.
 std::vector<IpAddress> in_order(std::vector<IpAddress> addresses);
 
+bool is_link_local(const IpAddress& address); ///< fe80::/10, whose addresses nobody names without an interface
+
 } // namespace safetp::setup

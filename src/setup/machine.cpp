@@ -93,6 +93,8 @@ TableTexts tables_of(const config::Config& config)
     TableTexts texts;
     texts.our_allow_path = config.access.hosts_allow;
     texts.our_deny_path = config.access.hosts_deny;
+    const bool is_strict = config.access.reading == config::AccessReading::strict;
+    texts.our_reading = is_strict ? access::Reading::strict : access::Reading::safe;
     return texts;
 }
 

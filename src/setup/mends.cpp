@@ -9,7 +9,8 @@ namespace safetp::setup {
 
 namespace {
 
-const Mend kLoopbackServer{"/etc/safetp/safetpd.toml, in [server]", {"address = \"127.0.0.1\""}};
+constexpr const char* kServerSection = "/etc/safetp/safetpd.toml, in [server]";
+const Mend kLoopbackServer{kServerSection, {"address = \"127.0.0.1\""}};
 
 void append(std::vector<Mend>& mends, std::vector<Mend> more)
 {
@@ -63,7 +64,7 @@ std::vector<Mend> mend_standalone(const Opening& opening)
             command.emplace_back("-c");
         command.push_back(named);
     }
-    mends.push_back({"/etc/safetp/safetpd.toml, in [server]", {"command = " + toml_list(command), "user = \"root\""}});
+    mends.push_back({kServerSection, {"command = " + toml_list(command), "user = \"root\""}});
     std::vector<std::string> commands;
     if (!opening.unit.empty())
         commands.push_back(fmt::format("systemctl disable --now {}", opening.unit));
@@ -97,6 +98,11 @@ std::vector<Mend> mend_tables(const Situation& situation, const std::string& dae
         allow.push_back(daemon + " : ALL : deny");
     return {
         {"/etc/hosts.allow, before all other lines", allow}, {"/etc/hosts.deny, before all other lines", {daemon + " : ALL"}}};
+}
+
+std::vector<Mend> mend_address(const IpAddress& address)
+{
+    return {{kServerSection, {"address = " + toml_text(address.to_string())}}, {"run", {"systemctl reload safetpd.service"}}};
 }
 
 std::vector<Mend> mend_way(const Situation& situation, const Opening& opening, LetIn let_in)

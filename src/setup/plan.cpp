@@ -48,6 +48,7 @@ private:
     Result<void> write_tables(const Guarded& guarded);
     Result<void> write_config();
     std::vector<Target> wrapped_daemons() const;
+    std::optional<IpAddress> inetd_address() const;
     Result<void> plan_started();
     Result<void> plan_inetd();
     Result<void> plan_systemd();
@@ -161,8 +162,12 @@ Result<void> Planner::move_inetd()
         line.service = "raw-ftp", line.socket_type = "stream", line.protocol = "tcp", line.wait = "nowait";
         line.user = server_.user, line.program = server_.program, line.arguments = server_.command();
         line.arguments.front() = server_.daemon();
+        line = as_raw(line, wrapper);
         std::string& text = (*change)->after;
-        text += (text.empty() || text.ends_with('\n') ? "" : "\n") + to_text(as_raw(line, wrapper)) + "\n";
+        text += text.empty() || text.ends_with('\n') ? "" : "\n";
+        if (const auto lines = parse_inetd_conf(text + to_text(line) + "\n"); !lines.back().address.empty())
+            line.has_own_address = true, line.address = "*"; // a line "ADDRESS:" above would hold for this one too
+        text += to_text(line) + "\n";
         plan_.changes_inetd = needs_wrapper = true;
     }
     if (needs_wrapper && !root_.is_program(wrapper))
@@ -287,6 +292,7 @@ bool Planner::strangers_get_in(const Guarded& guarded)
     texts.new_deny = (*open(guarded.deny_path))->after;
     Situation situation;
     situation.addresses = options_.addresses;
+    situation.is_live = root_.is_live();
     situation.is_started = true;
     situation.openings.push_back({.source = Source::socket,
         .kind = FtpdKind::other,
@@ -328,6 +334,20 @@ Result<void> Planner::write_tables(const Guarded& guarded)
     return {};
 }
 
+/// Where inetd listens for the raw ftpd, if that is one address; else the gateway finds it where it was itself contacted.
+std::optional<IpAddress> Planner::inetd_address() const
+{
+    std::optional<IpAddress> address;
+    for (const Opening& opening : openings_) {
+        if (opening.source != Source::inetd)
+            continue;
+        if (!opening.address || (address && *address != *opening.address))
+            return {};
+        address = opening.address;
+    }
+    return address;
+}
+
 Result<void> Planner::write_config()
 {
     const std::string path = options_.config.empty() ? kConfigFile : options_.config;
@@ -345,6 +365,8 @@ Result<void> Planner::write_config()
         keys.emplace_back("directory", std::nullopt); // belongs to command
         if (options_.backend == Backend::systemd)
             keys[0].second = toml_text("127.0.0.1");
+        else if (const auto address = inetd_address())
+            keys[0].second = toml_text(address->to_string());
     }
     std::string& text = (*change)->after;
     if (!(*change)->before)

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <utility>
 
 namespace safetp::setup {
 
@@ -195,19 +196,19 @@ std::vector<std::string> allow_rules(const std::string& daemon, const std::vecto
 
 std::string with_table_lines(std::string_view text, const std::vector<std::string>& lines)
 {
-    std::string rest;
-    bool is_ours = false;
+    std::string rest, block; // what stands behind a beginning is ours once its end has come, and nobody can tell before
     for (const Line& line : split_lines(text)) {
-        if (line.text.starts_with(kBeginMark)) {
-            is_ours = true;
-            continue;
-        }
-        if (!is_ours)
-            rest += text.substr(line.begin, line.end - line.begin);
-        is_ours = is_ours && line.text != kBlockEnd;
+        const std::string_view whole = text.substr(line.begin, line.end - line.begin);
+        if (line.text.starts_with(kBeginMark))
+            rest += std::exchange(block, std::string());
+        if (block.empty() && !line.text.starts_with(kBeginMark))
+            rest += whole;
+        else
+            block += whole;
+        if (line.text == kBlockEnd)
+            block.clear();
     }
-    if (is_ours) // the end is missing: nobody can tell what is ours
-        rest = text;
+    rest += block;
     if (lines.empty())
         return rest;
     return fmt::format("{}\n{}\n{}\n", kBlockBegin, fmt::join(lines, "\n"), kBlockEnd) + rest;

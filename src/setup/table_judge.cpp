@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <chrono>
 #include <fmt/format.h>
+#include <map>
+#include <memory>
 
 namespace safetp::setup {
 
@@ -18,6 +20,8 @@ using access::FileText;
 using access::Reading;
 
 constexpr std::chrono::seconds kLookUpTime{2};
+constexpr const char* kStrangerName = "stranger.example.net"; // RFC 2606: in no table but as a part of a pattern
+constexpr const char* kStrangerUser = "stranger";
 
 /// A table as the root has it, or as it is planned.
 FileText read_table(const Root& root, const std::string& path, const std::optional<std::string>& planned)
@@ -28,9 +32,9 @@ FileText read_table(const Root& root, const std::string& path, const std::option
     return real ? wrapper::read_file(*real) : FileText{FileText::State::unreadable, {}, ELOOP};
 }
 
-access::TableFiles read_files(const Root& root, const TableTexts& texts, Reading reading)
+access::TableFiles read_files(const Root& root, const TableTexts& texts, bool is_ours)
 {
-    const bool is_ours = reading == Reading::safe;
+    const Reading reading = is_ours ? texts.our_reading : Reading::strict;
     const std::string& allow_path = is_ours ? texts.our_allow_path : texts.allow_path;
     const std::string& deny_path = is_ours ? texts.our_deny_path : texts.deny_path;
     const std::optional<std::string> unplanned;
@@ -76,15 +80,37 @@ std::string describe_verdict(const access::Verdict& verdict, const Image& image,
         verdict.outcome == access::Outcome::error ? trouble() : std::string());
 }
 
-/// Answers what the evaluation asks without asking anybody: a stranger may have any name, and has none here.
-access::Step answer(access::Evaluation& evaluation, const access::Step& step, const Caller& caller, Judgement& judgement)
+/// The names of this machine's own addresses; each is asked for once.
+class OwnNames {
+public:
+    std::string find(const std::string& text)
+    {
+        const auto address = IpAddress::parse(text);
+        if (!address)
+            return access::kUnknown;
+        const auto [known, is_new] = names_.try_emplace(text);
+        if (is_new)
+            known->second = wrapper::look_up_name_within(*address, kLookUpTime).value;
+        return known->second;
+    }
+
+private:
+    std::map<std::string, std::string> names_;
+};
+
+/// Answers what the evaluation asks. A stranger's names are asked of nobody: it is one who has none, or one who has some.
+access::Step answer(
+    access::Evaluation& evaluation, const access::Step& step, const Caller& caller, OwnNames& names, Judgement& judgement)
 {
     if (const auto* const lookup = std::get_if<access::LookUp>(&step)) {
-        const auto address = IpAddress::parse(lookup->fact == access::Fact::server_name ? caller.server : caller.client);
-        if (caller.may_look_up && address && lookup->fact != access::Fact::client_user)
-            return evaluation.learn(wrapper::look_up_name_within(*address, kLookUpTime).value);
+        if (lookup->fact == access::Fact::server_name && caller.may_look_up)
+            return evaluation.learn(names.find(caller.server));
+        if (lookup->fact == access::Fact::client_name && caller.may_look_up && caller.is_this_machine)
+            return evaluation.learn(names.find(caller.client));
         judgement.asked_name = true;
-        return evaluation.learn(access::kUnknown);
+        if (!caller.is_named || lookup->fact == access::Fact::server_name)
+            return evaluation.learn(access::kUnknown);
+        return evaluation.learn(lookup->fact == access::Fact::client_user ? kStrangerUser : kStrangerName);
     }
     if (std::holds_alternative<access::AskNetgroup>(step)) {
         judgement.asked_name = true;
@@ -97,7 +123,7 @@ access::Step answer(access::Evaluation& evaluation, const access::Step& step, co
     return evaluation.answer_effect(0);
 }
 
-Judgement judge_with(const Image& image, const Caller& caller)
+Judgement judge_with(const Image& image, const Caller& caller, OwnNames& names)
 {
     Judgement judgement;
     const auto tables = access::Tables::open(image.bytes);
@@ -117,7 +143,7 @@ Judgement judge_with(const Image& image, const Caller& caller)
     access::Evaluation evaluation(*tables, request, settings);
     access::Step step = evaluation.start();
     while (!std::holds_alternative<access::Verdict>(step))
-        step = answer(evaluation, step, caller, judgement);
+        step = answer(evaluation, step, caller, names, judgement);
     const access::Verdict& verdict = std::get<access::Verdict>(step);
     // A twist runs a program instead of the daemon: not the daemon itself, so nobody reaches that.
     judgement.is_granted = verdict.outcome == access::Outcome::granted;
@@ -129,12 +155,13 @@ Judgement judge_with(const Image& image, const Caller& caller)
 
 Judge make_judge(const Root& root, const TableTexts& texts)
 {
-    const auto make = [&](Reading reading) {
-        const access::TableFiles files = read_files(root, texts, reading);
-        return Image{access::compile(files, reading), files.allow_path, files.deny_path};
+    const auto make = [&](bool is_ours) {
+        const access::TableFiles files = read_files(root, texts, is_ours);
+        return Image{access::compile(files, is_ours ? texts.our_reading : Reading::strict), files.allow_path, files.deny_path};
     };
-    return [strict = make(Reading::strict), safe = make(Reading::safe)](
-               const Caller& caller) { return judge_with(caller.reading == Reading::strict ? strict : safe, caller); };
+    return [library = make(false), ours = make(true), names = std::make_shared<OwnNames>()](const Caller& caller) {
+        return judge_with(caller.is_by_our_wrapper ? ours : library, caller, *names);
+    };
 }
 
 } // namespace safetp::setup

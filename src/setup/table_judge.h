@@ -25,8 +25,10 @@ struct Caller {
     std::string client; ///< address
     std::string server; ///< local address
     std::uint16_t port = 0;
-    bool may_look_up = false; ///< the client is this machine: its own name counts, and may be asked for
-    access::Reading reading = access::Reading::strict; ///< the real library's, or safetp-tcpd's
+    bool is_named = false;          ///< it has a name that checks out and an ident server, as any stranger may have
+    bool may_look_up = false;       ///< the server's name
+    bool is_this_machine = false;   ///< and the client's
+    bool is_by_our_wrapper = false; ///< safetp-tcpd asks, by [access] of safetpd.toml; else the real library
 };
 
 using Judge = std::function<Judgement(const Caller&)>;
@@ -37,8 +39,9 @@ struct TableTexts {
     std::string deny_path = "/etc/hosts.deny";
     std::string our_allow_path = "/etc/hosts.allow"; ///< [access] of safetpd.toml: safetp-tcpd reads these
     std::string our_deny_path = "/etc/hosts.deny";
-    std::optional<std::string> new_allow; ///< instead of what the library's file has
-    std::optional<std::string> new_deny;
+    access::Reading our_reading = access::Reading::safe;
+    std::optional<std::string> new_allow{}; ///< instead of what the library's file has
+    std::optional<std::string> new_deny{};
 };
 
 /// Compiled once; the judge may be called often and outlives `root`.

@@ -53,16 +53,31 @@ void Resolver::configure(const config::Access& config, const WorkerIdentity& ide
 
 Result<UniqueFd> Resolver::open_line()
 {
-    if (pid_ < 0) {
-        if (const auto started = start(); !started)
-            return std::unexpected(started.error());
-    }
     auto line = make_channel();
     if (!line)
         return std::unexpected(line.error());
-    if (const auto sent = send_notice(control_.get(), {NoticeKind::answer, 0, 0, 0}, line->first.get()); !sent)
+    auto sent = pass_line(line->first);
+    if (!sent && (sent.error().os_error == EPIPE || sent.error().os_error == ECONNRESET)) {
+        // It has ended, and the worker that asks saw that before we did: its questions are to go to the next one.
+        int status = 0;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, &status, 0);
+        on_child_end(pid_, status);
+        sent = pass_line(line->first);
+    }
+    if (!sent)
         return std::unexpected(sent.error());
     return std::move(line->second);
+}
+
+/// To the process that runs, or else to a new one.
+Result<void> Resolver::pass_line(const UniqueFd& line)
+{
+    if (pid_ < 0) {
+        if (const auto started = start(); !started)
+            return started;
+    }
+    return send_notice(control_.get(), {NoticeKind::answer, 0, 0, 0}, line.get());
 }
 
 Result<void> Resolver::start()

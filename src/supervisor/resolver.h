@@ -28,6 +28,7 @@ public:
     bool on_child_end(pid_t pid, int status); ///< false: not ours
 
 private:
+    Result<void> pass_line(const UniqueFd& line);
     Result<void> start();
     void stop();
 

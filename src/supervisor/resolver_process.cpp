@@ -74,10 +74,28 @@ void send_answer(const Asker& asker, LookupAnswer answer)
     [[maybe_unused]] const ssize_t sent = ::send(asker.line->get(), &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/// Whose name service is asked, roughly: an IPv4 /24, an IPv6 /48, or this machine's for netgroups.
+std::string network_of(const LookupRequest& request)
+{
+    if (request.kind == LookupKind::netgroup)
+        return "netgroups";
+    const std::size_t size = request.is_ipv6 != 0 ? 6 : 3;
+    return std::string(reinterpret_cast<const char*>(request.address), size);
+}
+
 /// The questions under way and the answers that are still fresh. All threads share it.
+///
+/// One network gets a quarter of the threads and of the queue: who owns a reverse zone can make its answers as slow as he
+/// likes, and has as many addresses as he likes, and the names of all others would wait behind his.
 class Desk {
 public:
-    Desk(const ResolverSettings& settings, const LookUp& look_up) : settings_(settings), look_up_(look_up) {}
+    Desk(const ResolverSettings& settings, const LookUp& look_up)
+        : settings_(settings)
+        , look_up_(look_up)
+        , most_at_work_(std::max(1u, settings.threads / kShares))
+        , most_queued_(std::max<std::size_t>(1, settings.most_waiting / kShares))
+    {
+    }
 
     void ask(const LookupRequest& request, Line line)
     {
@@ -88,8 +106,12 @@ public:
             return send_answer(asker, known->second.answer);
         if (const auto asked = asked_.find(key); asked != asked_.end())
             return asked->second.askers.push_back(asker);
-        if (queue_.size() >= settings_.most_waiting)
+        const std::string network = network_of(request);
+        const auto load = loads_.find(network);
+        const bool has_queued_most = load != loads_.end() && load->second.queued >= most_queued_;
+        if (queue_.size() >= settings_.most_waiting || has_queued_most)
             return send_answer(asker, unknown());
+        ++loads_[network].queued;
         asked_.emplace(key, Question{request, {asker}});
         queue_.push_back(key);
         start_thread_if_needed();
@@ -116,6 +138,13 @@ private:
         LookupAnswer answer;
         Clock::time_point until;
     };
+    struct Load { ///< of one network
+        std::size_t queued = 0;
+        unsigned at_work = 0;
+    };
+    using Queue = std::deque<std::string>;
+
+    static constexpr unsigned kShares = 4;
 
     static LookupAnswer unknown()
     {
@@ -130,29 +159,50 @@ private:
             threads_.emplace_back([this] { work(); });
     }
 
+    /// The first one whose network has a thread left.
+    Queue::iterator find_next()
+    {
+        return std::ranges::find_if(queue_,
+            [this](const std::string& key) { return loads_.at(network_of(asked_.at(key).request)).at_work < most_at_work_; });
+    }
+
     void work()
     {
         std::unique_lock lock(mutex_);
         for (;;) {
             ++idle_;
-            is_filled_.wait(lock, [this] { return is_stopped_ || !queue_.empty(); });
+            is_filled_.wait(lock, [this] { return is_stopped_ || find_next() != queue_.end(); });
             --idle_;
             if (is_stopped_)
                 return;
-            const std::string key = std::move(queue_.front());
-            queue_.pop_front();
-            Question& question = asked_.at(key);
+            const auto next = find_next();
+            const std::string key = std::move(*next);
+            queue_.erase(next);
+            const Question& question = asked_.at(key);
+            const LookupRequest request = question.request;
+            Load& load = loads_.at(network_of(request));
+            --load.queued;
             if (std::ranges::all_of(question.askers, [](const Asker& asker) { return asker.deadline_ms <= now_ms(); })) {
                 asked_.erase(key); // nobody waits any more
+                forget_if_idle(request);
                 continue;
             }
-            const LookupRequest request = question.request;
+            ++load.at_work;
             LookupAnswer answer = unknown();
             lock.unlock();
             look_up_(request, answer);
             lock.lock();
+            --load.at_work;
+            forget_if_idle(request);
             finish(key, answer);
         }
+    }
+
+    void forget_if_idle(const LookupRequest& request)
+    {
+        const auto load = loads_.find(network_of(request));
+        if (load->second.queued == 0 && load->second.at_work == 0)
+            loads_.erase(load);
     }
 
     void finish(const std::string& key, const LookupAnswer& answer)
@@ -175,9 +225,12 @@ private:
 
     const ResolverSettings& settings_;
     const LookUp& look_up_;
+    const unsigned most_at_work_;
+    const std::size_t most_queued_;
     std::mutex mutex_;
     std::condition_variable is_filled_;
-    std::deque<std::string> queue_;
+    Queue queue_;
+    std::map<std::string, Load> loads_; ///< of the networks in asked_
     std::map<std::string, Question> asked_; ///< waiting in the queue, or with a thread
     std::map<std::string, Known> cache_;
     std::vector<std::thread> threads_;

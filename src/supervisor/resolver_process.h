@@ -11,7 +11,7 @@
 namespace safetp::supervisor {
 
 struct ResolverSettings {
-    unsigned threads = 32;          ///< lookups at one time
+    unsigned threads = 64;           ///< lookups at one time; a quarter of them for one network
     std::size_t most_waiting = 1024; ///< beyond it, lookups are answered with "unknown" at once
     std::size_t most_cached = 10'000;
     std::chrono::seconds lookup_time{5};

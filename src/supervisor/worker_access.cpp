@@ -14,7 +14,7 @@ using log::Level;
 
 namespace {
 
-constexpr std::chrono::milliseconds kQueuePause{10};
+constexpr std::chrono::milliseconds kPause{10};
 
 template <std::size_t size>
 bool set_text(char (&to)[size], const std::string& text)
@@ -98,7 +98,7 @@ net::Task<> WorkerAccess::ask_for_tables()
         asked_.swap(next_);
         auto answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
         while (answer.os_error == EAGAIN) { // the queue is full of other requests: it moves
-            net::Timer pause(executor_, net::Clock::now() + kQueuePause);
+            net::Timer pause(executor_, net::Clock::now() + kPause);
             co_await pause.async_wait(net::kAsTuple);
             answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
         }
@@ -147,7 +147,9 @@ net::Task<bool> WorkerAccess::is_in_netgroup(std::string group, std::string host
 
 net::Task<std::optional<LookupAnswer>> WorkerAccess::look_up(LookupRequest request, proxy::AccessWait& wait)
 {
-    static constexpr int kTries = 2; // the process may die once meanwhile
+    // The process may die meanwhile, and one that is dying may be given another line. One that dies of the question dies twice:
+    // then the supervisor gives no line for a while.
+    static constexpr int kTries = 100;
     const auto deadline = net::Clock::now() + config_.lookup_time;
     request.deadline_ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.time_since_epoch()).count();
     for (int i = 0; i < kTries && co_await have_line(wait); ++i) {
@@ -160,6 +162,8 @@ net::Task<std::optional<LookupAnswer>> WorkerAccess::look_up(LookupRequest reque
         questions_.erase(request.id);
         if (!is_in_time || question.answer)
             co_return question.answer;
+        net::Timer pause(executor_, net::Clock::now() + kPause);
+        co_await pause.async_wait(net::kAsTuple);
     }
     co_return std::nullopt;
 }

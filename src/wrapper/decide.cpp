@@ -22,6 +22,12 @@ bool is_in_netgroup(const access::AskNetgroup& question)
     return ::innetgr(question.group.c_str(), question.host.c_str(), nullptr, has_domain ? domain.data() : nullptr) != 0;
 }
 
+/// A lookup that began then has been made.
+void take_time(Means& means, Clock::time_point begin)
+{
+    means.lookup_time -= std::min(means.lookup_time, std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin));
+}
+
 /// The answers to an evaluation's questions; each gives the next step.
 class Answers {
 public:
@@ -69,13 +75,18 @@ private:
         return finding.value;
     }
 
-    std::string find_user(unsigned seconds) const
+    std::string find_user(unsigned seconds)
     {
         const Connection& connection = means_.connection;
         if (!connection.is_stream || !connection.client || !connection.server)
             return access::kUnknown;
-        const auto time = seconds == 0 ? means_.ident_time : std::chrono::seconds(seconds);
-        return ask_ident(*connection.client, *connection.server, time);
+        const std::chrono::milliseconds time = seconds == 0 ? means_.ident_time : std::chrono::seconds(seconds);
+        if (means_.reading == access::Reading::strict)
+            return ask_ident(*connection.client, *connection.server, time);
+        const auto begin = Clock::now();
+        std::string user = ask_ident(*connection.client, *connection.server, std::min(time, means_.lookup_time));
+        take_time(means_, begin);
+        return user;
     }
 
     access::Evaluation& evaluation_;
@@ -94,7 +105,7 @@ NameFinding find_name(const std::optional<SocketAddress>& end, Means& means)
         return look_up_name(endpoint->address, kLibraryNameBytes);
     const auto begin = Clock::now();
     NameFinding finding = look_up_name_within(endpoint->address, means.lookup_time);
-    means.lookup_time -= std::min(means.lookup_time, std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin));
+    take_time(means, begin);
     return finding;
 }
 

@@ -13,8 +13,8 @@ namespace safetp::wrapper {
 struct Means {
     const Connection& connection;
     access::Reading reading = access::Reading::safe;
-    std::chrono::milliseconds lookup_time{0}; ///< safe: left for names; strict takes as long as the resolver does
-    std::chrono::milliseconds ident_time{0};  ///< where no rule says rfc931 SECONDS
+    std::chrono::milliseconds lookup_time{0}; ///< safe: left for names and ident; strict takes as long as the resolver does
+    std::chrono::milliseconds ident_time{0};  ///< of it, where no rule says rfc931 SECONDS
     std::function<void(const access::Report&)> report;
 };
 

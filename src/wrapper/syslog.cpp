@@ -19,7 +19,7 @@ constexpr std::array kFacilities = std::to_array<Word>({
     {"kern", LOG_KERN}, {"user", LOG_USER}, {"mail", LOG_MAIL}, {"daemon", LOG_DAEMON}, {"auth", LOG_AUTH}, {"lpr", LOG_LPR},
     {"news", LOG_NEWS}, {"uucp", LOG_UUCP}, {"cron", LOG_CRON}, {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},
     {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6},
-    {"local7", LOG_LOCAL7}, {"authpriv", LOG_AUTHPRIV}, {"ftp", LOG_FTP}, {"syslog", LOG_SYSLOG},
+    {"local7", LOG_LOCAL7},
 });
 constexpr std::array kLevels = std::to_array<Word>({
     {"emerg", LOG_EMERG}, {"alert", LOG_ALERT}, {"crit", LOG_CRIT}, {"err", LOG_ERR}, {"warning", LOG_WARNING},

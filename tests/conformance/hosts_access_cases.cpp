@@ -87,7 +87,7 @@ bool warns(const Answer& answer)
     return false;
 }
 
-/// What the safe reading may do anywhere: refuse, for a reason of its own that it says.
+/// What the safe reading may do: refuse, for a reason of its own that it says.
 bool refuses_and_warns(const Answer& got) { return !got.granted() && warns(got); }
 
 /// Or say more than the library does.
@@ -176,16 +176,19 @@ private:
     {
         if (reading_ == access::Reading::strict || got.outcome.empty())
             return false;
-        if (refuses_and_warns(got))
-            return true;
+        if (refuses_and_warns(got)) // whom the library lets in: where there is a list, only those that it lists
+            return !subject.expected.granted() || reasons_.empty() || is_listed(subject);
         if (needs_refusal(subject))
             return false;
-        if (only_says_more(subject.expected, got))
-            return true;
-        if (!reasons_.contains(subject.id))
-            return false;
-        used_.insert(subject.id);
-        return true;
+        return only_says_more(subject.expected, got) || is_listed(subject);
+    }
+
+    bool is_listed(const Case& subject)
+    {
+        const bool is_listed = reasons_.contains(subject.id);
+        if (is_listed)
+            used_.insert(subject.id);
+        return is_listed;
     }
 
     access::Reading reading_;

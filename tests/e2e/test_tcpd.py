@@ -5,12 +5,13 @@ import re
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from support.namespaces import Network, join
-from support.wrapped import CLIENTS, REPORT, SERVER, World, debian_tcpd, safetp_tcpd, start_inetd, wait_for_listener
+from support.wrapped import CLIENTS, REPORT, SERVER, SERVER_TOO, Visit, World, debian_tcpd, safetp_tcpd, start_inetd, wait_for_all, wait_for_listener
 
 PORTS = {"debian": 2101, "safetp": 2201}  # the port of in.testd
 ABSOLUTE, CLIMBING, MISSING, DATAGRAM = 1, 2, 3, 4  # and what the ones behind it are
@@ -69,10 +70,9 @@ def ours(world):
     return world.machines[1]
 
 
-def visit_both(world, client="honest", behind=0):
+def visit_both(world, client="honest", behind=0, server=SERVER):
     """The visits to Debian's tcpd and to ours, which must have said the same and logged the same; returns ours with its log."""
-    visits = [world.visit(client, port + behind) for port in PORTS.values()]
-    debian, safetp = [visit.wait() for visit in visits]
+    debian, safetp = wait_for_all([world.visit(client, port + behind, server) for port in PORTS.values()])
     logs = [sorted(map(str, machine.log.take())) for machine in world.machines]
     assert debian.is_granted == safetp.is_granted
     assert debian.report == safetp.report
@@ -96,10 +96,25 @@ def test_options_that_set_the_scene(world):
     )
     seen, log = visit_both(world)
     assert seen.lines("umask") == ["0077"]
-    assert seen.lines("nice") == ["5"]
+    assert seen.lines("nice") == [str(os.nice(0) + 5)]
     assert "TW_CLIENT=10.77.0.10 at good.client.example" in seen.lines("env")
     assert "TW_DAEMON=in.testd" in seen.lines("env")
     assert log == ["<3.6> in.testd: connect from good.client.example (10.77.0.10)"]
+
+
+def test_the_mask_is_tcpds_own(world):
+    """Whatever it was started with; inetd would set one itself."""
+    for machine in world.machines:
+        with world.server.entered():
+            listener = socket.create_server((SERVER, 0))
+        began = time.monotonic()
+        visit = Visit("honest", world.connect(world.client, SERVER, listener.getsockname()[1], CLIENTS["honest"]), began)
+        served, _ = listener.accept()
+        command = "umask 077; exec -a in.testd /usr/sbin/tcpd /etc/report"
+        machine.start("bash", "-c", command, stdin=served, stdout=served, stderr=served)
+        served.close()
+        listener.close()
+        assert visit.wait().lines("umask") == ["0022"]
 
 
 def test_severity(world):
@@ -163,6 +178,8 @@ def test_ident_user_in_a_rule(world):
     assert log == ["<3.6> in.testd: connect from root@10.77.0.10 (10.77.0.10)"]
     seen, log = visit_both(world, "nameless")  # nobody listens there
     assert not seen.is_granted
+    seen, log = visit_both(world, server=SERVER_TOO)  # whom oidentd answers only from the address that the client called
+    assert seen.is_granted
 
 
 def test_silent_ident_port(world):
@@ -394,7 +411,7 @@ def test_always_paranoid(world):
 
 
 def test_lookups_have_one_deadline(world):
-    """One second for all names: a silent name server is not waited for as long as the resolver would."""
+    """One second for all names and ident: a silent server is not waited for as long as the resolver or the rule would."""
     configure(world, '[access]\nlookup_time = "1s"\n')
     (world.etc / "resolv.conf").write_text(f"nameserver {SERVER}\noptions timeout:30 attempts:5\n")
     try:
@@ -402,6 +419,8 @@ def test_lookups_have_one_deadline(world):
         slow, stuck = world.visit("slow", PORTS["safetp"]), world.visit("stuck", PORTS["safetp"])
         assert slow.wait().is_granted
         assert not stuck.wait().is_granted
+        world.write(hosts_allow="in.testd: ALL: rfc931 300\n")
+        assert world.visit("silent", PORTS["safetp"]).wait().is_granted
     finally:
         (world.etc / "resolv.conf").write_text(f"nameserver {SERVER}\noptions timeout:1 attempts:1\n")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.wrapped import CLIENTS, REPORT, World, debian_tcpd, safetp_tcpd, start_inetd, wait_for_listener
+from support.wrapped import CLIENTS, REPORT, World, debian_tcpd, safetp_tcpd, start_inetd, wait_for_all, wait_for_listener
 
 pytestmark = pytest.mark.unsanitized  # whole machines: their programs' modules are tested sanitized, one by one
 
@@ -44,9 +44,7 @@ def visit_both(world, clients, port=0):
     for machine in world.machines:
         machine.log.take()
     visits = {name: [world.visit(client, PORTS[name] + port) for client in clients] for name in PORTS}
-    for each in visits.values():
-        for visit in each:
-            visit.wait()
+    wait_for_all([visit for each in visits.values() for visit in each])
     logs = {machine.place.name: sorted(map(str, machine.log.take())) for machine in world.machines}
     return visits, logs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import selectors
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from .gateway import binary
 from .namespaces import SAFETY_NET, Machine, Network, die_with_us, join, make_etc
 
 SERVER = "10.77.0.1"
+SERVER_TOO = "10.77.0.2"  # not the address that its own connections come from unless somebody says so
 SERVER6 = "fd77::1"
 
 # What each client is called after. The names are those of the zone below.
@@ -88,17 +90,16 @@ class Visit:
 
     def wait(self) -> Visit:
         """Reads to the end of the connection."""
-        self.connection.settimeout(SAFETY_NET)
-        received = b""
+        return wait_for_all([self])[0]
+
+    def take(self) -> bool:
+        """What is there to read. False: that was all."""
         try:
-            while piece := self.connection.recv(65536):
-                received += piece
+            piece = self.connection.recv(65536)
         except ConnectionResetError:
-            pass  # how a connection ends whose other end has not read all
-        self.seconds = time.monotonic() - self.began
-        self.text = received.decode()
-        self.connection.close()
-        return self
+            piece = b""  # how a connection ends whose other end has not read all
+        self.text += piece.decode()
+        return bool(piece)
 
     @property
     def is_granted(self) -> bool:
@@ -113,6 +114,22 @@ class Visit:
         return "\n".join(line for line in self.text.splitlines() if not line.startswith("pid "))
 
 
+def wait_for_all(visits: list[Visit]) -> list[Visit]:
+    """Each one's seconds are its own, whoever else is waited for."""
+    with selectors.DefaultSelector() as selector:
+        for visit in visits:
+            selector.register(visit.connection, selectors.EVENT_READ, visit)
+        while selector.get_map():
+            ready = selector.select(SAFETY_NET)
+            assert ready, "connections stay open"
+            for key, _ in ready:
+                if not key.data.take():
+                    key.data.seconds = time.monotonic() - key.data.began
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+    return visits
+
+
 class World:
     """The network, its name server and its ident servers."""
 
@@ -125,6 +142,7 @@ class World:
         self.server, self.client = Network(), Network()
         join(self.server, self.client)
         self.server.add_address(f"{SERVER}/16")
+        self.server.add_address(f"{SERVER_TOO}/16")
         self.server.add_address(f"{SERVER6}/64")
         for address in CLIENTS.values():
             self.client.add_address(address + ("/64" if ":" in address else "/16"))
@@ -208,10 +226,10 @@ class World:
         with network.entered():
             return socket.create_connection((host, port), SAFETY_NET, (source, 0) if source else None)
 
-    def visit(self, client: str, port: int) -> Visit:
+    def visit(self, client: str, port: int, server: str = SERVER) -> Visit:
         source = CLIENTS[client]
         began = time.monotonic()
-        return Visit(client, self.connect(self.client, SERVER6 if ":" in source else SERVER, port, source), began)
+        return Visit(client, self.connect(self.client, SERVER6 if ":" in source else server, port, source), began)
 
     def machine(self, name: str, tcpd: Path) -> Machine:
         """With that program as /usr/sbin/tcpd."""

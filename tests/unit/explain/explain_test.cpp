@@ -1,7 +1,7 @@
 // The explanation of a verdict: given tables and names, the text, the JSON and the exit code.
 #include "explain/explain.h"
 
-#include "explain/inetd_names.h"
+#include "explain/inetd_services.h"
 
 #include <gtest/gtest.h>
 
@@ -65,6 +65,17 @@ TEST(Explain, ShowsTheRuleTheLookupAndTheVerdict)
         "  the client gets the greeting\n");
     EXPECT_EQ(explanation.exit_code, kExitGranted);
     EXPECT_EQ(world.asked_names, std::vector<std::string>{"192.0.2.7"});
+}
+
+/// libwrap's allow does not look at what aclexec said; the gateway that may not run it still refuses.
+TEST(Explain, KnowsThatTheGatewayDoesNotGuess)
+{
+    World world("safetpd: ALL : aclexec true : allow\n", "");
+    world.question.reading = "strict";
+    const Explanation refused = world.explain("192.0.2.7");
+    EXPECT_EQ(refused.exit_code, kExitDenied) << refused.text;
+    world.config.access.commands = true;
+    EXPECT_EQ(world.explain("192.0.2.7").exit_code, kExitGranted);
 }
 
 TEST(Explain, AsksForNothingThatNoRuleNeeds)
@@ -258,14 +269,17 @@ TEST(Explain, ShowsNothingThatCouldSteerATerminal)
     EXPECT_EQ(world.explain("10.1.2.3", true).text.find('\x1b'), std::string::npos);
 }
 
-TEST(InetdNames, AreTheLastPartOfArgv0)
+TEST(InetdServices, AreKnownByTheLastPartOfArgv0)
 {
-    EXPECT_EQ(
-        inetd_names("# ftp stream tcp nowait root /usr/sbin/tcpd x\nftp stream tcp nowait root /usr/sbin/tcpd wu.ftpd -l\n"
-                    "raw-ftp stream tcp nowait root /usr/sbin/tcpd /opt/sbin/ftpd\ndaytime stream tcp nowait root internal\n"
-                    "echo stream tcp nowait root internal\nshort line\n\nssh stream tcp nowait root /usr/sbin/sshd"),
-        (std::vector<std::string>{"wu.ftpd", "ftpd", "sshd"}));
-    EXPECT_TRUE(inetd_names("").empty());
+    EXPECT_EQ(inetd_services("# ftp stream tcp nowait root /usr/sbin/tcpd x\n"
+                             "ftp stream tcp nowait root /usr/sbin/tcpd wu.ftpd -l\n"
+                             "raw-ftp stream tcp nowait root /usr/sbin/safetp-tcpd /opt/sbin/ftpd\n"
+                             "time stream tcp nowait root internal\nshort line\n\n"
+                             "ssh stream tcp nowait root /usr/sbin/sshd\nx stream tcp nowait root /usr/sbin/tcpd"),
+        (std::vector<InetdService>{{2, "wu.ftpd", "/usr/sbin/wu.ftpd", "/usr/sbin/tcpd"},
+            {3, "ftpd", "/opt/sbin/ftpd", "/usr/sbin/safetp-tcpd"}, {7, "sshd", "/usr/sbin/sshd", ""},
+            {8, "", "", "/usr/sbin/tcpd"}}));
+    EXPECT_TRUE(inetd_services("").empty());
 }
 
 } // namespace safetp::explain

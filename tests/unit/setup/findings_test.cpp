@@ -97,6 +97,68 @@ TEST(Findings, ANeighbourIsAStrangerToo)
     ASSERT_NE(find(findings, Weight::way), nullptr);
 }
 
+/// "in.ftpd : KNOWN", "ALL : ALL EXCEPT UNKNOWN": anybody can have a name and an ident server.
+TEST(Findings, AStrangerMayHaveAName)
+{
+    for (const char* named : {kStranger4, "192.0.2.0"}) {
+        const Judge judge = [named](const Caller& caller) {
+            Judgement judgement;
+            judgement.is_granted = caller.is_this_machine || (caller.is_named && caller.client == named);
+            judgement.asked_name = true;
+            judgement.why = "hosts.allow:1";
+            return judgement;
+        };
+        Situation situation = machine();
+        situation.openings = {line(Asks::tables)};
+        const auto findings = diagnose(situation, judge);
+        const Finding* const way = find(findings, Weight::way);
+        ASSERT_NE(way, nullptr) << named;
+        const std::string& stranger = way->rows[1].stranger;
+        EXPECT_NE(stranger.find("with a name is let in: hosts.allow:1"), std::string::npos) << stranger;
+        EXPECT_TRUE(mends_with(*way, "vsftpd : ALL : deny"));
+    }
+}
+
+TEST(Findings, SafetpTcpdIsJudgedByItsOwnTables)
+{
+    std::vector<bool> asked;
+    const Judge judge = [&asked](const Caller& caller) {
+        asked.push_back(caller.is_by_our_wrapper);
+        return Judgement{};
+    };
+    Situation situation = machine();
+    situation.openings = {line(Asks::tables)};
+    diagnose(situation, judge);
+    EXPECT_EQ(std::ranges::count(asked, true), 0);
+    asked.clear();
+    situation.openings[0].why = "through /usr/local/sbin/safetp-tcpd";
+    diagnose(situation, judge);
+    EXPECT_EQ(std::ranges::count(asked, false), 0);
+}
+
+TEST(Findings, ARawFtpdOnOneAddressIsTroubleForTheGatewayOnOthers)
+{
+    Situation situation = machine();
+    situation.openings = {line(Asks::tables)};
+    situation.openings[0].address = address("127.0.0.1");
+    const auto findings = diagnose(situation, letting_in(kOurs));
+    const Finding* const trouble = find(findings, Weight::trouble);
+    ASSERT_NE(trouble, nullptr);
+    EXPECT_NE(trouble->what.find("nobody on 192.0.2.1, 2001:db8::1"), std::string::npos) << trouble->what;
+    EXPECT_TRUE(mends_with(*trouble, "address = \"127.0.0.1\""));
+
+    Situation told = situation;
+    told.server_address = address("127.0.0.1");
+    EXPECT_EQ(find(diagnose(told, letting_in(kOurs)), Weight::trouble), nullptr);
+    Situation one_door = situation;
+    one_door.openings[0].address = address("192.0.2.1");
+    EXPECT_NE(find(diagnose(one_door, letting_in(kOurs)), Weight::trouble), nullptr);
+    one_door.doors = {address("192.0.2.1")};
+    EXPECT_EQ(find(diagnose(one_door, letting_in(kOurs)), Weight::trouble), nullptr);
+    situation.openings.push_back(line(Asks::tables));
+    EXPECT_EQ(find(diagnose(situation, letting_in(kOurs)), Weight::trouble), nullptr) << "another one is everywhere";
+}
+
 TEST(Findings, NobodyAskingTheTablesIsAWayWhateverTheySay)
 {
     for (const Asks asks : {Asks::nobody, Asks::unknown}) {

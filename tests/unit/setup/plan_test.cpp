@@ -257,6 +257,34 @@ TEST(Plan, GuardsWhereSafetpTcpdReads)
     EXPECT_TRUE(is_idempotent(scratch, Backend::inetd));
 }
 
+/// libwrap takes [x::]/junk for every IPv6 client, and under the strict reading so does safetp-tcpd.
+TEST(Plan, GuardsAsSafetpTcpdReads)
+{
+    for (const bool is_strict : {false, true}) {
+        const Scratch scratch;
+        install_inetd(scratch, "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd\n");
+        scratch.program("/usr/sbin/safetp-tcpd");
+        scratch.write("/etc/safetp/safetpd.toml", is_strict ? "[access]\nreading = \"strict\"\n" : "");
+        scratch.write("/etc/hosts.allow", "ALL : [2001:db8:5::]/junk\n");
+        const auto made = make_plan(scratch.root(), {Backend::inetd, "", "", {address("127.0.0.1"), address("2001:db8:1::1")}});
+        EXPECT_EQ(after(made, "/etc/hosts.allow").find("in.ftpd : ALL : deny") != std::string::npos, is_strict);
+    }
+}
+
+TEST(Plan, TellsTheGatewayWhereInetdListens)
+{
+    const Scratch one, two, scope;
+    install_inetd(one, "192.0.2.1:ftp stream tcp nowait root /usr/sbin/tcpd in.ftpd\n");
+    EXPECT_NE(after(plan(one, Backend::inetd), "/etc/safetp/safetpd.toml").find("address = \"192.0.2.1\""), std::string::npos);
+    EXPECT_TRUE(is_idempotent(one, Backend::inetd));
+    install_inetd(two, "192.0.2.1:ftp stream tcp nowait root /usr/sbin/tcpd in.ftpd\n" + std::string(kLine));
+    EXPECT_EQ(after(plan(two, Backend::inetd), "/etc/safetp/safetpd.toml").find("address"), std::string::npos);
+    install_inetd(scope, "127.0.0.1:\n");
+    EXPECT_NE(after(plan(scope, Backend::inetd), "/etc/inetd.conf").find("\n*:raw-ftp\t"), std::string::npos)
+        << "a new line is not for the addresses of the lines before it";
+    EXPECT_TRUE(is_idempotent(scope, Backend::inetd));
+}
+
 TEST(Plan, StopsAServerThatListensByItself)
 {
     const Scratch scratch;
@@ -326,6 +354,22 @@ TEST(TableJudge, AnswersAsTheTablesDo)
     EXPECT_FALSE(ask("vsftpd", "203.0.113.77").is_granted);
     EXPECT_EQ(ask("vsftpd", "203.0.113.77").why, "hosts.deny:1");
     EXPECT_TRUE(ask("other", "203.0.113.77").asked_name);
+    scratch.write("/etc/hosts.allow", "a : KNOWN\nb : KNOWN@ALL\nc : .example.com\n");
+    const Judge names = make_judge(scratch.root(), {});
+    const auto ask_named = [&](const char* daemon, bool is_named) {
+        return names({.daemon = daemon, .client = "203.0.113.77", .server = "192.0.2.1", .is_named = is_named}).is_granted;
+    };
+    for (const char* daemon : {"a", "b"})
+        EXPECT_TRUE(ask_named(daemon, true) && !ask_named(daemon, false)) << daemon;
+    EXPECT_FALSE(ask_named("c", true)) << "any name, but not every name";
+    scratch.write("/etc/hosts.deny", "vsftpd : 203.0.113.7/24\n"); // libwrap: bits outside the mask, never
+    for (const access::Reading reading : {access::Reading::strict, access::Reading::safe}) {
+        const Judge ours = make_judge(scratch.root(), {.our_reading = reading});
+        const Caller caller{.daemon = "vsftpd", .client = "203.0.113.77", .server = "192.0.2.1", .is_by_our_wrapper = true};
+        EXPECT_EQ(ours(caller).is_granted, reading == access::Reading::strict);
+        EXPECT_TRUE(ours({.daemon = "vsftpd", .client = "203.0.113.77", .server = "192.0.2.1"}).is_granted) << "the library";
+    }
+    scratch.write("/etc/hosts.deny", "ALL : ALL\n");
     EXPECT_TRUE(make_judge(scratch.root(), {.new_allow = "", .new_deny = ""})(
         {.daemon = "x", .client = "203.0.113.77", .server = "192.0.2.1"})
                     .is_granted);

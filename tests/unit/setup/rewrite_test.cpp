@@ -77,7 +77,11 @@ TEST(Rewrite, PutsTheTablesLinesOnTopAndReplacesThemLater)
 TEST(Rewrite, DropsNothingWhereTheEndOfItsBlockIsMissing)
 {
     const std::string broken = "# safetpd setup: begin\nd : 127.0.0.1\nsshd : 10.\n";
-    EXPECT_TRUE(with_table_lines(broken, {"d : 192.0.2.1"}).ends_with(broken));
+    const std::string once = with_table_lines(broken, {"d : 192.0.2.1"});
+    EXPECT_TRUE(once.ends_with(broken));
+    EXPECT_EQ(with_table_lines(once, {"d : 192.0.2.1"}), once);
+    EXPECT_EQ(with_table_lines(once, {}), broken);
+    EXPECT_EQ(with_table_lines(broken + once, {}), broken + broken) << "nothing between a lost end and the next beginning";
 }
 
 TEST(Rewrite, ChangesTheFtpdsSettings)

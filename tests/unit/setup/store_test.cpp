@@ -41,7 +41,8 @@ TEST(Store, AppliesAndUndoesByteForByte)
 
     const auto undone = undo_changes(scratch.root(), false);
     ASSERT_TRUE(undone) << describe(undone.error());
-    EXPECT_EQ(undone->restored.size(), 2u);
+    // What guards a file was changed before it, and stays until it is back.
+    EXPECT_EQ(undone->restored, (std::vector<std::string>{"/etc/inetd.conf", "/etc/services"}));
     EXPECT_EQ(undone->removed, (std::vector<std::string>{"/etc/safetp/deep/safetpd.toml"}));
     EXPECT_EQ(scratch.everything(), before);
     EXPECT_FALSE(has_manifest(scratch.root()));
@@ -86,6 +87,27 @@ TEST(Store, KeepsExtendedAttributes)
     EXPECT_EQ(note(), "kept");
     ASSERT_TRUE(undo_changes(scratch.root(), false));
     EXPECT_EQ(note(), "kept");
+}
+
+TEST(Store, KeepsTheOwner)
+{
+    if (::geteuid() != 0) // nobody else can give a file away
+        return;
+    const Scratch scratch;
+    scratch.write("/etc/a", "1");
+    const std::string path = scratch.path() + "/etc/a";
+    ASSERT_EQ(::chown(path.c_str(), 12, 34), 0);
+    ASSERT_EQ(::chmod(path.c_str(), 04750), 0);
+    const auto is_as_before = [&] {
+        struct stat status { };
+        return ::stat(path.c_str(), &status) == 0 && status.st_uid == 12 && status.st_gid == 34
+            && (status.st_mode & 07777) == 04750;
+    };
+    ASSERT_TRUE(apply_changes(scratch.root(), {change(scratch, "/etc/a", "2")}));
+    EXPECT_TRUE(is_as_before());
+    ASSERT_TRUE(undo_changes(scratch.root(), false));
+    EXPECT_TRUE(is_as_before());
+    EXPECT_EQ(scratch.read("/etc/a"), "1");
 }
 
 TEST(Store, FollowsLinksWithinTheRoot)

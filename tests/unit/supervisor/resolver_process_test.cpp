@@ -26,6 +26,7 @@ public:
     {
         std::unique_lock lock(mutex_);
         ++begun_;
+        networks_.insert(request.address[0]);
         changed_.notify_all();
         changed_.wait(lock, [this] { return is_open_; });
         std::strcpy(answer.value, request.address[0] == 9 ? "unknown" : "host.example");
@@ -51,11 +52,19 @@ public:
         return begun_;
     }
 
+    /// The first byte of each address that was asked about.
+    std::multiset<std::uint8_t> networks()
+    {
+        const std::lock_guard lock(mutex_);
+        return networks_;
+    }
+
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
     bool is_open_ = false;
     unsigned begun_ = 0;
+    std::multiset<std::uint8_t> networks_;
 };
 
 class ResolverProcess : public testing::Test {
@@ -161,6 +170,19 @@ TEST_F(ResolverProcess, RemembersWhatItFound)
     EXPECT_EQ(names_.begun(), 1u);
 }
 
+TEST_F(ResolverProcess, ForgetsInTime)
+{
+    settings_.cache_time = std::chrono::seconds(1);
+    start();
+    names_.open();
+    ask(question(1, 1));
+    EXPECT_EQ(answer().id, 1u);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1001));
+    ask(question(2, 1));
+    EXPECT_EQ(answer().id, 2u);
+    EXPECT_EQ(names_.begun(), 2u);
+}
+
 TEST_F(ResolverProcess, RemembersNothingWhenToldSo)
 {
     settings_.cache_time = std::chrono::seconds(0);
@@ -191,6 +213,64 @@ TEST_F(ResolverProcess, WorksAtNoMoreThanItsThreadsAndKeepsNoMoreThanItsQueue)
     names_.open();
     for (int i = 0; i < 5; ++i)
         EXPECT_STREQ(answer().value, "host.example");
+}
+
+LookupRequest in_network(LookupRequest request, std::uint8_t network, std::uint8_t host)
+{
+    request.address[0] = network;
+    request.address[3] = host;
+    return request;
+}
+
+TEST_F(ResolverProcess, ANetworkWithoutAnswersHoldsNoOtherUp)
+{
+    settings_.threads = 8; // so two for one network
+    start();
+    std::uint32_t id = 0;
+    for (std::uint8_t host = 1; host <= 20; ++host)
+        ask(in_network(question(++id, 0), 77, host));
+    for (std::uint8_t network = 1; network <= 6; ++network)
+        ask(in_network(question(++id, 0), network, 1));
+    names_.wait_for(8);
+    const auto asked = names_.networks();
+    EXPECT_EQ(asked, (std::multiset<std::uint8_t>{1, 2, 3, 4, 5, 6, 77, 77}));
+    names_.open();
+    std::set<std::uint32_t> answered;
+    for (std::uint32_t i = 0; i < id; ++i)
+        answered.insert(answer().id);
+    EXPECT_EQ(answered.size(), id) << "those of the slow network too, in their turn";
+}
+
+TEST_F(ResolverProcess, AnIpv6SiteIsOneNetwork)
+{
+    settings_.threads = 8;
+    start();
+    for (std::uint8_t host = 1; host <= 20; ++host) {
+        LookupRequest request = question(host, 0x20);
+        request.is_ipv6 = 1;
+        request.address[7] = host; // another /64 of the same /48
+        ask(request);
+    }
+    ask(question(21, 1));
+    names_.wait_for(3);
+    EXPECT_EQ(names_.networks(), (std::multiset<std::uint8_t>{1, 0x20, 0x20}));
+}
+
+TEST_F(ResolverProcess, ANetworkGetsAQuarterOfTheQueue)
+{
+    settings_.threads = 4;
+    settings_.most_waiting = 8;
+    start();
+    ask(in_network(question(1, 0), 77, 1));
+    names_.wait_for(1);
+    for (std::uint8_t host = 2; host <= 4; ++host)
+        ask(in_network(question(host, 0), 77, host)); // two wait, one has no place
+    const LookupAnswer refused = answer();
+    EXPECT_EQ(refused.id, 4u);
+    EXPECT_STREQ(refused.value, "unknown");
+    ask(question(5, 1));
+    names_.wait_for(2);
+    EXPECT_EQ(names_.networks(), (std::multiset<std::uint8_t>{1, 77}));
 }
 
 TEST_F(ResolverProcess, AsksNothingThatNobodyWaitsForAnyMore)

@@ -51,13 +51,13 @@ TEST(PriorityOf, KnowsTheWordsOfEvaluations)
     EXPECT_EQ(priority_of("daemon.warning"), LOG_DAEMON | LOG_WARNING);
     EXPECT_EQ(priority_of("MAIL.Info"), LOG_MAIL | LOG_INFO);
     EXPECT_EQ(priority_of("local7.debug"), LOG_LOCAL7 | LOG_DEBUG);
-    EXPECT_EQ(priority_of("authpriv.notice"), LOG_AUTHPRIV | LOG_NOTICE);
+    EXPECT_EQ(priority_of("uucp.notice"), LOG_UUCP | LOG_NOTICE);
 }
 
 TEST(PriorityOf, RefusesOtherWords)
 {
     for (const char* word :
-        {"", ".", "warn", "panic", "none", "ftp", "ftpd.info", "mail.", ".info", "mail.info.x", "local8.info"})
+        {"", ".", "warn", "panic", "none", "ftp", "ftp.info", "authpriv.info", "mail.", ".info", "mail.info.x", "local8.info"})
         EXPECT_FALSE(priority_of(word)) << word;
 }
 
