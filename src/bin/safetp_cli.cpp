@@ -154,7 +154,8 @@ void declare_proxy(CLI::App& app, Arguments& arguments, Verbs& verbs)
     proxy->add_option("--server", to.server, "The one server (default: clients name it, as USER user@host)")
         ->type_name("HOST[:PORT]");
     proxy->add_option("--user", to.user, "When started as root: who serves (default: safetp)")->type_name("NAME");
-    proxy->add_option("--data-ports", to.data_ports, "Where clients find passive data connections (default: 50000-50999)")
+    proxy->add_option("--data-ports", to.data_ports,
+           "Where clients find passive data connections (default: any port; 50000-50999 with --transparent)")
         ->type_name("FIRST-LAST");
     declare_transparent(*proxy, to);
     verbs.add(proxy, to);
