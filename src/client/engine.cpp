@@ -96,6 +96,15 @@ net::Task<> Engine::serve(UniqueFd client, Endpoint peer, std::optional<proxy::D
     }
 }
 
+std::optional<Endpoint> Engine::data_place_for(const Endpoint& shown) const
+{
+    for (const auto& [number, session] : sessions_) {
+        if (const auto place = session->data_place_for(shown))
+            return place;
+    }
+    return std::nullopt;
+}
+
 void Engine::drain()
 {
     for (const auto& [number, session] : std::map(sessions_))

@@ -44,7 +44,7 @@ public:
     explicit Run(RunStart start)
         : settings_(start.settings)
         , command_(start.command.pid)
-        , ports_(std::move(start.ports))
+        , concern_{std::move(start.ports), [this](const Endpoint& target) { return engine_.data_place_for(target); }}
         , host_(std::move(start.host))
         , names_(std::move(start.names))
         , engine_(io_.get_executor(), start.settings, std::move(start.resources))
@@ -85,7 +85,7 @@ private:
     asio::io_context io_{1}; // first: what its tasks refer to must go after them; and this object is never destroyed
     const Settings& settings_;
     pid_t command_; ///< -1: it has ended
-    std::set<std::uint16_t> ports_;
+    Concern concern_;
     std::string host_;
     std::vector<ServerName> names_;
     Engine engine_;
@@ -106,7 +106,7 @@ net::Task<> Run::take_calls()
         pollfd entry{calls_.fd(), POLLIN, 0};
         ::poll(&entry, 1, 0);
         if ((entry.revents & POLLIN) != 0) {
-            auto call = next_connect(calls_.fd(), ports_);
+            auto call = next_connect(calls_.fd(), concern_);
             if (call && *call)
                 receive(**call);
             if (call) {
@@ -126,6 +126,8 @@ net::Task<> Run::take_calls()
 
 void Run::receive(const ConnectCall& call)
 {
+    if (call.data_place)
+        return answer(calls_.fd(), call.id, lead_to_data_place(call));
     if (!engine_.has_room()) {
         log::Event(Level::error, 0, "refused", "refused: too many sessions").with("server", call.target.to_string());
         return answer(calls_.fd(), call.id, ECONNREFUSED);
@@ -176,7 +178,7 @@ net::Task<proxy::Destination> Run::destination_for(Endpoint target)
         host = found->host;
         break;
     }
-    co_return proxy::Destination{host, target.port, target.address};
+    co_return proxy::Destination{.host = host, .port = target.port, .address = target.address, .is_impersonated = true};
 }
 
 net::Task<> Run::look_up(Candidate& candidate, IpAddress address)

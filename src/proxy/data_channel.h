@@ -54,6 +54,7 @@ public:
     void dial_server(std::uint16_t port);
     Result<Endpoint> listen_for_server();
     Result<Endpoint> open_passive(); ///< where the client may come
+    std::optional<Endpoint> passive_place() const; ///< and where it is awaited still
     void use_active(const Endpoint& client);
 
     void expect_transfer(); ///< the server has been told of a transfer

@@ -30,6 +30,8 @@ public:
     net::Task<> run();
 
     void drain(); ///< end as soon as no transfer is under way
+    /// Where we await a data connection that goes to `shown` as far as an impersonated server's client knows.
+    std::optional<Endpoint> data_place_for(const Endpoint& shown) const;
 
 private:
     using Clock = net::Clock;
