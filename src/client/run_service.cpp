@@ -5,6 +5,7 @@
 #include "client/exit_codes.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <poll.h>
 #include <span>
 #include <string_view>
@@ -28,9 +29,37 @@ sigset_t signals_of_run()
 {
     sigset_t signals;
     ::sigemptyset(&signals);
-    for (const int signal : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2})
+    for (const int signal : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU})
         ::sigaddset(&signals, signal);
     return signals;
+}
+
+/// As a terminal does it; where nobody could let us go on (an orphaned process group, setpgid(2)) the kernel stops nothing.
+void stop_ourselves()
+{
+    sigset_t stop;
+    ::sigemptyset(&stop);
+    ::sigaddset(&stop, SIGTSTP);
+    ::raise(SIGTSTP);
+    ::sigprocmask(SIG_UNBLOCK, &stop, nullptr); // and here we are stopped
+    ::sigprocmask(SIG_BLOCK, &stop, nullptr);
+}
+
+/// A shell ends its script on Ctrl-C only if the program that it waits for has ended by it.
+void die_of_interrupt()
+{
+    sigset_t interrupt;
+    ::sigemptyset(&interrupt);
+    ::sigaddset(&interrupt, SIGINT);
+    std::signal(SIGINT, SIG_DFL);
+    ::raise(SIGINT);
+    ::sigprocmask(SIG_UNBLOCK, &interrupt, nullptr);
+}
+
+bool is_in_foreground()
+{
+    const UniqueFd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    return terminal && ::tcgetpgrp(terminal.get()) == ::getpgrp();
 }
 
 UniqueFd open_signals()
@@ -55,6 +84,7 @@ public:
     {
     }
 
+    /// The command's exit code; or safetp ends as it has done.
     int run()
     {
         tasks_.spawn("name service", engine_.run());
@@ -62,6 +92,8 @@ public:
         tasks_.spawn("signals", obey_signals());
         tasks_.spawn("calls", take_calls());
         io_.run();
+        if (exit_code_ == kSignalled + SIGINT && is_killed_)
+            die_of_interrupt();
         return exit_code_;
     }
 
@@ -78,6 +110,7 @@ private:
     net::Task<> obey_signals();
     void obey(const signalfd_siginfo& signal);
     void reap();
+    void follow(int stop_signal) const;
     net::Task<> leave_after(std::chrono::seconds time);
     void stop();
     void leave_if_done();
@@ -93,6 +126,7 @@ private:
     net::Channel calls_;
     net::Channel signals_;
     int exit_code_ = kExitFailure;
+    bool is_killed_ = false; ///< the command, by a signal
     unsigned serving_ = 0;
     bool has_callers_ = true; ///< somebody is left who is watched
     bool is_stopping_ = false;
@@ -209,7 +243,7 @@ void Run::obey(const signalfd_siginfo& signal)
             ::kill(command_, number);
         return;
     }
-    if (number == SIGUSR1 || number == SIGUSR2)
+    if (number != SIGHUP && number != SIGINT && number != SIGQUIT && number != SIGTERM)
         return;
     if (is_stopping_)
         ::_exit(exit_code_);
@@ -220,11 +254,16 @@ void Run::obey(const signalfd_siginfo& signal)
 void Run::reap()
 {
     int status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
         if (pid != command_)
             continue;
+        if (WIFSTOPPED(status)) {
+            follow(WSTOPSIG(status));
+            continue;
+        }
         command_ = -1;
-        exit_code_ = WIFSIGNALED(status) ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status);
+        is_killed_ = WIFSIGNALED(status);
+        exit_code_ = is_killed_ ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status);
     }
     leave_if_done();
 }
@@ -237,6 +276,20 @@ void Run::stop()
     tasks_.spawn("drain limit", leave_after(settings_.config.timeouts.drain));
     engine_.drain();
     leave_if_done();
+}
+
+/// Ctrl-Z: it is for the command to say whether it stops, and what it puts in order before. Then the shell must see that its
+/// job has stopped, and its job are we. SIGSTOP may be somebody's own affair with the command, unless it leaves a person at the
+/// terminal with nobody to talk to.
+void Run::follow(int stop_signal) const
+{
+    if (stop_signal == SIGSTOP && !is_in_foreground())
+        return;
+    stop_ourselves();
+    siginfo_t news{};
+    const bool goes_on = ::waitid(P_PID, static_cast<id_t>(command_), &news, WCONTINUED | WNOHANG) == 0 && news.si_pid != 0;
+    if (!goes_on)
+        ::kill(command_, SIGCONT);
 }
 
 net::Task<> Run::leave_after(std::chrono::seconds time)

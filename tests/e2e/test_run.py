@@ -474,3 +474,63 @@ def test_at_a_terminal(run):
     """
     code_seen, text = run.run_at_terminal("run", "--", *python(code), answers=[("ready True True", "\x03"), ("name:", "anna")])
     assert code_seen == 2, text
+
+
+def in_shell(run, *words) -> list[str]:
+    """A shell that a person has, with job control; ./job is the command under safetp run."""
+    job = run.directory / "job"
+    job.write_text(f"#!/bin/sh\nexec {shlex.join(run.command('run', '--', *words))}\n")
+    job.chmod(0o755)
+    (run.directory / "rc").write_text("set +o emacs; PS1='shell> '\n")
+    return ["/bin/bash", "--noprofile", "--rcfile", str(run.directory / "rc"), "-i"]
+
+
+def test_stopped_at_a_terminal(run):
+    """Ctrl-Z: the command puts its terminal in order before the shell has it back, and fg goes on with both. Guards against a shell
+    and a command that read the same terminal."""
+    code = """
+        import os, signal, sys, time
+        def on_stop(*_):
+            time.sleep(0.2)  # so long the shell must not have been told
+            os.write(1, b"in order: %s\\n" % str(os.tcgetpgrp(0) == os.getpgid(0)).encode())
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTSTP)
+            os.write(1, b"here again\\n")
+        signal.signal(signal.SIGTSTP, on_stop)
+        os.write(1, b"begun\\n")
+        os.write(1, b"read:" + sys.stdin.readline().encode())
+        sys.exit(7)
+    """
+    answers = [("shell> ", "./job"), ("begun", b"\x1a"), ("Stopped", "fg"), ("here again", "words"), ("read:words", "exit $?")]
+    ended, seen = run.at_terminal(in_shell(run, *python(code)), answers)
+    assert ended == 7 and seen.index("in order: True") < seen.index("Stopped"), seen
+
+
+def test_not_stopped_at_a_terminal(run):
+    """A command that minds no Ctrl-Z goes on, and keeps the terminal."""
+    code = """
+        import os, signal, sys
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        os.write(1, b"begun\\n")
+        os.write(1, b"read:" + sys.stdin.readline().encode())
+        sys.exit(7)
+    """
+    answers = [("shell> ", "./job"), ("begun", b"\x1awords\n"), ("read:words", "exit $?")]
+    ended, seen = run.at_terminal(in_shell(run, *python(code)), answers)
+    assert ended == 7 and "Stopped" not in seen, seen
+
+
+def test_interrupted_script(run):
+    """Ctrl-C ends a script that waits for us, as it does where the command stands there by itself."""
+    shell = in_shell(run, *python("import os, signal; signal.signal(2, 0); os.write(1, b'begun\\n'); input()"))
+    (run.directory / "script").write_text("for i in 1 2 3; do ./job; echo next$i; done\n")
+    ended, seen = run.at_terminal(shell, [("shell> ", "bash script"), ("begun", b"\x03"), ("\nshell> ", "exit $?")])
+    assert ended == 130 and "next1" not in seen, seen
+
+
+def test_stopped_by_somebody_else(inetd, run):
+    """SIGSTOP for the command alone, as a scheduler does it, is not our affair: others that it has started are served."""
+    curl = f"curl -sS -u {shlex.quote(LOGIN)} ftp://127.0.0.1:{inetd.port}/orders -o part && mv part orders"
+    process = run.start(*words(inetd, "sh", "-c", f"({curl}; kill -CONT $$) & kill -STOP $$; wait; exit 5"))
+    process.communicate(timeout=SAFETY_NET)
+    assert process.returncode == 5 and fetched(run) == CONTENT
