@@ -143,7 +143,8 @@ std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::De
 proxy::Trust Engine::judge(const proxy::Destination& destination, const tls::PeerCertificate& certificate)
 {
     Verdict verdict = decide(name_of(destination), certificate, settings_for(destination).trust, pins_);
-    return {verdict.is_accepted(), std::move(verdict.for_person), std::move(verdict.for_log)};
+    const bool is_first_use = verdict.outcome == Verdict::Outcome::accepted_first_use;
+    return {verdict.is_accepted(), is_first_use, std::move(verdict.for_person), std::move(verdict.for_log)};
 }
 
 } // namespace safetp::client

@@ -446,7 +446,9 @@ def test_nothing_in_clear_without_us(inetd, run):
 
 
 def test_verbose(inetd, run):
-    """Silent by default, and able to say what it did."""
+    """A server's key is shown when it is met for the first time. After that: silent by default, and able to say what it did."""
+    first = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"))).expect(0, "first time", run.lines()[0][1])
+    assert len(first.err.splitlines()) == 1
     quiet = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"))).expect(0)
     assert quiet.err == ""
     said = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"), options=("-v",))).expect(0, "the command connects", "TLSv1.")
