@@ -74,6 +74,7 @@ std::variant<client::TrustOptions, int> trust_options(const ConnectionArguments&
     if (!policy)
         return complain(client::kExitUsage, "the policy is ca, pin or ca+pin");
     options.policy = *policy;
+    options.pins_file = arguments.pins_file;
     options.refuse_unknown = arguments.is_strict || has_person();
     for (const std::string& key : arguments.keys) {
         const auto fingerprint = client::parse_fingerprint(key);

@@ -82,6 +82,9 @@ std::variant<client::Settings, int> make_settings(const EngineArguments& argumen
         settings.pins_file = arguments.pins_file;
     if (settings.pins_file.empty())
         settings.pins_file = default_pins;
+    settings.others.trust.pins_file = settings.pins_file;
+    for (client::ServerSettings& server : settings.servers)
+        server.trust.pins_file = settings.pins_file;
     if (settings.pins_file.empty()) {
         const auto store = open_store({});
         if (!store)
