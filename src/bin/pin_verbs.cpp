@@ -26,8 +26,12 @@ int complain_of(const Error& error) { return complain(client::kExitCannotCreate,
 
 /// Root sees after the stores of others, the proxy's for one. To do it as their owner leaves them theirs, and keeps root's
 /// rights out of a directory in which somebody else may do as he likes.
-Result<PinStore> open_as_owner(const std::string& file)
+Result<PinStore> open_as_owner(const std::string& named)
 {
+    const auto configured = named.empty() ? configured_pins_file() : Result<std::string>(named);
+    if (!configured)
+        return std::unexpected(configured.error());
+    const std::string& file = *configured;
     const std::string directory = std::filesystem::path(file).parent_path().string();
     struct stat status { };
     const bool is_somebodys = ::geteuid() == 0 && !directory.empty() && ::stat(directory.c_str(), &status) == 0
@@ -90,7 +94,7 @@ void print_toml(const std::vector<Pin>& pins)
 
 int add_to_store(const PinAddArguments& arguments, const Pin& pin)
 {
-    auto store = open_as_owner(arguments.connection.pins_file);
+    auto store = open_as_owner(arguments.connection.engine.pins_file);
     if (!store)
         return complain_of(store.error());
     const auto added = store->add(pin);
@@ -107,7 +111,7 @@ int add_to_store(const PinAddArguments& arguments, const Pin& pin)
 /// A key beside others may be a new one, or somebody else's.
 void say_what_is_known(const PinAddArguments& arguments, const Pin& pin)
 {
-    const auto store = open_as_owner(arguments.connection.pins_file);
+    const auto store = open_as_owner(arguments.connection.engine.pins_file);
     const auto known = store ? store->find(pin.server) : Result<client::KnownServer>(std::unexpected(store.error()));
     if (!known)
         return; // adding it says why
@@ -127,7 +131,7 @@ int add_from_server(const PinAddArguments& arguments, const ServerName& server)
     auto prepared = prepare(arguments.connection, client::TransferRequest::Kind::show_key, *url);
     if (const int* code = std::get_if<int>(&prepared))
         return *code;
-    const client::TransferResult result = run(arguments.connection, std::get<client::TransferRequest>(prepared));
+    const client::TransferResult result = run(arguments.connection, std::get<Connection>(prepared));
     if (result.end != client::TransferResult::End::done || !result.certificate)
         return exit_code_of(result.end);
     fmt::print("{}\n{}\n", key_line(server, *result.certificate), certificate_line(*result.certificate));

@@ -264,7 +264,7 @@ std::optional<std::time_t> CurlTransfer::modified() const
 bool CurlTransfer::is_whole() const
 {
     const bool has_orderly_end = ends_.size() > 1 && ends_.back();
-    if (request_.kind == Kind::put || !has_transfer_ || has_orderly_end)
+    if (request_.kind == Kind::put || !has_transfer_ || has_orderly_end || !request_.needs_close_notify)
         return true;
     curl_off_t announced = -1;
     curl_off_t received = 0;
@@ -305,7 +305,8 @@ void CurlTransfer::settle(CURLcode code)
 CURLcode CurlTransfer::on_ssl_context(CURL*, void* ssl_ctx, void* self)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
-    const bool is_ready = tls::put_peers_before(transfer.judge_, transfer.ends_.emplace_back(false), ssl_ctx);
+    const bool is_ready = tls::put_peers_before(
+        transfer.judge_, transfer.request_.tls, transfer.ends_.emplace_back(false), ssl_ctx);
     return is_ready ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 

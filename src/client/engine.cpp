@@ -119,8 +119,7 @@ std::size_t Engine::index_for(const proxy::Destination& destination) const
 
 const ServerSettings& Engine::settings_for(const proxy::Destination& destination) const
 {
-    const std::size_t index = index_for(destination);
-    return index < settings_.servers.size() ? settings_.servers[index] : settings_.others;
+    return settings_.for_server(name_of(destination));
 }
 
 std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::Destination& destination)

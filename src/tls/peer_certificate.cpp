@@ -143,11 +143,15 @@ PeerCertificate examine_peer(X509_STORE_CTX* verification, const std::string& ho
     return peer;
 }
 
-bool put_peers_before(const PeerJudge& judge, bool& has_close_notify, void* ssl_ctx)
+bool put_peers_before(const PeerJudge& judge, const PeerRules& rules, bool& has_close_notify, void* ssl_ctx)
 {
     auto* const context = static_cast<SSL_CTX*>(ssl_ctx);
     ERR_clear_error();
-    if (SSL_CTX_set_default_verify_paths(context) != 1 || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
+    const char* const file = rules.authorities.c_str();
+    const int knows_authorities
+        = rules.authorities.empty() ? SSL_CTX_set_default_verify_paths(context) : SSL_CTX_load_verify_file(context, file);
+    const int version = rules.minimum_version == "1.2" ? TLS1_2_VERSION : TLS1_3_VERSION;
+    if (knows_authorities != 1 || SSL_CTX_set_min_proto_version(context, version) != 1)
         return false;
     if (SSL_CTX_set_ex_data(context, close_notify_index(), &has_close_notify) != 1)
         return false;

@@ -31,11 +31,15 @@ struct PeerJudge {
     JudgePeer judge;  ///< must not throw; never called for a resumed session, whose key was judged when it began
 };
 
+struct PeerRules {
+    std::string authorities{};           ///< PEM file; empty: the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR
+    std::string minimum_version = "1.2"; ///< "1.2" or "1.3"
+};
+
 /// For libraries that make their own SSL_CTX (libcurl): from now on each certificate that a server shows to `ssl_ctx` is put
-/// before `judge`, and nothing else decides. Trusts the system's authorities, or those of SSL_CERT_FILE and SSL_CERT_DIR
-/// (SSL_CTX_set_default_verify_paths(3)). TLS 1.2 is the oldest version. `has_close_notify` becomes true when a peer has ended
-/// its TLS in order, which the library may not tell apart from an end by anybody. Both must outlive `ssl_ctx`. False: the
-/// authorities could not be read or the memory is gone.
-bool put_peers_before(const PeerJudge& judge, bool& has_close_notify, void* ssl_ctx);
+/// before `judge`, and nothing else decides. `has_close_notify` becomes true when a peer has ended its TLS in order, which the
+/// library may not tell apart from an end by anybody. Both must outlive `ssl_ctx`. False: the authorities could not be read or
+/// the memory is gone.
+bool put_peers_before(const PeerJudge& judge, const PeerRules& rules, bool& has_close_notify, void* ssl_ctx);
 
 } // namespace safetp::tls

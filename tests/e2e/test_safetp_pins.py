@@ -185,6 +185,9 @@ def test_default_places(directory):
     assert (home / "xdg/safetp/known_servers").exists()
     add(XDG_CONFIG_HOME="relative")
     assert not (home / "relative").exists()
+    (home / ".config/safetp/safetp.toml").write_text(f'known_servers = "{home}/elsewhere"\n')
+    add()
+    assert (home / "elsewhere").exists(), "where the configuration says"
 
 
 def test_proxy_of_the_machine(start_tls_server, certificate, running, directory):

@@ -78,6 +78,36 @@ def test_key_given_beforehand(play, client, certificate, make_certificate):
     client.run("get", "--key", "SHA256:short", url_of(server) + "/file").expect(safetp.USAGE, "43 characters")
 
 
+def test_configuration(play, client, authority, certificate, make_certificate):
+    """safetp.toml is about servers, whoever speaks with them: a key that is written there is not passed over by get."""
+    server = play(serving(server_context(certificate, maximum=ssl.TLSVersion.TLSv1_2)))
+    config = client.directory / "safetp.toml"
+
+    def get(text: str):
+        config.write_text(text)
+        return client.run("get", "--config", config, url_of(server) + "/file")
+
+    entry = f'[[server]]\nhost = "127.0.0.1"\nport = {server.port}\n'
+    wrong = fingerprint(make_certificate("wrong"))
+    get(f'{entry}pin = ["{wrong}"]\n').expect(safetp.NOT_TRUSTED, "HAS CHANGED", "configuration")
+    get(f"{entry}refuse_unknown = true\n").expect(safetp.NOT_TRUSTED, "not known yet")
+    get('minimum_tls = "1.3"\n').expect(safetp.NOT_TRUSTED, "nothing was sent")
+    get('trust = "ca"\n').expect(safetp.NOT_TRUSTED, "signed by nobody")
+    assert not client.pins.exists() and set(server.seen) == {b"AUTH TLS"}
+    get(f'trust = "ca"\nauthorities = "{authority.root.certificate}"\n').expect(safetp.OK)
+    get(f'{entry}pin = ["{fingerprint(certificate)}"]\n').expect(safetp.OK)
+    given = client.run("get", "--config", config, "--key", wrong, url_of(server) + "/file")
+    given.expect(safetp.NOT_TRUSTED, "HAS CHANGED")
+    get("sekurity = 1\n").expect(78, "sekurity")
+
+
+def test_truncation_that_is_allowed_by_name(play, client, certificate):
+    server = play(serving(server_context(certificate), b"a part", end=lambda data: None, size="502 ?"))
+    config = client.directory / "safetp.toml"
+    config.write_text(f'[[server]]\nhost = "127.0.0.1"\nport = {server.port}\nunsafe_missing_close_notify = true\n')
+    client.run("get", "--config", config, url_of(server) + "/file").expect(safetp.OK)
+
+
 @pytest.mark.parametrize("policy", ["ca", "ca+pin"])
 def test_authorities(play, client, authority, certificate, make_certificate, policy):
     trusting = Safetp(client.directory, SSL_CERT_FILE=str(authority.root.certificate))

@@ -31,7 +31,7 @@ Examined examine(const Certificate& certificate, const std::string& host, bool i
                               return is_accepted;
                           }};
     const ClientContext client_context = test::client_context();
-    EXPECT_TRUE(put_peers_before(judge, result.has_close_notify, client_context.get()));
+    EXPECT_TRUE(put_peers_before(judge, {}, result.has_close_notify, client_context.get()));
     SocketPair pair = local_pair();
     Stream server(std::move(pair.server));
     Client client(client_context.get(), std::move(pair.client));
