@@ -1,6 +1,7 @@
 #include "client/run_service.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace safetp::client {
 
@@ -12,6 +13,8 @@ std::string_view authority_of(std::string_view word)
     constexpr std::string_view kScheme = "ftp://";
     const std::size_t begin = word.find(kScheme);
     if (begin == std::string_view::npos)
+        return {};
+    if (begin > 0 && std::isalnum(static_cast<unsigned char>(word[begin - 1])) != 0) // sftp:// is another protocol
         return {};
     word.remove_prefix(begin + kScheme.size());
     word = word.substr(0, word.find_first_of("/?#;"));
@@ -37,6 +40,16 @@ std::vector<ServerName> names_in(const std::vector<std::string>& words)
             names.push_back(std::move(*name));
     }
     return names;
+}
+
+std::set<std::uint16_t> ports_in(const std::vector<std::string>& words)
+{
+    std::set<std::uint16_t> ports;
+    for (const std::string& word : words) {
+        if (const auto name = ServerName::parse(authority_of(word)))
+            ports.insert(name->port);
+    }
+    return ports;
 }
 
 } // namespace safetp::client

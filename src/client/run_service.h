@@ -34,4 +34,7 @@ sigset_t block_signals_of_run();
 /// a dot or HOST:PORT of such a name.
 std::vector<ServerName> names_in(const std::vector<std::string>& words);
 
+/// The ports of all ftp://HOST:PORT in a command's words.
+std::set<std::uint16_t> ports_in(const std::vector<std::string>& words);
+
 } // namespace safetp::client

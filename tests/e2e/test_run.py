@@ -277,6 +277,14 @@ def test_port_21_by_itself(run):
     assert b"421 " in done.out and b"127.0.0.21" in done.out
 
 
+def test_ports_that_are_known(inetd, run):
+    """That of a URL in the command, and those of servers that were met before: nobody has to name them, and nothing goes in clear."""
+    url = f"ftp://{LOGIN}@localhost:{inetd.port}/orders"
+    run.run("run", "--", "curl", "-sS", "-4", "-o", "orders", url).expect(0)
+    assert fetched(run) == CONTENT
+    run.run("run", "--", *transfer(inetd, "127.0.0.1")).expect(0)
+
+
 def test_others_are_untouched(run, tmp_path):
     """Another port, UDP to an FTP port, a UNIX socket, a port where nobody is, a bad pointer: all as without us."""
     code = """

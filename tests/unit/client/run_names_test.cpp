@@ -38,6 +38,15 @@ TEST(NamesInCommand, LeavesOtherWordsAlone)
     EXPECT_EQ(names({"/etc/ftp.conf", "a b.example", "a.example/x", "http://www.example.com/", "10.0.0.300"}), Texts());
     EXPECT_EQ(names({"ftp://", "ftp:///x", "ftp://@/", "ftp://h:99999/", "ftp://h:0/", "a.example:"}), Texts());
     EXPECT_EQ(names({std::string(300, 'a') + ".example"}), Texts());
+    EXPECT_EQ(names({"sftp://h.example/x", "--to=sftp://h.example/x"}), Texts());
+}
+
+TEST(PortsInCommand, AreThoseOfUrls)
+{
+    using Ports = std::set<std::uint16_t>;
+    EXPECT_EQ(ports_in({"wget", "ftp://scanner:2100/in/", "--url=ftp://a:b@[2001:db8::1]:2101"}), Ports({2100, 2101}));
+    EXPECT_EQ(ports_in({"wget", "ftp://192.0.2.1/x"}), Ports({21}));
+    EXPECT_EQ(ports_in({"db.example:5432", "sftp://h:2222/x", "ftps://h:9900/", "http://h:8080/", "ftp://h:0/", ""}), Ports());
 }
 
 } // namespace
