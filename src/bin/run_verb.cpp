@@ -14,7 +14,8 @@ namespace safetp::bin {
 
 namespace {
 
-/// Every server that the user has ever told us something of.
+/// Every server that the user has ever told us something of: a key that is noted under a name counts also where a script
+/// connects, whose words we do not see.
 std::vector<client::ServerName> known_servers(const client::Settings& settings)
 {
     std::vector<client::ServerName> servers;
@@ -25,19 +26,6 @@ std::vector<client::ServerName> known_servers(const client::Settings& settings)
             servers.push_back(pin.server);
     }
     return servers;
-}
-
-/// The command's words first, then the known servers: a key that is noted under a name counts also where a script connects,
-/// whose words we do not see.
-std::vector<client::ServerName> possible_names(
-    const RunArguments& arguments, const std::vector<client::ServerName>& known)
-{
-    std::vector<client::ServerName> names = client::names_in(arguments.command);
-    for (const client::ServerName& name : known) {
-        if (!IpAddress::parse(name.host) && std::ranges::find(names, name) == names.end())
-            names.push_back(name);
-    }
-    return names;
 }
 
 /// All that is known to be an FTP server's, but those whose clients begin TLS themselves.
@@ -81,9 +69,10 @@ Result<client::RunStart> start_command(const RunArguments& arguments, const clie
     auto command = client::start_watched(arguments.command, mask);
     if (!command)
         return std::unexpected(command.error());
-    const std::vector<client::ServerName> known = known_servers(settings);
-    return client::RunStart{settings, std::move(*resources), std::move(*own_helper), std::move(*command),
-        possible_ports(arguments, settings, known), {}, possible_names(arguments, known)};
+    std::vector<client::ServerName> known = known_servers(settings);
+    std::set<std::uint16_t> ports = possible_ports(arguments, settings, known);
+    return client::RunStart{settings, std::move(*resources), std::move(*own_helper), std::move(*command), std::move(ports), {},
+        arguments.command, std::move(known)};
 }
 
 /// Of a child that has told the user already why there is no command.

@@ -52,4 +52,23 @@ std::set<std::uint16_t> ports_in(const std::vector<std::string>& words)
     return ports;
 }
 
+NameChoice names_for(const Endpoint& target, const std::vector<std::string>& words, const std::vector<ServerName>& known)
+{
+    NameChoice choice;
+    const auto add = [&](const ServerName& name) {
+        const bool fits = (name.port == 0 || name.port == target.port) && !IpAddress::parse(name.host);
+        if (fits && std::ranges::find(choice.candidates, name.host) == choice.candidates.end())
+            choice.candidates.push_back(name.host);
+    };
+    std::ranges::for_each(names_in(words), add);
+    choice.from_words = choice.candidates.size();
+    std::ranges::for_each(known, add);
+    for (const std::string& word : words) {
+        const std::string_view authority = authority_of(word);
+        const auto name = ServerName::parse(authority.empty() ? std::string_view(word) : authority);
+        choice.is_address_said = choice.is_address_said || (name && name->host == target.address.to_string());
+    }
+    return choice;
+}
+
 } // namespace safetp::client

@@ -75,7 +75,8 @@ public:
         , command_(start.command.pid)
         , concern_{std::move(start.ports), [this](const Endpoint& target) { return engine_.data_place_for(target); }}
         , host_(std::move(start.host))
-        , names_(std::move(start.names))
+        , words_(std::move(start.words))
+        , known_(std::move(start.known))
         , engine_(io_.get_executor(), start.settings, std::move(start.resources))
         , lookups_(io_.get_executor(), std::move(start.name_helper))
         , calls_(io_.get_executor(), std::move(start.command.calls))
@@ -104,8 +105,11 @@ private:
     net::Task<proxy::Destination> destination_for(Endpoint target);
     struct Candidate {
         std::string host;
-        bool has_address = false;
+        bool is_from_words = false;
+        bool is_there = false;    ///< somebody is called so
+        bool has_address = false; ///< and it is the one that was dialled
     };
+    net::Task<std::string> name_of(Endpoint target);
     net::Task<> look_up(Candidate& candidate, IpAddress address);
     net::Task<> obey_signals();
     void obey(const signalfd_siginfo& signal);
@@ -120,7 +124,8 @@ private:
     pid_t command_; ///< -1: it has ended
     Concern concern_;
     std::string host_;
-    std::vector<ServerName> names_;
+    std::vector<std::string> words_;
+    std::vector<ServerName> known_;
     Engine engine_;
     NameService lookups_;
     net::Channel calls_;
@@ -189,35 +194,44 @@ net::Task<> Run::serve(UniqueFd client, Endpoint peer, Endpoint target)
 
 net::Task<proxy::Destination> Run::destination_for(Endpoint target)
 {
-    IpAddress address = target.address;
-    if (!address.is_ipv4())
-        address = IpAddress::from_ipv6(address.bytes()); // for comparison and as a name: without the interface
+    std::string host = host_;
+    if (host.empty())
+        host = co_await name_of(target);
+    co_return proxy::Destination{.host = host, .port = target.port, .address = target.address, .is_impersonated = true};
+}
+
+net::Task<std::string> Run::name_of(Endpoint target)
+{
+    if (!target.address.is_ipv4())
+        target.address = IpAddress::from_ipv6(target.address.bytes()); // for comparison and as a name: without the interface
+    const NameChoice choice = names_for(target, words_, known_);
     std::vector<Candidate> candidates;
-    for (const ServerName& name : names_) {
-        if (host_.empty() && (name.port == 0 || name.port == target.port))
-            candidates.push_back({name.host});
-    }
-    std::string host = host_.empty() ? address.to_string() : host_;
+    for (const std::string& host : choice.candidates)
+        candidates.push_back({.host = host, .is_from_words = candidates.size() < choice.from_words});
     // A few at once: one name whose name server is dead must not hold up all others.
     for (std::span<Candidate> left = candidates; !left.empty();) {
         const std::span<Candidate> batch = left.first(std::min(left.size(), kLookupsAtOnce));
         left = left.subspan(batch.size());
         net::TaskGroup lookups(io_.get_executor());
         for (Candidate& candidate : batch)
-            lookups.spawn("lookup", look_up(candidate, address));
+            lookups.spawn("lookup", look_up(candidate, target.address));
         co_await lookups.all_done();
         const auto found = std::ranges::find(batch, true, &Candidate::has_address);
-        if (found == batch.end())
-            continue;
-        host = found->host;
-        break;
+        if (found != batch.end())
+            co_return found->host;
     }
-    co_return proxy::Destination{.host = host, .port = target.port, .address = target.address, .is_impersonated = true};
+    // A name with many addresses may answer with others each time, and so may whoever forges answers: the only server that the
+    // command names is meant all the same.
+    const auto is_said = [](const Candidate& candidate) { return candidate.is_from_words && candidate.is_there; };
+    if (!choice.is_address_said && std::ranges::count_if(candidates, is_said) == 1)
+        co_return std::ranges::find_if(candidates, is_said)->host;
+    co_return target.address.to_string();
 }
 
 net::Task<> Run::look_up(Candidate& candidate, IpAddress address)
 {
     const auto found = co_await lookups_.look_up(candidate.host);
+    candidate.is_there = found.has_value();
     candidate.has_address = found && std::ranges::find(*found, address) != found->end();
 }
 

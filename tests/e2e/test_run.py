@@ -373,6 +373,17 @@ def test_known_name_counts_for_the_address(inetd, run):
     assert [line[0] for line in run.lines()] == [f"localhost:{inetd.port}"]
 
 
+def test_name_that_leads_elsewhere(start_tls_server, run):
+    """Whoever forges the command's lookup and leaves ours alone does not get round the key of the server that the command names."""
+    inetd = start_tls_server("vsftpd", address="127.0.0.2")
+    run.pins.write_text(f"localhost:{inetd.port} SHA256:{'A' * 43} 2026-01-01T00:00:00Z by-hand - secure\n")
+    run.pins.chmod(0o600)
+    program = python("import ftplib, sys; ftplib.FTP().connect('127.0.0.' + '2', int(sys.argv[1]), 30)", inetd.port)
+    done = run.run(*words(inetd, *program, f"ftp://localhost:{inetd.port}/"))
+    assert done.code != 0 and "HAS CHANGED" in done.err, done
+    run.run(*words(inetd, *program, f"ftp://localhost:{inetd.port}/", "127.0.0.2")).expect(0, "first time", "127.0.0.2")
+
+
 def test_host(inetd, run):
     """The name is given where nobody could know it."""
     run.run(*words(inetd, *transfer(inetd, "127.0.0.1"), options=("--host", "FTP.example.com"))).expect(0)

@@ -41,6 +41,18 @@ TEST(NamesInCommand, LeavesOtherWordsAlone)
     EXPECT_EQ(names({"sftp://h.example/x", "--to=sftp://h.example/x"}), Texts());
 }
 
+TEST(NamesForAddress, AreTheCommandsFirst)
+{
+    const Endpoint target{IpAddress::parse("192.0.2.7").value(), 2121};
+    const std::vector<ServerName> known{{"b.example", 2121}, {"c.example", 21}, {"192.0.2.7", 2121}, {"a.example", 2121}};
+    const NameChoice choice = names_for(target, {"ftp", "a.example", "x.example:21", "ftp://scanner:2121/"}, known);
+    EXPECT_EQ(choice.candidates, Texts({"a.example", "scanner", "b.example"}));
+    EXPECT_EQ(choice.from_words, 2);
+    EXPECT_FALSE(choice.is_address_said);
+    EXPECT_TRUE(names_for(target, {"ftp", "192.0.2.7"}, {}).is_address_said);
+    EXPECT_TRUE(names_for(target, {"wget", "ftp://a:b@192.0.2.7:2121/x"}, {}).is_address_said);
+}
+
 TEST(PortsInCommand, AreThoseOfUrls)
 {
     using Ports = std::set<std::uint16_t>;
