@@ -1,7 +1,9 @@
 """Whom safetp trusts: servers that are known, new, changed, expired, stripped of TLS, cut short."""
 
+import contextlib
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -218,16 +220,24 @@ def test_server_that_does_not_protect_data(play, client, certificate):
     assert b"RETR" not in b" ".join(server.seen)
 
 
-def test_plain_text_before_tls_is_not_believed(play, client, certificate):
-    """What a man in the middle sends behind the 234 in the same packet must not become a reply under TLS."""
+@pytest.mark.parametrize("is_one_packet", [True, False])
+def test_plain_text_before_tls_is_not_believed(play, client, certificate, is_one_packet):
+    """What a man in the middle sends behind the 234 must not become a reply under TLS."""
     context = server_context(certificate)
 
     def script(session: Session) -> None:
         session.say("220 scripted")
         session.expect("AUTH")
-        session.say("234 go on", "230 you are in")
-        session.socket = context.wrap_socket(session.socket, server_side=True)
-        session.serve_until("RETR", LOGIN_REPLIES)
+        if is_one_packet:
+            session.raw(b"234 go on\r\n230 you are in\r\n")
+            with contextlib.suppress(ssl.SSLError):
+                session.socket = context.wrap_socket(session.socket, server_side=True)
+                session.serve_until("RETR", LOGIN_REPLIES)
+        else:
+            session.raw(b"234 go on\r\n")
+            session.socket.recv(65536)  # the ClientHello
+            session.say("230 you are in")
+            session.serve_rest()
 
     server = play(script)
     client.run("get", url_of(server) + "/file").expect(safetp.NOT_TRUSTED, "nothing was sent")
@@ -381,6 +391,32 @@ def test_upload_that_breaks_off_here_does_not_look_whole_there(play, client, cer
     process.send_signal(signal.SIGTERM)
     _, rest = process.communicate(timeout=SAFETY_NET)
     assert process.returncode == safetp.TRY_AGAIN, said + rest
+    server.close()  # waits for the script
+    assert ends == ["cut"]
+
+
+def test_upload_whose_control_connection_breaks(play, client, certificate):
+    """It was cut for the server, too: nothing is not an empty file."""
+    context = server_context(certificate)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    ends: list[str] = []
+
+    def script(session: Session) -> None:
+        begin_tls(session, context)
+        session.serve_until("STOR", LOGIN_REPLIES)
+        data = context.wrap_socket(session.data(), server_side=True, suppress_ragged_eofs=False)
+        session.socket.shutdown(socket.SHUT_RDWR)
+        try:
+            while data.recv(65536):
+                pass
+            ends.append("close_notify")
+        except OSError:
+            ends.append("cut")
+        finally:
+            data.close()
+
+    server = play(script)
+    client.run("put", "-", url_of(server) + "/file", input=b"content").expect(safetp.TRY_AGAIN)
     server.close()  # waits for the script
     assert ends == ["cut"]
 
