@@ -20,6 +20,7 @@ class Session:
     def __init__(self, connection: socket.socket, seen: list[bytes]):
         self.socket = connection
         self.socket.settimeout(SAFETY_NET)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.seen = seen
         self.listener: socket.socket | None = None
