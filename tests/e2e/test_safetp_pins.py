@@ -213,3 +213,23 @@ def test_proxy_of_the_machine(start_tls_server, certificate, running, directory)
     assert known in advice and fingerprint(certificate) in advice
     pin(*advice.split())
     proxy.login(server.server).quit()
+
+
+def test_full_file_system_under_a_proxy(start_tls_server, running, directory):
+    """The old client is told, and so is the log; nothing was sent, and all is well again when there is room again."""
+    server = start_tls_server("proftpd")
+    small = directory / "small"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=16k,mode=755 none {small}; cat /dev/zero >{small}/full 2>&- || chown -R nobody {small}"
+    holder = running.add(Holder(["--mount"], mount))
+    here = ["nsenter", "-t", str(holder.pid), "--mount", f"--wd={directory}", "--"]
+    proxy = Proxy(directory / "proxy", server=server)
+    proxy.command = [*here, *proxy.command]
+    proxy.command[proxy.command.index("--pins") + 1] = f"{small}/known_servers"
+    running.add(proxy).start()
+    refused = proxy.connect().reply()
+    assert refused.code == 421 and len(refused.lines) == 1, refused
+    for told in (refused.text, proxy.log()):
+        assert re.search("list of known servers cannot be used.*nothing was sent.*No space left on device", told), told
+    subprocess.run([*here, "rm", f"{small}/full"], check=True)
+    proxy.login(server.server).quit()
