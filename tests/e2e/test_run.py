@@ -332,6 +332,17 @@ def test_fast_open_is_no_way_round(inetd, run):
     run.run(*words(inetd, *python(code, inetd.port))).expect(0)
 
 
+def test_io_uring_is_no_way_round(run):
+    """It connects where no filter sees it."""
+    code = """
+        import ctypes, errno, sys
+        libc = ctypes.CDLL(None, use_errno=True)
+        io_uring_setup = 425  # on every architecture
+        sys.exit(libc.syscall(io_uring_setup, 1, ctypes.create_string_buffer(120)) != -1 or ctypes.get_errno() != errno.ENOSYS)
+    """
+    run.run("run", "--", *python(code)).expect(0)
+
+
 def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
     """Not knowing is no reason to let FTP go in clear. (Root may look into everybody.)"""
     code = """
