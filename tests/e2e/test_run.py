@@ -343,6 +343,27 @@ def test_io_uring_is_no_way_round(run):
     run.run("run", "--", *python(code)).expect(0)
 
 
+def run_without_rights(run: Safetp, directory: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """As an ordinary user."""
+    options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    ftpds.hand_over(run.directory)
+    everybodys = shutil.copy(run.command("run")[0], directory)  # the build's place may be ours alone
+    command = [everybodys, "run", "--pins", str(run.pins), *arguments[1:]]
+    return subprocess.run(
+        command, cwd=run.directory, env=run.environment, capture_output=True, timeout=SAFETY_NET, check=False, **options
+    )
+
+
+def test_no_rights_are_needed(inetd, run, directory):
+    """Also by whoever has come to another parent meanwhile."""
+    done = run_without_rights(run, directory, *words(inetd, *transfer(inetd, "127.0.0.1")))
+    assert done.returncode == 0, done
+    assert (inetd.server.home / "sent").read_bytes() == CONTENT
+    curl = f"curl -sS -u {shlex.quote(LOGIN)} ftp://127.0.0.1:{inetd.port}/orders -o orders"
+    done = run_without_rights(run, directory, *words(inetd, "sh", "-c", f"({curl}) & exit 0"))
+    assert done.returncode == 0 and fetched(run) == CONTENT, done
+
+
 def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
     """Not knowing is no reason to let FTP go in clear. (Root may look into everybody.)"""
     code = """
@@ -351,11 +372,7 @@ def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
         error = socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1])))
         sys.exit(error)
     """
-    options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
-    ftpds.hand_over(run.directory)
-    everybodys = shutil.copy(run.command("run")[0], directory)  # the build's place may be ours alone
-    command = [everybodys, "run", "--pins", str(run.pins), *words(inetd, *python(code, inetd.port))[1:]]
-    done = subprocess.run(command, cwd=run.directory, env=run.environment, capture_output=True, timeout=SAFETY_NET, check=False, **options)
+    done = run_without_rights(run, directory, *words(inetd, *python(code, inetd.port)))
     assert done.returncode == 13 and b"cannot be looked into" in done.stderr, done
 
 
