@@ -67,34 +67,14 @@ Result<Login> find_login(const client::FtpUrl& url)
         "no password for " + printable(url.user) + ": give it in SAFETP_PASSWORD or in ~/.netrc, since nobody can be asked");
 }
 
-std::variant<client::TrustOptions, int> trust_options(const ConnectionArguments& arguments)
-{
-    client::TrustOptions options;
-    const auto policy = client::parse_policy(arguments.policy);
-    if (!policy)
-        return complain(client::kExitUsage, "the policy is ca, pin or ca+pin");
-    options.policy = *policy;
-    options.refuse_unknown = arguments.is_strict || has_person();
-    for (const std::string& key : arguments.keys) {
-        const auto fingerprint = client::parse_fingerprint(key);
-        if (!fingerprint)
-            return complain(client::kExitUsage, "a key is written SHA256: and 43 characters of base64");
-        options.configured_pins.push_back(*fingerprint);
-    }
-    return options;
-}
-
 /// True: the person says that the key is right, and it is remembered.
-bool ask_and_remember(
-    const ConnectionArguments& arguments, const client::ServerName& server, const tls::PeerCertificate& certificate)
+bool ask_and_remember(client::PinStore& store, const client::ServerName& server, const tls::PeerCertificate& certificate)
 {
     say(fmt::format("The server {} is not known yet. Its key is\n{}\n{}", server.to_string(), key_line(server, certificate),
         certificate_line(certificate)));
     if (!ask_yes_or_no("Is this its key, and shall it be remembered"))
         return false;
-    auto store = open_store(arguments.pins_file);
-    const auto known = store ? store->remember(make_pin(server, certificate, client::Pin::How::first_use))
-                             : Result<client::KnownServer>(std::unexpected(store.error()));
+    const auto known = store.remember(make_pin(server, certificate, client::Pin::How::first_use));
     if (!known)
         say(describe(known.error()));
     return known.has_value();
@@ -118,15 +98,14 @@ Result<client::PinStore> open_store(const std::string& file)
     return client::PinStore(*path);
 }
 
-std::variant<TransferRequest, int> prepare(const ConnectionArguments& arguments, TransferRequest::Kind kind, client::FtpUrl url)
+std::variant<Connection, int> prepare(const ConnectionArguments& arguments, TransferRequest::Kind kind, client::FtpUrl url)
 {
-    const auto options = trust_options(arguments);
-    if (const int* code = std::get_if<int>(&options))
+    const auto settings = make_settings(arguments.engine);
+    if (const int* code = std::get_if<int>(&settings))
         return *code;
-    const auto store = open_store(arguments.pins_file);
-    if (!store)
-        return complain(client::kExitCannotCreate, describe(store.error()));
-    for (const std::string& file : {arguments.client_certificate, arguments.client_key}) {
+    const auto& made = std::get<client::Settings>(settings);
+    const client::ServerSettings& server = made.for_server(url.server);
+    for (const std::string& file : {server.certificate.certificate, server.certificate.key, made.authorities}) {
         if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
             return complain(client::kExitNoInput, "cannot read " + file + ": " + std::strerror(errno));
     }
@@ -137,26 +116,33 @@ std::variant<TransferRequest, int> prepare(const ConnectionArguments& arguments,
         return complain(client::kExitLoginFailed, login.error().context);
     if (has_control(login->user) || has_control(login->password))
         return complain(client::kExitUsage, "the user's name or password has a control character, which FTP cannot carry");
-    TransferRequest request{.kind = kind, .url = std::move(url), .login = *login};
+    Connection connection{.request = {.kind = kind, .url = std::move(url), .login = *login},
+        .store = client::PinStore(made.pins_file),
+        .may_ask = !server.trust.refuse_unknown && has_person()};
+    TransferRequest& request = connection.request;
     request.connect_timeout = std::chrono::seconds(arguments.connect_timeout);
     request.stall_timeout = std::chrono::seconds(arguments.stall_timeout);
-    request.client_certificate = arguments.client_certificate;
-    request.client_key = arguments.client_key;
+    request.client_certificate = server.certificate.certificate;
+    request.client_key = server.certificate.key;
+    request.tls = {.authorities = made.authorities, .minimum_version = made.minimum_tls};
+    request.needs_close_notify = server.needs_close_notify;
     request.is_cancelled = [] { return interrupted_by != 0; };
     if (arguments.is_verbose)
         request.on_dialogue = [](const std::string& line) { say(printable(line)); };
-    request.trust
-        = [server = request.url.server, options = std::get<client::TrustOptions>(options), store = *store](
-              const tls::PeerCertificate& certificate) mutable { return client::decide(server, certificate, options, store); };
-    return request;
+    client::TrustOptions options = server.trust;
+    options.refuse_unknown = options.refuse_unknown || connection.may_ask;
+    request.trust = [name = request.url.server, options = std::move(options), store = connection.store](
+                        const tls::PeerCertificate& seen) mutable { return client::decide(name, seen, options, store); };
+    return connection;
 }
 
-TransferResult run(const ConnectionArguments& arguments, TransferRequest& request)
+TransferResult run(const ConnectionArguments& arguments, Connection& connection)
 {
+    const TransferRequest& request = connection.request;
     TransferResult result = client::transfer(request);
     const bool is_unknown = result.verdict && result.verdict->reason == Verdict::Reason::unknown_key;
-    if (is_unknown && !arguments.is_strict && has_person() && result.certificate) {
-        if (ask_and_remember(arguments, request.url.server, *result.certificate))
+    if (is_unknown && connection.may_ask && result.certificate) {
+        if (ask_and_remember(connection.store, request.url.server, *result.certificate))
             result = client::transfer(request);
         else
             result.sentence = "The key was not accepted, so nothing was sent.";

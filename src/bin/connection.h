@@ -1,6 +1,7 @@
 // What get, put, ls and pin add have in common: whom to trust, who logs in, what the end means for the exit code.
 #pragma once
 
+#include "bin/engine_arguments.h"
 #include "client/pins.h"
 #include "client/transfer.h"
 
@@ -11,12 +12,7 @@
 namespace safetp::bin {
 
 struct ConnectionArguments {
-    std::string pins_file{}; ///< empty: the default
-    std::string policy = "pin";
-    std::vector<std::string> keys{}; ///< --key: the only ones that count
-    bool is_strict = false;
-    std::string client_certificate{};
-    std::string client_key{};
+    EngineArguments engine{}; ///< how the server is spoken to: as with proxy and run, but never in clear
     unsigned connect_timeout = 30; ///< seconds
     unsigned stall_timeout = 60;   ///< seconds
     bool is_quiet = false;
@@ -29,13 +25,19 @@ Result<client::PinStore> open_store(const std::string& file);
 /// Reports the problem and gives the exit code.
 int complain(int code, const std::string& what);
 
+struct Connection {
+    client::TransferRequest request;
+    client::PinStore store;
+    bool may_ask = false; ///< an unknown server's key may be shown to the person at the terminal
+};
+
 /// A request for this URL, with everything but the files; or the exit code after an error was printed.
-std::variant<client::TransferRequest, int> prepare(
+std::variant<Connection, int> prepare(
     const ConnectionArguments& arguments, client::TransferRequest::Kind kind, client::FtpUrl url);
 
 /// Transfers. An unknown server's key is shown to the person at the terminal, if there is one, and the transfer begins anew
 /// when she says yes. Prints what went wrong.
-client::TransferResult run(const ConnectionArguments& arguments, client::TransferRequest& request);
+client::TransferResult run(const ConnectionArguments& arguments, Connection& connection);
 
 int exit_code_of(client::TransferResult::End end);
 

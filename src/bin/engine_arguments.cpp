@@ -56,6 +56,8 @@ std::optional<int> lay_over(const EngineArguments& arguments, client::ServerSett
         server.trust.policy = *policy;
     }
     server.trust.refuse_unknown = server.trust.refuse_unknown || arguments.is_strict;
+    if (!arguments.keys.empty())
+        server.trust.configured_pins.clear(); // only those of the command line count
     for (const std::string& key : arguments.keys) {
         const auto fingerprint = client::parse_fingerprint(key);
         if (!fingerprint)
@@ -82,11 +84,14 @@ std::variant<client::Settings, int> make_settings(const EngineArguments& argumen
         settings.pins_file = arguments.pins_file;
     if (settings.pins_file.empty())
         settings.pins_file = default_pins;
+    settings.others.trust.pins_file = settings.pins_file;
+    for (client::ServerSettings& server : settings.servers)
+        server.trust.pins_file = settings.pins_file;
     if (settings.pins_file.empty()) {
-        const auto store = open_store({});
-        if (!store)
-            return complain(client::kExitCannotCreate, describe(store.error()));
-        settings.pins_file = store->path();
+        const auto path = client::PinStore::default_path();
+        if (!path)
+            return complain(client::kExitCannotCreate, describe(path.error()));
+        settings.pins_file = *path;
     }
     if (const auto problem = lay_over(arguments, settings.others))
         return *problem;
@@ -101,6 +106,17 @@ std::variant<client::Settings, int> make_settings(const EngineArguments& argumen
     if (arguments.is_verbose)
         settings.config.log.options.threshold = log::Level::debug;
     return settings;
+}
+
+Result<std::string> configured_pins_file()
+{
+    const std::string file = config_file({});
+    if (file.empty())
+        return std::string();
+    const config::LoadedClient loaded = config::load_client(file);
+    if (!loaded.is_usable())
+        return fail(ErrorCode::bad_config, 0, loaded.problems.front().to_string());
+    return loaded.config.known_servers;
 }
 
 } // namespace safetp::bin

@@ -1,4 +1,5 @@
-// What the verbs that serve FTP clients (proxy, run) have in common on the command line: how servers are spoken to.
+// What the verbs that speak with servers have in common on the command line: how servers are spoken to. get, put and ls know a
+// part of it.
 #pragma once
 
 #include "client/settings.h"
@@ -31,5 +32,8 @@ struct EngineArguments {
 /// The configuration file with the command line over it, or the exit code after an error was printed. `default_pins`: where
 /// known_servers is when nobody says so; empty: PinStore's own default for the caller.
 std::variant<client::Settings, int> make_settings(const EngineArguments& arguments, const std::string& default_pins = {});
+
+/// The file of known servers that the caller's configuration names; empty: none. bad_config: it has a mistake.
+Result<std::string> configured_pins_file();
 
 } // namespace safetp::bin

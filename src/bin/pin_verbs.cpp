@@ -4,9 +4,13 @@
 #include "client/exit_codes.h"
 #include "client/pin_line.h"
 #include "client/pins.h"
+#include "supervisor/privileges.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace safetp::bin {
 
@@ -19,6 +23,27 @@ using client::PinStore;
 using client::ServerName;
 
 int complain_of(const Error& error) { return complain(client::kExitCannotCreate, describe(error)); }
+
+/// Root sees after the stores of others, the proxy's for one. To do it as their owner leaves them theirs, and keeps root's
+/// rights out of a directory in which somebody else may do as he likes.
+Result<PinStore> open_as_owner(const std::string& named)
+{
+    const auto configured = named.empty() ? configured_pins_file() : Result<std::string>(named);
+    if (!configured)
+        return std::unexpected(configured.error());
+    const std::string& file = *configured;
+    const std::string directory = std::filesystem::path(file).parent_path().string();
+    struct stat status { };
+    const bool is_somebodys = ::geteuid() == 0 && !directory.empty() && ::stat(directory.c_str(), &status) == 0
+        && status.st_uid != 0 && (status.st_mode & S_ISVTX) == 0;
+    if (is_somebodys) {
+        const auto owner = supervisor::find_user(status.st_uid);
+        const auto became = owner ? supervisor::become(*owner) : std::unexpected(owner.error());
+        if (!became)
+            return std::unexpected(became.error());
+    }
+    return open_store(file);
+}
 
 std::string day_of(client::Seconds time) { return client::format_time(time).substr(0, 10); }
 
@@ -33,7 +58,7 @@ void print_pin(const Pin& pin)
 /// The pins of the file, of one server where one is named; complaints go to stderr.
 Result<std::vector<Pin>> read_pins(const std::string& file, const std::string& server)
 {
-    const auto store = open_store(file);
+    const auto store = open_as_owner(file);
     if (!store)
         return std::unexpected(store.error());
     auto listing = store->list();
@@ -69,7 +94,7 @@ void print_toml(const std::vector<Pin>& pins)
 
 int add_to_store(const PinAddArguments& arguments, const Pin& pin)
 {
-    auto store = open_store(arguments.connection.pins_file);
+    auto store = open_as_owner(arguments.connection.engine.pins_file);
     if (!store)
         return complain_of(store.error());
     const auto added = store->add(pin);
@@ -86,7 +111,7 @@ int add_to_store(const PinAddArguments& arguments, const Pin& pin)
 /// A key beside others may be a new one, or somebody else's.
 void say_what_is_known(const PinAddArguments& arguments, const Pin& pin)
 {
-    const auto store = open_store(arguments.connection.pins_file);
+    const auto store = open_as_owner(arguments.connection.engine.pins_file);
     const auto known = store ? store->find(pin.server) : Result<client::KnownServer>(std::unexpected(store.error()));
     if (!known)
         return; // adding it says why
@@ -106,7 +131,7 @@ int add_from_server(const PinAddArguments& arguments, const ServerName& server)
     auto prepared = prepare(arguments.connection, client::TransferRequest::Kind::show_key, *url);
     if (const int* code = std::get_if<int>(&prepared))
         return *code;
-    const client::TransferResult result = run(arguments.connection, std::get<client::TransferRequest>(prepared));
+    const client::TransferResult result = run(arguments.connection, std::get<Connection>(prepared));
     if (result.end != client::TransferResult::End::done || !result.certificate)
         return exit_code_of(result.end);
     fmt::print("{}\n{}\n", key_line(server, *result.certificate), certificate_line(*result.certificate));
@@ -167,7 +192,7 @@ int pin_remove(const PinRemoveArguments& arguments)
     const auto fingerprint = client::parse_fingerprint(arguments.fingerprint);
     if (!fingerprint && !arguments.fingerprint.empty())
         return complain(client::kExitUsage, kHowKeysAreWritten);
-    auto store = open_store(arguments.pins_file);
+    auto store = open_as_owner(arguments.pins_file);
     if (!store)
         return complain_of(store.error());
     const auto removed = store->remove(*server, fingerprint.value_or(""));

@@ -9,6 +9,8 @@
 #include "supervisor/privileges.h"
 
 #include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
@@ -82,11 +84,25 @@ std::string pins_of(const std::optional<supervisor::Identity>& user)
     return user ? std::string(kStateDirectory) + "/known_servers" : std::string();
 }
 
-/// For the unprivileged user that is about to serve: made while we still can.
+void hand_over(int fd, const supervisor::Identity& user)
+{
+    struct stat status { };
+    if (fd >= 0 && ::fstat(fd, &status) == 0 && status.st_uid == 0 && ::fchown(fd, user.uid, user.gid) != 0)
+        log::Event(log::Level::warning, 0, "state",
+            std::string("cannot hand over ") + kStateDirectory + ": " + std::strerror(errno));
+}
+
+/// For the unprivileged user that is about to serve: made while we still can. What root has noted before the first start
+/// (safetp pin add) comes along; the rest the store says when it is needed.
 void prepare_state_directory(const supervisor::Identity& user)
 {
-    if (::mkdir(kStateDirectory, 0700) == 0 && ::chown(kStateDirectory, user.uid, user.gid) != 0)
-        ::rmdir(kStateDirectory); // the store says what is wrong when it is needed
+    ::mkdir(kStateDirectory, 0700);
+    const UniqueFd directory(::open(kStateDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    for (const char* name : {"known_servers", "known_servers.lock"}) {
+        const UniqueFd file(::openat(directory.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        hand_over(file.get(), user);
+    }
+    hand_over(directory.get(), user);
 }
 
 Result<std::optional<proxy::Destination>> find_destination(const ProxyArguments& arguments)

@@ -14,22 +14,32 @@ namespace safetp::bin {
 
 namespace {
 
-/// The command's words first, then every server that the user has ever told us something of: a key that is noted under a name
-/// counts also where a script connects, whose words we do not see.
-std::vector<client::ServerName> possible_names(const RunArguments& arguments, const client::Settings& settings)
+/// Every server that the user has ever told us something of: a key that is noted under a name counts also where a script
+/// connects, whose words we do not see.
+std::vector<client::ServerName> known_servers(const client::Settings& settings)
 {
-    std::vector<client::ServerName> names = client::names_in(arguments.command);
-    const auto add = [&names](const client::ServerName& name) {
-        if (!IpAddress::parse(name.host) && std::ranges::find(names, name) == names.end())
-            names.push_back(name);
-    };
+    std::vector<client::ServerName> servers;
     for (const client::ServerSettings& server : settings.servers)
-        add(server.name);
+        servers.push_back(server.name);
     if (const auto known = client::PinStore(settings.pins_file).list()) { // if it cannot be read, each connection says so
         for (const client::Pin& pin : known->pins)
-            add(pin.server);
+            servers.push_back(pin.server);
     }
-    return names;
+    return servers;
+}
+
+/// All that is known to be an FTP server's, but those whose clients begin TLS themselves.
+std::set<std::uint16_t> possible_ports(
+    const RunArguments& arguments, const client::Settings& settings, const std::vector<client::ServerName>& known)
+{
+    std::set<std::uint16_t> ports = client::ports_in(arguments.command);
+    for (const client::ServerName& name : known) {
+        if (!settings.for_server(name).implicit_tls.value_or(name.port == client::kImplicitPort))
+            ports.insert(name.port);
+    }
+    ports.insert(client::kFtpPort);
+    ports.insert(arguments.ports.begin(), arguments.ports.end());
+    return ports;
 }
 
 /// The command's standard error is ours: where all is well nothing is said there. Why a server was refused is, because many a
@@ -59,10 +69,10 @@ Result<client::RunStart> start_command(const RunArguments& arguments, const clie
     auto command = client::start_watched(arguments.command, mask);
     if (!command)
         return std::unexpected(command.error());
-    client::RunStart start{settings, std::move(*resources), std::move(*own_helper), std::move(*command), {client::kFtpPort}, {},
-        possible_names(arguments, settings)};
-    start.ports.insert(arguments.ports.begin(), arguments.ports.end());
-    return start;
+    std::vector<client::ServerName> known = known_servers(settings);
+    std::set<std::uint16_t> ports = possible_ports(arguments, settings, known);
+    return client::RunStart{settings, std::move(*resources), std::move(*own_helper), std::move(*command), std::move(ports), {},
+        arguments.command, std::move(known)};
 }
 
 /// Of a child that has told the user already why there is no command.

@@ -66,21 +66,34 @@ void declare_dialling(CLI::App& app, ConnectionArguments& connection)
     app.add_flag("-v,--verbose", connection.is_verbose, "Show the dialogue with the server");
 }
 
-void declare_connection(CLI::App& app, ConnectionArguments& connection)
+/// Whom to trust, and what the server is shown.
+void declare_trust(CLI::App& app, EngineArguments& engine)
 {
-    declare_pins_file(app, connection.pins_file);
-    declare_dialling(app, connection);
-    app.add_option("--policy", connection.policy, "Whom to trust")
-        ->capture_default_str()
+    declare_pins_file(app, engine.pins_file);
+    app.add_option("--policy", engine.policy, "Whom to trust (default: pin)")
         ->check(CLI::IsMember({"ca", "pin", "ca+pin"}))
         ->type_name("ca|pin|ca+pin");
-    app.add_option("--key", connection.keys, "The server's key; may be given several times, and only these count")
+    app.add_option("--key", engine.keys, "The server's key; may be given several times, and only these count")
         ->type_name("SHA256:...")
         ->allow_extra_args(false);
-    app.add_flag("--strict", connection.is_strict, "Refuse servers that are not known yet");
-    app.add_option("--client-cert", connection.client_certificate, "Certificate to show to the server (PEM)")
+    app.add_flag("--strict", engine.is_strict, "Refuse servers that are not known yet");
+    app.add_option("--ca", engine.authorities, "Authorities to believe instead of the system's (PEM)")->type_name("FILE");
+    app.add_option("--client-cert", engine.client_certificate, "Certificate to show to the server (PEM)")->type_name("FILE");
+    app.add_option("--client-key", engine.client_key, "Its key, if that is another file")->type_name("FILE");
+}
+
+void declare_config(CLI::App& app, const char* flags, std::string& config_file)
+{
+    app.add_option(flags, config_file,
+           "Configuration (default: ~/.config/safetp/safetp.toml or /etc/safetp/safetp.toml, if there is one)")
         ->type_name("FILE");
-    app.add_option("--client-key", connection.client_key, "Its key, if that is another file")->type_name("FILE");
+}
+
+void declare_connection(CLI::App& app, ConnectionArguments& connection)
+{
+    declare_trust(app, connection.engine);
+    declare_config(app, "--config", connection.engine.config_file);
+    declare_dialling(app, connection);
     app.add_flag("-q,--quiet", connection.is_quiet, "Neither progress nor notices, only errors");
 }
 
@@ -111,24 +124,12 @@ void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
 /// How servers are spoken to, for the verbs that serve FTP clients.
 void declare_engine(CLI::App& app, EngineArguments& engine)
 {
-    declare_pins_file(app, engine.pins_file);
-    app.add_option("-c,--config", engine.config_file,
-           "Configuration (default: ~/.config/safetp/safetp.toml or /etc/safetp/safetp.toml, if there is one)")
-        ->type_name("FILE");
-    app.add_option("--policy", engine.policy, "Whom to trust (default: pin)")
-        ->check(CLI::IsMember({"ca", "pin", "ca+pin"}))
-        ->type_name("ca|pin|ca+pin");
-    app.add_option("--key", engine.keys, "The server's key; may be given several times, and only these count")
-        ->type_name("SHA256:...")
-        ->allow_extra_args(false);
-    app.add_flag("--strict", engine.is_strict, "Refuse servers that are not known yet");
+    declare_trust(app, engine);
+    declare_config(app, "-c,--config", engine.config_file);
     app.add_flag("--implicit", engine.is_implicit, "TLS from the first byte (default on port 990)");
     app.add_option("--security", engine.security, "Whether a server without TLS may be spoken to (default: require)")
         ->check(CLI::IsMember({"require", "prefer"}))
         ->type_name("require|prefer");
-    app.add_option("--ca", engine.authorities, "Authorities to believe instead of the system's (PEM)")->type_name("FILE");
-    app.add_option("--client-cert", engine.client_certificate, "Certificate to show to the server (PEM)")->type_name("FILE");
-    app.add_option("--client-key", engine.client_key, "Its key, if that is another file")->type_name("FILE");
     app.add_option("--xferlog", engine.xferlog, "Transfer log to write, as xferlog(5)")->type_name("FILE");
     app.add_flag("-d,--debug", engine.is_verbose, "Log everything (level debug)");
 }
@@ -154,7 +155,8 @@ void declare_proxy(CLI::App& app, Arguments& arguments, Verbs& verbs)
     proxy->add_option("--server", to.server, "The one server (default: clients name it, as USER user@host)")
         ->type_name("HOST[:PORT]");
     proxy->add_option("--user", to.user, "When started as root: who serves (default: safetp)")->type_name("NAME");
-    proxy->add_option("--data-ports", to.data_ports, "Where clients find passive data connections (default: 50000-50999)")
+    proxy->add_option("--data-ports", to.data_ports,
+           "Where clients find passive data connections (default: any port; 50000-50999 with --transparent)")
         ->type_name("FIRST-LAST");
     declare_transparent(*proxy, to);
     verbs.add(proxy, to);
@@ -191,7 +193,7 @@ void declare_pin_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
     verbs.add(show, arguments.pin_show);
 
     CLI::App* const add = pin->add_subcommand("add", "Remember a server's key");
-    declare_pins_file(*add, arguments.pin_add.connection.pins_file);
+    declare_pins_file(*add, arguments.pin_add.connection.engine.pins_file);
     declare_dialling(*add, arguments.pin_add.connection);
     declare_server(*add, arguments.pin_add.server);
     add->add_option("fingerprint", arguments.pin_add.fingerprint, "Its key (default: what the server shows, after a question)")

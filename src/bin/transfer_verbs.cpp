@@ -44,16 +44,18 @@ bool write_all(int fd, std::string_view bytes, const std::string& name)
 std::string_view as_text(std::span<const char> bytes) { return {bytes.data(), bytes.size()}; }
 
 /// For what has no name that could be given at the end: standard output, a device, a pipe.
-int get_into(const GetArguments& arguments, TransferRequest& request, int fd, const std::string& name)
+int get_into(const GetArguments& arguments, Connection& connection, int fd, const std::string& name)
 {
+    TransferRequest& request = connection.request;
     request.sink = [&](std::span<const char> bytes) { return write_all(fd, as_text(bytes), name); };
     ProgressLine line(request.url.file_name, !arguments.connection.is_quiet && ::isatty(fd) != 1);
     request.on_progress = [&](const client::Progress& progress) { line.show(progress); };
-    return exit_code_of(run(arguments.connection, request).end);
+    return exit_code_of(run(arguments.connection, connection).end);
 }
 
-TransferResult get_once(const GetArguments& arguments, TransferRequest& request, PartFile& part)
+TransferResult get_once(const GetArguments& arguments, Connection& connection, PartFile& part)
 {
+    TransferRequest& request = connection.request;
     request.resume_from = part.size();
     request.begin = [&](std::optional<std::time_t> modified) { return part.size() == 0 || !modified || part.is_of(*modified); };
     request.sink = [&](std::span<const char> bytes) {
@@ -64,11 +66,11 @@ TransferResult get_once(const GetArguments& arguments, TransferRequest& request,
     };
     ProgressLine line(request.url.file_name, !arguments.connection.is_quiet);
     request.on_progress = [&](const client::Progress& progress) { line.show(progress); };
-    return run(arguments.connection, request);
+    return run(arguments.connection, connection);
 }
 
 /// The file appears under its name when it is whole, and not before.
-int get_file(const GetArguments& arguments, TransferRequest& request, const std::string& path)
+int get_file(const GetArguments& arguments, Connection& connection, const std::string& path)
 {
     auto part = PartFile::open(path);
     if (!part)
@@ -78,7 +80,7 @@ int get_file(const GetArguments& arguments, TransferRequest& request, const std:
             return complain(client::kExitCannotCreate, describe(emptied.error()));
     }
     const bool is_resumed = part->size() > 0;
-    TransferResult result = get_once(arguments, request, *part);
+    TransferResult result = get_once(arguments, connection, *part);
     const bool is_other = result.modified && !part->is_of(*result.modified); // where nothing was left to come, nobody asked
     if (is_resumed && (result.end == End::other_file || (result.end == End::done && is_other))) {
         say("The file on the server is not the one that " + part->part_path()
@@ -86,7 +88,7 @@ int get_file(const GetArguments& arguments, TransferRequest& request, const std:
               "beginning anew.");
         if (const auto emptied = part->start_over(); !emptied)
             return complain(client::kExitCannotCreate, describe(emptied.error()));
-        result = get_once(arguments, request, *part);
+        result = get_once(arguments, connection, *part);
     }
     if (result.end != End::done) {
         part->keep(result.modified);
@@ -209,15 +211,15 @@ int get(const GetArguments& arguments)
     auto prepared = prepare(arguments.connection, TransferRequest::Kind::get, *std::move(url));
     if (const int* code = std::get_if<int>(&prepared))
         return *code;
-    auto& request = std::get<TransferRequest>(prepared);
+    auto& connection = std::get<Connection>(prepared);
     if (path == "-")
-        return get_into(arguments, request, STDOUT_FILENO, "standard output");
+        return get_into(arguments, connection, STDOUT_FILENO, "standard output");
     if (!is_special(path))
-        return get_file(arguments, request, path);
+        return get_file(arguments, connection, path);
     const UniqueFd special(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!special)
         return complain(client::kExitCannotCreate, "cannot write " + path + ": " + std::strerror(errno));
-    return get_into(arguments, request, special.get(), path);
+    return get_into(arguments, connection, special.get(), path);
 }
 
 int put(const PutArguments& arguments)
@@ -235,7 +237,8 @@ int put(const PutArguments& arguments)
     auto prepared = prepare(arguments.connection, TransferRequest::Kind::put, std::get<FtpUrl>(std::move(url)));
     if (const int* code = std::get_if<int>(&prepared))
         return *code;
-    auto& request = std::get<TransferRequest>(prepared);
+    auto& connection = std::get<Connection>(prepared);
+    TransferRequest& request = connection.request;
     request.source_size = file->second;
     request.resume_from = arguments.is_continued ? TransferRequest::kAppend : 0;
     Source source(file->first.get(), is_standard_input ? "standard input" : arguments.file, request.source_size);
@@ -244,7 +247,7 @@ int put(const PutArguments& arguments)
     request.skip = [&](std::int64_t offset) { return source.skip(offset); };
     ProgressLine line(request.url.file_name, !arguments.connection.is_quiet);
     request.on_progress = [&](const client::Progress& progress) { line.show(progress); };
-    const TransferResult result = run(arguments.connection, request);
+    const TransferResult result = run(arguments.connection, connection);
     if (result.end == End::local_failure && source.has_failed())
         return client::kExitNoInput; // it has said why
     if (result.end == End::local_failure)
@@ -263,7 +266,8 @@ int list(const ListArguments& arguments)
     auto prepared = prepare(arguments.connection, kind, *std::move(url));
     if (const int* code = std::get_if<int>(&prepared))
         return *code;
-    auto& request = std::get<TransferRequest>(prepared);
+    auto& connection = std::get<Connection>(prepared);
+    TransferRequest& request = connection.request;
     std::string text;
     const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
     request.sink = [&](std::span<const char> bytes) {
@@ -274,7 +278,7 @@ int list(const ListArguments& arguments)
         text.erase(0, end);
         return write_all(STDOUT_FILENO, is_terminal ? printable(lines) : lines, "standard output");
     };
-    const End end = run(arguments.connection, request).end;
+    const End end = run(arguments.connection, connection).end;
     if (!write_all(STDOUT_FILENO, is_terminal ? printable(text) : text, "standard output"))
         return client::kExitCannotCreate;
     return exit_code_of(end);

@@ -73,8 +73,11 @@ Result<std::optional<Interception>> find_interception(const ProxyArguments& argu
 
 Result<void> choose_data_ports(const ProxyArguments& arguments, client::Settings& settings)
 {
-    if (arguments.data_ports.empty())
+    if (arguments.data_ports.empty()) {
+        if (!arguments.transparent.empty())
+            settings.config.data = {};
         return {};
+    }
     const std::string_view text = arguments.data_ports;
     const std::size_t dash = text.find('-');
     const auto first = parse_port(text.substr(0, dash));

@@ -14,7 +14,8 @@ namespace safetp::bin {
 /// Nothing without --transparent; otherwise all of its options are sound together. bad_config with a sentence.
 Result<std::optional<client::Interception>> find_interception(const ProxyArguments& arguments);
 
-/// --data-ports over the defaults, 50000-50999. bad_config with a sentence.
+/// --data-ports over the defaults: 50000-50999 for --transparent, whose rules must know them, else what the kernel chooses.
+/// bad_config with a sentence.
 Result<void> choose_data_ports(const ProxyArguments& arguments, client::Settings& settings);
 
 /// Where clients are led: an address that was given, or, of both families, loopback for this machine's own programs and

@@ -122,7 +122,7 @@ void let_go_on(int calls, std::uint64_t id)
     ::ioctl(calls, SECCOMP_IOCTL_NOTIF_SEND, &response); // ENOENT: the caller is gone, and so is the question
 }
 
-std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const std::set<std::uint16_t>& ports)
+std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const Concern& concern)
 {
     const auto thread = static_cast<pid_t>(call.pid);
     Arguments arguments;
@@ -130,7 +130,9 @@ std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const std
     Sight sight = read_arguments(call, arguments);
     if (sight == Sight::seen)
         target = read_target(thread, arguments, sight);
-    bool is_ftp = target && ports.contains(target->port);
+    const bool is_server = target && concern.ports.contains(target->port);
+    const auto data_place = target && !is_server ? concern.data_place_for(*target) : std::nullopt;
+    bool is_ftp = is_server || data_place;
     UniqueFd socket;
     if (is_ftp) {
         socket = fetch_socket(thread, arguments.fd);
@@ -151,7 +153,7 @@ std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const std
         let_go_on(calls, call.id);
         return std::nullopt;
     }
-    return ConnectCall{call.id, *target, std::move(socket)};
+    return ConnectCall{call.id, *target, std::move(socket), data_place};
 }
 
 /// `here` for a socket of `domain`: one for IPv6 reaches IPv4 under ::ffff:0:0/96.
@@ -204,11 +206,11 @@ int connect_program(int socket, const SocketAddress& to, SteadyClock::time_point
 
 } // namespace
 
-Result<std::optional<ConnectCall>> next_connect(int calls, const std::set<std::uint16_t>& ports)
+Result<std::optional<ConnectCall>> next_connect(int calls, const Concern& concern)
 {
     seccomp_notif call{};
     if (::ioctl(calls, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0)
-        return judge(calls, call, ports);
+        return judge(calls, call, concern);
     if (errno == ENOENT || errno == EINTR || errno == EAGAIN) // the caller was killed meanwhile
         return std::nullopt;
     return fail(ErrorCode::system_call, errno, "seccomp");
@@ -248,6 +250,12 @@ LedHere lead_here(const ConnectCall& call)
             return {.fd = std::move(accepted->fd), .peer = accepted->peer, .error = error};
     }
     return {.fd = {}, .peer = {}, .error = ETIMEDOUT};
+}
+
+int lead_to_data_place(const ConnectCall& call)
+{
+    const int domain = socket_option(call.socket.get(), SO_DOMAIN);
+    return connect_program(call.socket.get(), address_for(domain, *call.data_place), SteadyClock::now() + kLoopbackLimit);
 }
 
 } // namespace safetp::client

@@ -45,6 +45,9 @@ End end_of(const CurlOutcome& outcome)
     case CURLE_FTP_COULDNT_RETR_FILE:
     case CURLE_FTP_COULDNT_SET_TYPE:
     case CURLE_QUOTE_ERROR: return End::server_refused;
+    // What came behind the 234 in the same packet was somebody's attempt to speak in the secure session's name.
+    case CURLE_WEIRD_SERVER_REPLY:
+        return !outcome.is_secure && outcome.last_reply.starts_with("234") ? End::not_secure : End::broken_off;
     // The reply may also be 425 or 426, when another try may help.
     case CURLE_UPLOAD_FAILED: return outcome.last_reply.starts_with('4') ? End::broken_off : End::server_refused;
     default: return End::broken_off;

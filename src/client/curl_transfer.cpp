@@ -90,7 +90,7 @@ private:
     const TransferRequest& request_;
     TransferResult result_;
     tls::PeerJudge judge_;
-    std::deque<bool> ends_;      ///< whether each TLS connection ended in order; the control connection's is the first
+    std::deque<tls::PeerEnd> ends_; ///< of each TLS connection; the control connection's is the first
     std::set<int> sockets_;      ///< all that are open
     std::set<int> data_sockets_; ///< of these the data connections
     std::array<char, CURL_ERROR_SIZE> words_{};
@@ -263,8 +263,8 @@ std::optional<std::time_t> CurlTransfer::modified() const
 /// server has ended its TLS in order, or all the bytes are there that it had announced under TLS.
 bool CurlTransfer::is_whole() const
 {
-    const bool has_orderly_end = ends_.size() > 1 && ends_.back();
-    if (request_.kind == Kind::put || !has_transfer_ || has_orderly_end)
+    const bool has_orderly_end = ends_.size() > 1 && ends_.back().has_close_notify;
+    if (request_.kind == Kind::put || !has_transfer_ || has_orderly_end || !request_.needs_close_notify)
         return true;
     curl_off_t announced = -1;
     curl_off_t received = 0;
@@ -305,7 +305,10 @@ void CurlTransfer::settle(CURLcode code)
 CURLcode CurlTransfer::on_ssl_context(CURL*, void* ssl_ctx, void* self)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
-    const bool is_ready = tls::put_peers_before(transfer.judge_, transfer.ends_.emplace_back(false), ssl_ctx);
+    tls::PeerEnd& end = transfer.ends_.emplace_back();
+    // libcurl ends an upload in order whatever has happened, as when the control connection breaks: a part would look whole.
+    end.is_held_back = transfer.request_.kind == Kind::put && transfer.ends_.size() > 1;
+    const bool is_ready = tls::put_peers_before(transfer.judge_, transfer.request_.tls, end, ssl_ctx);
     return is_ready ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
@@ -330,8 +333,10 @@ std::size_t CurlTransfer::on_source(char* buffer, std::size_t size, std::size_t 
     auto& transfer = *static_cast<CurlTransfer*>(self);
     const std::ptrdiff_t filled = transfer.request_.source ? transfer.request_.source({buffer, size * count}) : -1;
     transfer.note_move(); // waiting for a slow pipe of ours is no fault of the network
-    if (filled == 0)
+    if (filled == 0) {
         transfer.wait_for_room();
+        tls::allow_end(transfer.ends_.back());
+    }
     if (filled >= 0)
         return static_cast<std::size_t>(filled);
     transfer.abandon(transfer.is_local_failure_);

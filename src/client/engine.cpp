@@ -96,6 +96,15 @@ net::Task<> Engine::serve(UniqueFd client, Endpoint peer, std::optional<proxy::D
     }
 }
 
+std::optional<Endpoint> Engine::data_place_for(const Endpoint& shown) const
+{
+    for (const auto& [number, session] : sessions_) {
+        if (const auto place = session->data_place_for(shown))
+            return place;
+    }
+    return std::nullopt;
+}
+
 void Engine::drain()
 {
     for (const auto& [number, session] : std::map(sessions_))
@@ -110,8 +119,7 @@ std::size_t Engine::index_for(const proxy::Destination& destination) const
 
 const ServerSettings& Engine::settings_for(const proxy::Destination& destination) const
 {
-    const std::size_t index = index_for(destination);
-    return index < settings_.servers.size() ? settings_.servers[index] : settings_.others;
+    return settings_.for_server(name_of(destination));
 }
 
 std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::Destination& destination)
@@ -134,7 +142,8 @@ std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::De
 proxy::Trust Engine::judge(const proxy::Destination& destination, const tls::PeerCertificate& certificate)
 {
     Verdict verdict = decide(name_of(destination), certificate, settings_for(destination).trust, pins_);
-    return {verdict.is_accepted(), std::move(verdict.for_person), std::move(verdict.for_log)};
+    const bool is_first_use = verdict.outcome == Verdict::Outcome::accepted_first_use;
+    return {verdict.is_accepted(), is_first_use, std::move(verdict.for_person), std::move(verdict.for_log)};
 }
 
 } // namespace safetp::client

@@ -39,6 +39,8 @@ public:
 
     bool has_room() const { return sessions_.size() < settings_.config.limits.sessions; }
     std::size_t sessions() const { return sessions_.size(); }
+    /// Where a data connection to `shown` is awaited; nothing: no session's client has been told to go there.
+    std::optional<Endpoint> data_place_for(const Endpoint& shown) const;
     void drain();          ///< sessions end as soon as no transfer is under way
     net::Task<> run();     ///< spawn it once: serves name lookups
     void close();          ///< ends run()

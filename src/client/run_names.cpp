@@ -1,6 +1,7 @@
 #include "client/run_service.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace safetp::client {
 
@@ -12,6 +13,8 @@ std::string_view authority_of(std::string_view word)
     constexpr std::string_view kScheme = "ftp://";
     const std::size_t begin = word.find(kScheme);
     if (begin == std::string_view::npos)
+        return {};
+    if (begin > 0 && std::isalnum(static_cast<unsigned char>(word[begin - 1])) != 0) // sftp:// is another protocol
         return {};
     word.remove_prefix(begin + kScheme.size());
     word = word.substr(0, word.find_first_of("/?#;"));
@@ -37,6 +40,35 @@ std::vector<ServerName> names_in(const std::vector<std::string>& words)
             names.push_back(std::move(*name));
     }
     return names;
+}
+
+std::set<std::uint16_t> ports_in(const std::vector<std::string>& words)
+{
+    std::set<std::uint16_t> ports;
+    for (const std::string& word : words) {
+        if (const auto name = ServerName::parse(authority_of(word)))
+            ports.insert(name->port);
+    }
+    return ports;
+}
+
+NameChoice names_for(const Endpoint& target, const std::vector<std::string>& words, const std::vector<ServerName>& known)
+{
+    NameChoice choice;
+    const auto add = [&](const ServerName& name) {
+        const bool fits = (name.port == 0 || name.port == target.port) && !IpAddress::parse(name.host);
+        if (fits && std::ranges::find(choice.candidates, name.host) == choice.candidates.end())
+            choice.candidates.push_back(name.host);
+    };
+    std::ranges::for_each(names_in(words), add);
+    choice.from_words = choice.candidates.size();
+    std::ranges::for_each(known, add);
+    for (const std::string& word : words) {
+        const std::string_view authority = authority_of(word);
+        const auto name = ServerName::parse(authority.empty() ? std::string_view(word) : authority);
+        choice.is_address_said = choice.is_address_said || (name && name->host == target.address.to_string());
+    }
+    return choice;
 }
 
 } // namespace safetp::client

@@ -5,6 +5,7 @@
 #include "client/exit_codes.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <poll.h>
 #include <span>
 #include <string_view>
@@ -28,9 +29,37 @@ sigset_t signals_of_run()
 {
     sigset_t signals;
     ::sigemptyset(&signals);
-    for (const int signal : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2})
+    for (const int signal : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU})
         ::sigaddset(&signals, signal);
     return signals;
+}
+
+/// As a terminal does it; where nobody could let us go on (an orphaned process group, setpgid(2)) the kernel stops nothing.
+void stop_ourselves()
+{
+    sigset_t stop;
+    ::sigemptyset(&stop);
+    ::sigaddset(&stop, SIGTSTP);
+    ::raise(SIGTSTP);
+    ::sigprocmask(SIG_UNBLOCK, &stop, nullptr); // and here we are stopped
+    ::sigprocmask(SIG_BLOCK, &stop, nullptr);
+}
+
+/// A shell ends its script on Ctrl-C only if the program that it waits for has ended by it.
+void die_of_interrupt()
+{
+    sigset_t interrupt;
+    ::sigemptyset(&interrupt);
+    ::sigaddset(&interrupt, SIGINT);
+    std::signal(SIGINT, SIG_DFL);
+    ::raise(SIGINT);
+    ::sigprocmask(SIG_UNBLOCK, &interrupt, nullptr);
+}
+
+bool is_in_foreground()
+{
+    const UniqueFd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    return terminal && ::tcgetpgrp(terminal.get()) == ::getpgrp();
 }
 
 UniqueFd open_signals()
@@ -44,9 +73,10 @@ public:
     explicit Run(RunStart start)
         : settings_(start.settings)
         , command_(start.command.pid)
-        , ports_(std::move(start.ports))
+        , concern_{std::move(start.ports), [this](const Endpoint& target) { return engine_.data_place_for(target); }}
         , host_(std::move(start.host))
-        , names_(std::move(start.names))
+        , words_(std::move(start.words))
+        , known_(std::move(start.known))
         , engine_(io_.get_executor(), start.settings, std::move(start.resources))
         , lookups_(io_.get_executor(), std::move(start.name_helper))
         , calls_(io_.get_executor(), std::move(start.command.calls))
@@ -55,6 +85,7 @@ public:
     {
     }
 
+    /// The command's exit code; or safetp ends as it has done.
     int run()
     {
         tasks_.spawn("name service", engine_.run());
@@ -62,6 +93,8 @@ public:
         tasks_.spawn("signals", obey_signals());
         tasks_.spawn("calls", take_calls());
         io_.run();
+        if (exit_code_ == kSignalled + SIGINT && is_killed_)
+            die_of_interrupt();
         return exit_code_;
     }
 
@@ -72,12 +105,16 @@ private:
     net::Task<proxy::Destination> destination_for(Endpoint target);
     struct Candidate {
         std::string host;
-        bool has_address = false;
+        bool is_from_words = false;
+        bool is_there = false;    ///< somebody is called so
+        bool has_address = false; ///< and it is the one that was dialled
     };
+    net::Task<std::string> name_of(Endpoint target);
     net::Task<> look_up(Candidate& candidate, IpAddress address);
     net::Task<> obey_signals();
     void obey(const signalfd_siginfo& signal);
     void reap();
+    void follow(int stop_signal) const;
     net::Task<> leave_after(std::chrono::seconds time);
     void stop();
     void leave_if_done();
@@ -85,14 +122,16 @@ private:
     asio::io_context io_{1}; // first: what its tasks refer to must go after them; and this object is never destroyed
     const Settings& settings_;
     pid_t command_; ///< -1: it has ended
-    std::set<std::uint16_t> ports_;
+    Concern concern_;
     std::string host_;
-    std::vector<ServerName> names_;
+    std::vector<std::string> words_;
+    std::vector<ServerName> known_;
     Engine engine_;
     NameService lookups_;
     net::Channel calls_;
     net::Channel signals_;
     int exit_code_ = kExitFailure;
+    bool is_killed_ = false; ///< the command, by a signal
     unsigned serving_ = 0;
     bool has_callers_ = true; ///< somebody is left who is watched
     bool is_stopping_ = false;
@@ -106,7 +145,7 @@ net::Task<> Run::take_calls()
         pollfd entry{calls_.fd(), POLLIN, 0};
         ::poll(&entry, 1, 0);
         if ((entry.revents & POLLIN) != 0) {
-            auto call = next_connect(calls_.fd(), ports_);
+            auto call = next_connect(calls_.fd(), concern_);
             if (call && *call)
                 receive(**call);
             if (call) {
@@ -126,6 +165,8 @@ net::Task<> Run::take_calls()
 
 void Run::receive(const ConnectCall& call)
 {
+    if (call.data_place)
+        return answer(calls_.fd(), call.id, lead_to_data_place(call));
     if (!engine_.has_room()) {
         log::Event(Level::error, 0, "refused", "refused: too many sessions").with("server", call.target.to_string());
         return answer(calls_.fd(), call.id, ECONNREFUSED);
@@ -153,35 +194,44 @@ net::Task<> Run::serve(UniqueFd client, Endpoint peer, Endpoint target)
 
 net::Task<proxy::Destination> Run::destination_for(Endpoint target)
 {
-    IpAddress address = target.address;
-    if (!address.is_ipv4())
-        address = IpAddress::from_ipv6(address.bytes()); // for comparison and as a name: without the interface
+    std::string host = host_;
+    if (host.empty())
+        host = co_await name_of(target);
+    co_return proxy::Destination{.host = host, .port = target.port, .address = target.address, .is_impersonated = true};
+}
+
+net::Task<std::string> Run::name_of(Endpoint target)
+{
+    if (!target.address.is_ipv4())
+        target.address = IpAddress::from_ipv6(target.address.bytes()); // for comparison and as a name: without the interface
+    const NameChoice choice = names_for(target, words_, known_);
     std::vector<Candidate> candidates;
-    for (const ServerName& name : names_) {
-        if (host_.empty() && (name.port == 0 || name.port == target.port))
-            candidates.push_back({name.host});
-    }
-    std::string host = host_.empty() ? address.to_string() : host_;
+    for (const std::string& host : choice.candidates)
+        candidates.push_back({.host = host, .is_from_words = candidates.size() < choice.from_words});
     // A few at once: one name whose name server is dead must not hold up all others.
     for (std::span<Candidate> left = candidates; !left.empty();) {
         const std::span<Candidate> batch = left.first(std::min(left.size(), kLookupsAtOnce));
         left = left.subspan(batch.size());
         net::TaskGroup lookups(io_.get_executor());
         for (Candidate& candidate : batch)
-            lookups.spawn("lookup", look_up(candidate, address));
+            lookups.spawn("lookup", look_up(candidate, target.address));
         co_await lookups.all_done();
         const auto found = std::ranges::find(batch, true, &Candidate::has_address);
-        if (found == batch.end())
-            continue;
-        host = found->host;
-        break;
+        if (found != batch.end())
+            co_return found->host;
     }
-    co_return proxy::Destination{host, target.port, target.address};
+    // A name with many addresses may answer with others each time, and so may whoever forges answers: the only server that the
+    // command names is meant all the same.
+    const auto is_said = [](const Candidate& candidate) { return candidate.is_from_words && candidate.is_there; };
+    if (!choice.is_address_said && std::ranges::count_if(candidates, is_said) == 1)
+        co_return std::ranges::find_if(candidates, is_said)->host;
+    co_return target.address.to_string();
 }
 
 net::Task<> Run::look_up(Candidate& candidate, IpAddress address)
 {
     const auto found = co_await lookups_.look_up(candidate.host);
+    candidate.is_there = found.has_value();
     candidate.has_address = found && std::ranges::find(*found, address) != found->end();
 }
 
@@ -207,7 +257,7 @@ void Run::obey(const signalfd_siginfo& signal)
             ::kill(command_, number);
         return;
     }
-    if (number == SIGUSR1 || number == SIGUSR2)
+    if (number != SIGHUP && number != SIGINT && number != SIGQUIT && number != SIGTERM)
         return;
     if (is_stopping_)
         ::_exit(exit_code_);
@@ -218,11 +268,16 @@ void Run::obey(const signalfd_siginfo& signal)
 void Run::reap()
 {
     int status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
         if (pid != command_)
             continue;
+        if (WIFSTOPPED(status)) {
+            follow(WSTOPSIG(status));
+            continue;
+        }
         command_ = -1;
-        exit_code_ = WIFSIGNALED(status) ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status);
+        is_killed_ = WIFSIGNALED(status);
+        exit_code_ = is_killed_ ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status);
     }
     leave_if_done();
 }
@@ -235,6 +290,20 @@ void Run::stop()
     tasks_.spawn("drain limit", leave_after(settings_.config.timeouts.drain));
     engine_.drain();
     leave_if_done();
+}
+
+/// Ctrl-Z: it is for the command to say whether it stops, and what it puts in order before. Then the shell must see that its
+/// job has stopped, and its job are we. SIGSTOP may be somebody's own affair with the command, unless it leaves a person at the
+/// terminal with nobody to talk to.
+void Run::follow(int stop_signal) const
+{
+    if (stop_signal == SIGSTOP && !is_in_foreground())
+        return;
+    stop_ourselves();
+    siginfo_t news{};
+    const bool goes_on = ::waitid(P_PID, static_cast<id_t>(command_), &news, WCONTINUED | WNOHANG) == 0 && news.si_pid != 0;
+    if (!goes_on)
+        ::kill(command_, SIGCONT);
 }
 
 net::Task<> Run::leave_after(std::chrono::seconds time)

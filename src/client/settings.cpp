@@ -2,6 +2,8 @@
 
 #include "config/client_config.h"
 
+#include <algorithm>
+
 namespace safetp::client {
 
 namespace {
@@ -51,6 +53,12 @@ void Settings::lay_over_config(const config::ClientConfig& from)
     config.timeouts = from.timeouts;
     config.log = from.log;
     config.data.first_port = config.data.last_port = 0; // the kernel chooses: nobody's firewall stands before the local leg
+}
+
+const ServerSettings& Settings::for_server(const ServerName& name) const
+{
+    const auto found = std::ranges::find(servers, name, &ServerSettings::name);
+    return found == servers.end() ? others : *found;
 }
 
 Result<void> Settings::add(const config::ClientConfig& from)

@@ -37,6 +37,8 @@ struct Settings {
 
     Settings();
 
+    const ServerSettings& for_server(const ServerName& name) const;
+
     /// Takes over what safetp.toml says; to be called once, on fresh settings. bad_config with a sentence.
     Result<void> add(const config::ClientConfig& from);
 

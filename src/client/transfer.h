@@ -38,6 +38,8 @@ struct TransferRequest {
     std::chrono::seconds stall_timeout{60};                     ///< nothing moved for so long
     std::string client_certificate{};                           ///< PEM file; empty: none
     std::string client_key{};                                   ///< PEM file; empty: in the certificate's
+    tls::PeerRules tls{};
+    bool needs_close_notify = true; ///< false: the server's own word decides whether a download is whole
     std::function<void(const std::string& line)> on_dialogue{}; ///< control lines both ways, without PASS's argument
 
     /// get: what there is already; put: kAppend asks the server how much it has, and `source` is asked to skip that much.

@@ -58,17 +58,18 @@ Verdict refuse(const ServerName& server, const tls::PeerCertificate& certificate
         .for_log = log_text(server, certificate, what)};
 }
 
-std::string how_to_add(const ServerName& server, const std::string& fingerprint)
+std::string how_to_add(const ServerName& server, const std::string& fingerprint, const TrustOptions& options)
 {
-    return fmt::format("safetp pin add {} {}", server.to_string(), fingerprint);
+    const std::string where = options.pins_file.empty() ? "" : " --pins " + options.pins_file;
+    return fmt::format("safetp pin add{} {} {}", where, server.to_string(), fingerprint);
 }
 
 Verdict refuse_changed(const ServerName& server, const tls::PeerCertificate& certificate, const TrustOptions& options,
     const std::vector<std::string>& expected)
 {
     const bool is_configured = !options.configured_pins.empty();
-    const std::string what_to_do
-        = is_configured ? "put that key into the configuration" : "run: " + how_to_add(server, certificate.key_fingerprint);
+    const std::string what_to_do = is_configured ? "put that key into the configuration"
+                                                 : "run: " + how_to_add(server, certificate.key_fingerprint, options);
     const char* const likely = certificate.is_vouched && certificate.is_name_right
         ? "; the system's authorities vouch for the new one, so its administrators have probably renewed it"
         : "";
@@ -84,7 +85,7 @@ Verdict refuse_not_vouched(const ServerName& server, const tls::PeerCertificate&
 {
     const std::string else_what = options.policy == TrustPolicy::ca && options.configured_pins.empty()
         ? fmt::format(", or use the policy pin and, if its key is {}, run: {}", certificate.key_fingerprint,
-            how_to_add(server, certificate.key_fingerprint))
+            how_to_add(server, certificate.key_fingerprint, options))
         : "";
     return refuse(server, certificate, Reason::not_vouched,
         fmt::format("The certificate of {} cannot be trusted, because {}; nothing was sent: ask its administrators to "
@@ -93,23 +94,24 @@ Verdict refuse_not_vouched(const ServerName& server, const tls::PeerCertificate&
         "refused: the authorities do not vouch for it");
 }
 
-Verdict refuse_unknown(const ServerName& server, const tls::PeerCertificate& certificate)
+Verdict refuse_unknown(const ServerName& server, const tls::PeerCertificate& certificate, const TrustOptions& options)
 {
     return refuse(server, certificate, Reason::unknown_key,
         fmt::format("The server {} is not known yet and may not be trusted at first sight, so nothing was sent; ask its "
                     "administrators whether its key is {}, and if it is, run: {}",
-            server.to_string(), certificate.key_fingerprint, how_to_add(server, certificate.key_fingerprint)),
+            server.to_string(), certificate.key_fingerprint, how_to_add(server, certificate.key_fingerprint, options)),
         "refused: the server is unknown");
 }
 
-Verdict refuse_expired(const ServerName& server, const tls::PeerCertificate& certificate, bool is_over)
+Verdict refuse_expired(
+    const ServerName& server, const tls::PeerCertificate& certificate, const TrustOptions& options, bool is_over)
 {
     const auto when = format_time(to_seconds(is_over ? certificate.not_after : certificate.not_before)).substr(0, 10);
     return refuse(server, certificate, Reason::expired,
         fmt::format("The server {} is not known yet and its certificate {} {}, so nothing was sent; ask its "
                     "administrators to renew it or, if its key is {}, run: {}",
             server.to_string(), is_over ? "has expired on" : "is not valid before", when, certificate.key_fingerprint,
-            how_to_add(server, certificate.key_fingerprint)),
+            how_to_add(server, certificate.key_fingerprint, options)),
         is_over ? "refused: unknown and expired" : "refused: unknown and not valid yet");
 }
 
@@ -173,9 +175,9 @@ std::optional<Verdict> judge(const ServerName& server, const tls::PeerCertificat
     if (!needs_pin || is_known)
         return accept(server, certificate, needs_pin ? Reason::pinned : Reason::vouched);
     if (options.refuse_unknown)
-        return refuse_unknown(server, certificate);
+        return refuse_unknown(server, certificate, options);
     if (now < certificate.not_before || now > certificate.not_after)
-        return refuse_expired(server, certificate, now > certificate.not_after);
+        return refuse_expired(server, certificate, options, now > certificate.not_after);
     return std::nullopt;
 }
 

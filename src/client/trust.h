@@ -26,6 +26,8 @@ struct TrustOptions {
     /// Pins of this server that the configuration names, "SHA256:...". If there are any, only they count, with every policy,
     /// and the store is not asked for keys; `ca` and `ca_and_pin` then ask for the authorities as well.
     std::vector<std::string> configured_pins{};
+    /// The store, for the advice in sentences; empty: the one that safetp takes by itself.
+    std::string pins_file{};
 };
 
 struct Verdict {

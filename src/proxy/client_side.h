@@ -35,7 +35,8 @@ struct ServerRules {
 
 struct Trust {
     bool is_accepted = false;
-    std::string for_person{}; ///< one sentence
+    bool is_first_use = false; ///< nothing was known of the server; its key is remembered from now on
+    std::string for_person{};  ///< one sentence
     std::string for_log{};
 };
 

@@ -68,6 +68,13 @@ Result<Endpoint> DataChannel::open_passive(bool is_protected)
     return endpoint;
 }
 
+std::optional<Endpoint> DataChannel::passive_place() const
+{
+    const bool is_awaited = current_ && current_->client_listener && current_->client_listener->is_open();
+    const auto place = is_awaited ? local_endpoint(current_->client_listener->fd()) : fail(ErrorCode::peer_closed);
+    return place ? std::optional(*place) : std::nullopt;
+}
+
 void DataChannel::use_active(const Endpoint& client)
 {
     prepared().client_target = client;

@@ -55,6 +55,7 @@ public:
     Result<Endpoint> listen_for_server();
     /// Where the client may come. `is_protected`: it may begin TLS before its transfer is started.
     Result<Endpoint> open_passive(bool is_protected);
+    std::optional<Endpoint> passive_place() const; ///< where it is awaited still
     void use_active(const Endpoint& client);
 
     void expect_transfer(); ///< the server has been told of a transfer

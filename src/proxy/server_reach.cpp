@@ -190,6 +190,8 @@ net::Task<ServerReach::Failure> ServerReach::start_tls()
     allow(environment_.config.timeouts.handshake);
     tls_.emplace(*rules_.tls, tls::PeerJudge{destination_.host, [this](const tls::PeerCertificate& certificate) {
         trust_ = client_side_.judge(destination_, certificate);
+        if (trust_.is_first_use) // a person should see it once, also where all else is silence
+            log::Event(Level::warning, session_, "first-use", trust_.for_person);
         return trust_.is_accepted;
     }});
     if (!rules_.needs_close_notify)

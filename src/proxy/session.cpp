@@ -316,8 +316,10 @@ void Session::perform_listen_for_server()
 // What a 227 reply shows: behind NAT another address than ours. 229 has no address, so it needs none of this.
 IpAddress Session::announced_address() const
 {
-    if (destination_ && destination_->is_impersonated)
-        return destination_->address.value_or(local_.address); // whoever leads the client to us leads data connections too
+    // Whoever leads the client to us leads data connections too. (On a machine that lacks IPv6 they come by IPv4.)
+    const bool is_impersonated = destination_ && destination_->is_impersonated && destination_->address;
+    if (is_impersonated && destination_->address->family() == local_.address.family())
+        return *destination_->address;
     const config::Announce& announce = environment_.config.data.announce;
     std::string_view wanted = announce.address;
     for (const auto& [network, address] : announce.for_clients) {

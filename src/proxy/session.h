@@ -31,6 +31,8 @@ public:
 
     void drain();   ///< end as soon as no transfer is under way
     void cut_off(); ///< after drain(), end now
+    /// Where we await a data connection that goes to `shown` as far as an impersonated server's client knows.
+    std::optional<Endpoint> data_place_for(const Endpoint& shown) const;
 
 private:
     using Clock = net::Clock;

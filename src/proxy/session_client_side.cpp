@@ -48,6 +48,14 @@ net::Task<> Session::reach_secure_server()
     drive();
 }
 
+std::optional<Endpoint> Session::data_place_for(const Endpoint& shown) const
+{
+    const bool is_server = destination_ && destination_->is_impersonated && destination_->address
+        && destination_->address->family() == shown.address.family() && destination_->address->bytes() == shown.address.bytes();
+    const auto place = is_server ? data_.passive_place() : std::nullopt;
+    return place && place->port == shown.port ? place : std::nullopt;
+}
+
 // ---- which server
 
 net::Task<> Session::receive_client()

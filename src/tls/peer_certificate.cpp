@@ -99,17 +99,19 @@ int ask_judge(X509_STORE_CTX* verification, void* judge)
     return is_accepted ? 1 : 0;
 }
 
-int close_notify_index()
+int end_index()
 {
     static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
     return index;
 }
 
-void note_alert(const SSL* ssl, int where, int alert)
+void note_progress(const SSL* ssl, int where, int alert)
 {
+    auto& end = *static_cast<PeerEnd*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), end_index()));
+    if ((where & SSL_CB_HANDSHAKE_START) != 0)
+        end.ssl = const_cast<SSL*>(ssl); // the library's, which is const to us only in here
     const bool is_close_notify = (where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (alert & 0xff) == SSL_AD_CLOSE_NOTIFY;
-    if (is_close_notify)
-        *static_cast<bool*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), close_notify_index())) = true;
+    end.has_close_notify = end.has_close_notify || is_close_notify;
 }
 
 } // namespace
@@ -143,15 +145,26 @@ PeerCertificate examine_peer(X509_STORE_CTX* verification, const std::string& ho
     return peer;
 }
 
-bool put_peers_before(const PeerJudge& judge, bool& has_close_notify, void* ssl_ctx)
+void allow_end(const PeerEnd& end)
+{
+    if (end.ssl != nullptr)
+        SSL_set_quiet_shutdown(static_cast<SSL*>(end.ssl), 0);
+}
+
+bool put_peers_before(const PeerJudge& judge, const PeerRules& rules, PeerEnd& end, void* ssl_ctx)
 {
     auto* const context = static_cast<SSL_CTX*>(ssl_ctx);
     ERR_clear_error();
-    if (SSL_CTX_set_default_verify_paths(context) != 1 || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
+    const char* const file = rules.authorities.c_str();
+    const int knows_authorities
+        = rules.authorities.empty() ? SSL_CTX_set_default_verify_paths(context) : SSL_CTX_load_verify_file(context, file);
+    const int version = rules.minimum_version == "1.2" ? TLS1_2_VERSION : TLS1_3_VERSION;
+    if (knows_authorities != 1 || SSL_CTX_set_min_proto_version(context, version) != 1)
         return false;
-    if (SSL_CTX_set_ex_data(context, close_notify_index(), &has_close_notify) != 1)
+    if (SSL_CTX_set_ex_data(context, end_index(), &end) != 1)
         return false;
-    SSL_CTX_set_info_callback(context, note_alert);
+    SSL_CTX_set_info_callback(context, note_progress);
+    SSL_CTX_set_quiet_shutdown(context, end.is_held_back ? 1 : 0);
     SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);

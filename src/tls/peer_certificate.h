@@ -31,11 +31,24 @@ struct PeerJudge {
     JudgePeer judge;  ///< must not throw; never called for a resumed session, whose key was judged when it began
 };
 
+struct PeerRules {
+    std::string authorities{};           ///< PEM file; empty: the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR
+    std::string minimum_version = "1.2"; ///< "1.2" or "1.3"
+};
+
+/// How one TLS connection of a library's ends, which such a library may not tell or decide as we want it.
+struct PeerEnd {
+    bool has_close_notify = false; ///< the peer has ended its TLS in order
+    bool is_held_back = false;     ///< set beforehand: the library cannot end ours in order until allow_end()
+    void* ssl = nullptr;           ///< the connection, once its handshake has begun
+};
+
+/// What was sent until now is all. Call it before the library closes the connection.
+void allow_end(const PeerEnd& end);
+
 /// For libraries that make their own SSL_CTX (libcurl): from now on each certificate that a server shows to `ssl_ctx` is put
-/// before `judge`, and nothing else decides. Trusts the system's authorities, or those of SSL_CERT_FILE and SSL_CERT_DIR
-/// (SSL_CTX_set_default_verify_paths(3)). TLS 1.2 is the oldest version. `has_close_notify` becomes true when a peer has ended
-/// its TLS in order, which the library may not tell apart from an end by anybody. Both must outlive `ssl_ctx`. False: the
-/// authorities could not be read or the memory is gone.
-bool put_peers_before(const PeerJudge& judge, bool& has_close_notify, void* ssl_ctx);
+/// before `judge`, and nothing else decides. `judge` and `end` must outlive it. For one connection. False: the authorities
+/// could not be read or the memory is gone.
+bool put_peers_before(const PeerJudge& judge, const PeerRules& rules, PeerEnd& end, void* ssl_ctx);
 
 } // namespace safetp::tls

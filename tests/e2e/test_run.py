@@ -277,6 +277,14 @@ def test_port_21_by_itself(run):
     assert b"421 " in done.out and b"127.0.0.21" in done.out
 
 
+def test_ports_that_are_known(inetd, run):
+    """That of a URL in the command, and those of servers that were met before: nobody has to name them, and nothing goes in clear."""
+    url = f"ftp://{LOGIN}@localhost:{inetd.port}/orders"
+    run.run("run", "--", "curl", "-sS", "-4", "-o", "orders", url).expect(0)
+    assert fetched(run) == CONTENT
+    run.run("run", "--", *transfer(inetd, "127.0.0.1")).expect(0)
+
+
 def test_others_are_untouched(run, tmp_path):
     """Another port, UDP to an FTP port, a UNIX socket, a port where nobody is, a bad pointer: all as without us."""
     code = """
@@ -324,6 +332,38 @@ def test_fast_open_is_no_way_round(inetd, run):
     run.run(*words(inetd, *python(code, inetd.port))).expect(0)
 
 
+def test_io_uring_is_no_way_round(run):
+    """It connects where no filter sees it."""
+    code = """
+        import ctypes, errno, sys
+        libc = ctypes.CDLL(None, use_errno=True)
+        io_uring_setup = 425  # on every architecture
+        sys.exit(libc.syscall(io_uring_setup, 1, ctypes.create_string_buffer(120)) != -1 or ctypes.get_errno() != errno.ENOSYS)
+    """
+    run.run("run", "--", *python(code)).expect(0)
+
+
+def run_without_rights(run: Safetp, directory: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """As an ordinary user."""
+    options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    ftpds.hand_over(run.directory)
+    everybodys = shutil.copy(run.command("run")[0], directory)  # the build's place may be ours alone
+    command = [everybodys, "run", "--pins", str(run.pins), *arguments[1:]]
+    return subprocess.run(
+        command, cwd=run.directory, env=run.environment, capture_output=True, timeout=SAFETY_NET, check=False, **options
+    )
+
+
+def test_no_rights_are_needed(inetd, run, directory):
+    """Also by whoever has come to another parent meanwhile."""
+    done = run_without_rights(run, directory, *words(inetd, *transfer(inetd, "127.0.0.1")))
+    assert done.returncode == 0, done
+    assert (inetd.server.home / "sent").read_bytes() == CONTENT
+    curl = f"curl -sS -u {shlex.quote(LOGIN)} ftp://127.0.0.1:{inetd.port}/orders -o orders"
+    done = run_without_rights(run, directory, *words(inetd, "sh", "-c", f"({curl}) & exit 0"))
+    assert done.returncode == 0 and fetched(run) == CONTENT, done
+
+
 def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
     """Not knowing is no reason to let FTP go in clear. (Root may look into everybody.)"""
     code = """
@@ -332,11 +372,7 @@ def test_who_cannot_be_looked_into_is_refused(inetd, run, directory):
         error = socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1])))
         sys.exit(error)
     """
-    options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
-    ftpds.hand_over(run.directory)
-    everybodys = shutil.copy(run.command("run")[0], directory)  # the build's place may be ours alone
-    command = [everybodys, "run", "--pins", str(run.pins), *words(inetd, *python(code, inetd.port))[1:]]
-    done = subprocess.run(command, cwd=run.directory, env=run.environment, capture_output=True, timeout=SAFETY_NET, check=False, **options)
+    done = run_without_rights(run, directory, *words(inetd, *python(code, inetd.port)))
     assert done.returncode == 13 and b"cannot be looked into" in done.stderr, done
 
 
@@ -363,6 +399,17 @@ def test_known_name_counts_for_the_address(inetd, run):
     done = run.run(*words(inetd, *transfer(inetd, "127.0.0.1")))
     assert done.code != 0 and "421" in done.err, done
     assert [line[0] for line in run.lines()] == [f"localhost:{inetd.port}"]
+
+
+def test_name_that_leads_elsewhere(start_tls_server, run):
+    """Whoever forges the command's lookup and leaves ours alone does not get round the key of the server that the command names."""
+    inetd = start_tls_server("vsftpd", address="127.0.0.2")
+    run.pins.write_text(f"localhost:{inetd.port} SHA256:{'A' * 43} 2026-01-01T00:00:00Z by-hand - secure\n")
+    run.pins.chmod(0o600)
+    program = python("import ftplib, sys; ftplib.FTP().connect('127.0.0.' + '2', int(sys.argv[1]), 30)", inetd.port)
+    done = run.run(*words(inetd, *program, f"ftp://localhost:{inetd.port}/"))
+    assert done.code != 0 and "HAS CHANGED" in done.err, done
+    run.run(*words(inetd, *program, f"ftp://localhost:{inetd.port}/", "127.0.0.2")).expect(0, "first time", "127.0.0.2")
 
 
 def test_host(inetd, run):
@@ -446,7 +493,9 @@ def test_nothing_in_clear_without_us(inetd, run):
 
 
 def test_verbose(inetd, run):
-    """Silent by default, and able to say what it did."""
+    """A server's key is shown when it is met for the first time. After that: silent by default, and able to say what it did."""
+    first = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"))).expect(0, "first time", run.lines()[0][1])
+    assert len(first.err.splitlines()) == 1
     quiet = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"))).expect(0)
     assert quiet.err == ""
     said = run.run(*words(inetd, *transfer(inetd, "127.0.0.1"), options=("-v",))).expect(0, "the command connects", "TLSv1.")
@@ -474,3 +523,63 @@ def test_at_a_terminal(run):
     """
     code_seen, text = run.run_at_terminal("run", "--", *python(code), answers=[("ready True True", "\x03"), ("name:", "anna")])
     assert code_seen == 2, text
+
+
+def in_shell(run, *words) -> list[str]:
+    """A shell that a person has, with job control; ./job is the command under safetp run."""
+    job = run.directory / "job"
+    job.write_text(f"#!/bin/sh\nexec {shlex.join(run.command('run', '--', *words))}\n")
+    job.chmod(0o755)
+    (run.directory / "rc").write_text("set +o emacs; PS1='shell> '\n")
+    return ["/bin/bash", "--noprofile", "--rcfile", str(run.directory / "rc"), "-i"]
+
+
+def test_stopped_at_a_terminal(run):
+    """Ctrl-Z: the command puts its terminal in order before the shell has it back, and fg goes on with both. Guards against a shell
+    and a command that read the same terminal."""
+    code = """
+        import os, signal, sys, time
+        def on_stop(*_):
+            time.sleep(0.2)  # so long the shell must not have been told
+            os.write(1, b"in order: %s\\n" % str(os.tcgetpgrp(0) == os.getpgid(0)).encode())
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTSTP)
+            os.write(1, b"here again\\n")
+        signal.signal(signal.SIGTSTP, on_stop)
+        os.write(1, b"begun\\n")
+        os.write(1, b"read:" + sys.stdin.readline().encode())
+        sys.exit(7)
+    """
+    answers = [("shell> ", "./job"), ("begun", b"\x1a"), ("Stopped", "fg"), ("here again", "words"), ("read:words", "exit $?")]
+    ended, seen = run.at_terminal(in_shell(run, *python(code)), answers)
+    assert ended == 7 and seen.index("in order: True") < seen.index("Stopped"), seen
+
+
+def test_not_stopped_at_a_terminal(run):
+    """A command that minds no Ctrl-Z goes on, and keeps the terminal."""
+    code = """
+        import os, signal, sys
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        os.write(1, b"begun\\n")
+        os.write(1, b"read:" + sys.stdin.readline().encode())
+        sys.exit(7)
+    """
+    answers = [("shell> ", "./job"), ("begun", b"\x1awords\n"), ("read:words", "exit $?")]
+    ended, seen = run.at_terminal(in_shell(run, *python(code)), answers)
+    assert ended == 7 and "Stopped" not in seen, seen
+
+
+def test_interrupted_script(run):
+    """Ctrl-C ends a script that waits for us, as it does where the command stands there by itself."""
+    shell = in_shell(run, *python("import os, signal; signal.signal(2, 0); os.write(1, b'begun\\n'); input()"))
+    (run.directory / "script").write_text("for i in 1 2 3; do ./job; echo next$i; done\n")
+    ended, seen = run.at_terminal(shell, [("shell> ", "bash script"), ("begun", b"\x03"), ("\nshell> ", "exit $?")])
+    assert ended == 130 and "next1" not in seen, seen
+
+
+def test_stopped_by_somebody_else(inetd, run):
+    """SIGSTOP for the command alone, as a scheduler does it, is not our affair: others that it has started are served."""
+    curl = f"curl -sS -u {shlex.quote(LOGIN)} ftp://127.0.0.1:{inetd.port}/orders -o part && mv part orders"
+    process = run.start(*words(inetd, "sh", "-c", f"({curl}; kill -CONT $$) & kill -STOP $$; wait; exit 5"))
+    process.communicate(timeout=SAFETY_NET)
+    assert process.returncode == 5 and fetched(run) == CONTENT

@@ -15,8 +15,10 @@ import pytest
 
 from support import ftpds, safetp
 from support.client import SAFETY_NET
+from support.namespaces import Holder
+from support.proxy import Proxy
 from support.safetp import Safetp
-from support.scripted_tls import server_context, serving, url_of
+from support.scripted_tls import fingerprint, server_context, serving, url_of
 
 LINE = re.compile(r"host-\d+\.example:21 SHA256:[A-Za-z0-9+/]{43} \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ by-hand - not-yet")
 
@@ -183,3 +185,51 @@ def test_default_places(directory):
     assert (home / "xdg/safetp/known_servers").exists()
     add(XDG_CONFIG_HOME="relative")
     assert not (home / "relative").exists()
+    (home / ".config/safetp/safetp.toml").write_text(f'known_servers = "{home}/elsewhere"\n')
+    add()
+    assert (home / "elsewhere").exists(), "where the configuration says"
+
+
+def test_proxy_of_the_machine(start_tls_server, certificate, running, directory):
+    """Its keys can be noted before it was ever started and while it serves, by root, with the very command that a refusal names."""
+    if os.getuid() != 0:
+        return  # it is root's
+    server = start_tls_server("proftpd")
+    known = "/var/lib/safetp-proxy/known_servers"
+    holder = running.add(Holder(["--mount"], "mount -t tmpfs -o mode=755 none /var/lib"))
+    here = ["nsenter", "-t", str(holder.pid), "--mount", f"--wd={directory}", "--"]
+    program = shutil.copy(safetp.binary(), directory / "safetp")
+
+    def pin(*words) -> None:
+        subprocess.run([*here, program, "pin", *words], check=True, capture_output=True, timeout=SAFETY_NET)
+
+    pin("add", "--pins", known, f"localhost:{server.port}", fingerprint(certificate))
+    proxy = Proxy(directory / "proxy", "--strict", server=server)
+    at = proxy.command.index("--pins")
+    proxy.command = [*here, program, *proxy.command[1:at], *proxy.command[at + 2 :]]
+    running.add(proxy).start().login(server.server).quit()
+    pin("remove", "--pins", known, f"localhost:{server.port}")
+    advice = re.search(r"run: safetp pin (add .*?)\.?$", proxy.connect().reply().text)[1]
+    assert known in advice and fingerprint(certificate) in advice
+    pin(*advice.split())
+    proxy.login(server.server).quit()
+
+
+def test_full_file_system_under_a_proxy(start_tls_server, running, directory):
+    """The old client is told, and so is the log; nothing was sent, and all is well again when there is room again."""
+    server = start_tls_server("proftpd")
+    small = directory / "small"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=16k,mode=755 none {small}; cat /dev/zero >{small}/full 2>&- || chown -R nobody {small}"
+    holder = running.add(Holder(["--mount"], mount))
+    here = ["nsenter", "-t", str(holder.pid), "--mount", f"--wd={directory}", "--"]
+    proxy = Proxy(directory / "proxy", server=server)
+    proxy.command = [*here, *proxy.command]
+    proxy.command[proxy.command.index("--pins") + 1] = f"{small}/known_servers"
+    running.add(proxy).start()
+    refused = proxy.connect().reply()
+    assert refused.code == 421 and len(refused.lines) == 1, refused
+    for told in (refused.text, proxy.log()):
+        assert re.search("list of known servers cannot be used.*nothing was sent.*No space left on device", told), told
+    subprocess.run([*here, "rm", f"{small}/full"], check=True)
+    proxy.login(server.server).quit()

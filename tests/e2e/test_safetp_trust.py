@@ -1,7 +1,9 @@
 """Whom safetp trusts: servers that are known, new, changed, expired, stripped of TLS, cut short."""
 
+import contextlib
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -51,13 +53,13 @@ def test_changed_key_stops_everything(play, client, certificate, make_certificat
     client.pins.write_text(client.pins.read_text().replace(f":{first.port} ", f":{server.port} "))
     before = client.pins.read_bytes()
     finished = client.run("get", url_of(server) + "/file")
-    command = f"safetp pin add 127.0.0.1:{server.port} {fingerprint(other)}"
+    command = f"safetp pin add --pins {client.pins} 127.0.0.1:{server.port} {fingerprint(other)}"
     finished.expect(safetp.NOT_TRUSTED, "HAS CHANGED", "nothing was sent", command)
     assert finished.err.count("\n") == 1
     assert server.seen == [b"AUTH TLS"]
     assert client.pins.read_bytes() == before
     assert sorted(os.listdir(client.directory)) == ["first", "known_servers", "known_servers.lock"]
-    client.run(*command.split()[1:]).expect(safetp.OK)
+    subprocess.run([safetp.binary(), *command.split()[1:]], check=True, capture_output=True, timeout=SAFETY_NET)
     client.run("get", url_of(server) + "/file").expect(safetp.OK)
 
 
@@ -76,6 +78,36 @@ def test_key_given_beforehand(play, client, certificate, make_certificate):
     client.run("get", url_of(server) + "/file").expect(safetp.NOT_TRUSTED)
     client.run("get", "--key", wrong, "--key", certificate.public_key_pin(), url_of(server) + "/file").expect(safetp.OK)
     client.run("get", "--key", "SHA256:short", url_of(server) + "/file").expect(safetp.USAGE, "43 characters")
+
+
+def test_configuration(play, client, authority, certificate, make_certificate):
+    """safetp.toml is about servers, whoever speaks with them: a key that is written there is not passed over by get."""
+    server = play(serving(server_context(certificate, maximum=ssl.TLSVersion.TLSv1_2)))
+    config = client.directory / "safetp.toml"
+
+    def get(text: str):
+        config.write_text(text)
+        return client.run("get", "--config", config, url_of(server) + "/file")
+
+    entry = f'[[server]]\nhost = "127.0.0.1"\nport = {server.port}\n'
+    wrong = fingerprint(make_certificate("wrong"))
+    get(f'{entry}pin = ["{wrong}"]\n').expect(safetp.NOT_TRUSTED, "HAS CHANGED", "configuration")
+    get(f"{entry}refuse_unknown = true\n").expect(safetp.NOT_TRUSTED, "not known yet")
+    get('minimum_tls = "1.3"\n').expect(safetp.NOT_TRUSTED, "nothing was sent")
+    get('trust = "ca"\n').expect(safetp.NOT_TRUSTED, "signed by nobody")
+    assert not client.pins.exists() and set(server.seen) == {b"AUTH TLS"}
+    get(f'trust = "ca"\nauthorities = "{authority.root.certificate}"\n').expect(safetp.OK)
+    get(f'{entry}pin = ["{fingerprint(certificate)}"]\n').expect(safetp.OK)
+    given = client.run("get", "--config", config, "--key", wrong, url_of(server) + "/file")
+    given.expect(safetp.NOT_TRUSTED, "HAS CHANGED")
+    get("sekurity = 1\n").expect(78, "sekurity")
+
+
+def test_truncation_that_is_allowed_by_name(play, client, certificate):
+    server = play(serving(server_context(certificate), b"a part", end=lambda data: None, size="502 ?"))
+    config = client.directory / "safetp.toml"
+    config.write_text(f'[[server]]\nhost = "127.0.0.1"\nport = {server.port}\nunsafe_missing_close_notify = true\n')
+    client.run("get", "--config", config, url_of(server) + "/file").expect(safetp.OK)
 
 
 @pytest.mark.parametrize("policy", ["ca", "ca+pin"])
@@ -188,16 +220,24 @@ def test_server_that_does_not_protect_data(play, client, certificate):
     assert b"RETR" not in b" ".join(server.seen)
 
 
-def test_plain_text_before_tls_is_not_believed(play, client, certificate):
-    """What a man in the middle sends behind the 234 in the same packet must not become a reply under TLS."""
+@pytest.mark.parametrize("is_one_packet", [True, False])
+def test_plain_text_before_tls_is_not_believed(play, client, certificate, is_one_packet):
+    """What a man in the middle sends behind the 234 must not become a reply under TLS."""
     context = server_context(certificate)
 
     def script(session: Session) -> None:
         session.say("220 scripted")
         session.expect("AUTH")
-        session.say("234 go on", "230 you are in")
-        session.socket = context.wrap_socket(session.socket, server_side=True)
-        session.serve_until("RETR", LOGIN_REPLIES)
+        if is_one_packet:
+            session.raw(b"234 go on\r\n230 you are in\r\n")
+            with contextlib.suppress(ssl.SSLError):
+                session.socket = context.wrap_socket(session.socket, server_side=True)
+                session.serve_until("RETR", LOGIN_REPLIES)
+        else:
+            session.raw(b"234 go on\r\n")
+            session.socket.recv(65536)  # the ClientHello
+            session.say("230 you are in")
+            session.serve_rest()
 
     server = play(script)
     client.run("get", url_of(server) + "/file").expect(safetp.NOT_TRUSTED, "nothing was sent")
@@ -351,6 +391,32 @@ def test_upload_that_breaks_off_here_does_not_look_whole_there(play, client, cer
     process.send_signal(signal.SIGTERM)
     _, rest = process.communicate(timeout=SAFETY_NET)
     assert process.returncode == safetp.TRY_AGAIN, said + rest
+    server.close()  # waits for the script
+    assert ends == ["cut"]
+
+
+def test_upload_whose_control_connection_breaks(play, client, certificate):
+    """It was cut for the server, too: nothing is not an empty file."""
+    context = server_context(certificate)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    ends: list[str] = []
+
+    def script(session: Session) -> None:
+        begin_tls(session, context)
+        session.serve_until("STOR", LOGIN_REPLIES)
+        data = context.wrap_socket(session.data(), server_side=True, suppress_ragged_eofs=False)
+        session.socket.shutdown(socket.SHUT_RDWR)
+        try:
+            while data.recv(65536):
+                pass
+            ends.append("close_notify")
+        except OSError:
+            ends.append("cut")
+        finally:
+            data.close()
+
+    server = play(script)
+    client.run("put", "-", url_of(server) + "/file", input=b"content").expect(safetp.TRY_AGAIN)
     server.close()  # waits for the script
     assert ends == ["cut"]
 

@@ -320,6 +320,15 @@ def test_this_machine_with_pasv(local, programs, directory):
     use_ftp(local, programs / "tnftp", directory, ["-p"], 4, commands=["epsv4"])
 
 
+def test_rules_know_the_data_ports():
+    """Without them passive data connections would pass the proxy by."""
+    for arguments, ports in (([], "50000-50999"), (["--data-ports", DATA_PORTS], DATA_PORTS)):
+        for way in (["--transparent"], ["--transparent=tproxy", "--interface", "lan"]):
+            command = [binary(), "proxy", *way, *arguments, "--user", "nobody", "--print-rules"]
+            rules = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert set(re.findall(r"dport (\d+-\d+)", rules)) == {ports}, rules
+
+
 def test_rules_are_undone_as_they_say(local, directory):
     assert "nft delete table inet safetp" in local.rules
     alone = Network()

@@ -80,33 +80,41 @@ class Safetp:
         return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
 
     def run_at_terminal(self, *words, answers: list) -> tuple[int, str]:
-        """With a terminal of its own: each answer is typed, or called, when its question stands there."""
+        """With a terminal of its own: each answer is typed (bytes: without Return), or called, when its question stands there."""
+        return self.at_terminal(self.command(*words), answers)
+
+    def at_terminal(self, command: list[str], answers: list) -> tuple[int, str]:
         child, terminal = pty.fork()
         if child == 0:
             os.chdir(self.directory)
-            command = self.command(*words)
             os.execve(command[0], command, self.environment)
         seen = ""
         try:
             for question, answer in answers:
                 while question not in seen:
-                    seen += read_terminal(terminal)
+                    part = read_terminal(terminal)
+                    assert part, f"no {question!r} at the terminal:\n{seen}"
+                    seen += part
                 if callable(answer):
                     answer()
+                elif isinstance(answer, bytes):
+                    os.write(terminal, answer)
                 else:
                     os.write(terminal, answer.encode() + b"\n")
             while part := read_terminal(terminal):
                 seen += part
+        except TimeoutError:
+            raise AssertionError(f"nothing more is said at the terminal:\n{seen}") from None
         finally:
+            os.close(terminal)  # first: whoever sits there still, and waits, is hung up on
             _, status = os.waitpid(child, 0)
-            os.close(terminal)
         return os.waitstatus_to_exitcode(status), seen
 
 
 def read_terminal(terminal: int) -> str:
     ready, _, _ = select.select([terminal], [], [], SAFETY_NET)
     if not ready:
-        raise AssertionError("nothing more is said at the terminal")
+        raise TimeoutError
     try:
         return os.read(terminal, 65536).decode("utf-8", "replace")
     except OSError:  # EIO: nobody has the other end any more

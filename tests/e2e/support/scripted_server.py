@@ -7,6 +7,7 @@ the test at `close()`. `normal_login` and friends are the usual parts between th
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from typing import Callable
@@ -20,6 +21,7 @@ class Session:
     def __init__(self, connection: socket.socket, seen: list[bytes]):
         self.socket = connection
         self.socket.settimeout(SAFETY_NET)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.seen = seen
         self.listener: socket.socket | None = None
@@ -35,7 +37,12 @@ class Session:
     def read(self) -> bytes:
         """The next command line; EOFError when the gateway has hung up."""
         while b"\n" not in self.buffer:
-            part = self.socket.recv(65536)
+            try:
+                part = self.socket.recv(65536)
+            except ssl.SSLError as error:
+                if error.reason != "UNEXPECTED_EOF_WHILE_READING":
+                    raise
+                part = b""  # no close_notify: whether that is right is not what is read for here
             if not part:
                 raise EOFError("the gateway closed the control connection")
             self.buffer += part

@@ -12,6 +12,7 @@ from .scripted_server import Session
 def context_for(certificate: Certificate, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's default takes any end for one in order
     if version is not None:
         if version < ssl.TLSVersion.TLSv1_2:
             context.set_ciphers("ALL:@SECLEVEL=0")

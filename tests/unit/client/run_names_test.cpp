@@ -38,6 +38,27 @@ TEST(NamesInCommand, LeavesOtherWordsAlone)
     EXPECT_EQ(names({"/etc/ftp.conf", "a b.example", "a.example/x", "http://www.example.com/", "10.0.0.300"}), Texts());
     EXPECT_EQ(names({"ftp://", "ftp:///x", "ftp://@/", "ftp://h:99999/", "ftp://h:0/", "a.example:"}), Texts());
     EXPECT_EQ(names({std::string(300, 'a') + ".example"}), Texts());
+    EXPECT_EQ(names({"sftp://h.example/x", "--to=sftp://h.example/x"}), Texts());
+}
+
+TEST(NamesForAddress, AreTheCommandsFirst)
+{
+    const Endpoint target{IpAddress::parse("192.0.2.7").value(), 2121};
+    const std::vector<ServerName> known{{"b.example", 2121}, {"c.example", 21}, {"192.0.2.7", 2121}, {"a.example", 2121}};
+    const NameChoice choice = names_for(target, {"ftp", "a.example", "x.example:21", "ftp://scanner:2121/"}, known);
+    EXPECT_EQ(choice.candidates, Texts({"a.example", "scanner", "b.example"}));
+    EXPECT_EQ(choice.from_words, 2);
+    EXPECT_FALSE(choice.is_address_said);
+    EXPECT_TRUE(names_for(target, {"ftp", "192.0.2.7"}, {}).is_address_said);
+    EXPECT_TRUE(names_for(target, {"wget", "ftp://a:b@192.0.2.7:2121/x"}, {}).is_address_said);
+}
+
+TEST(PortsInCommand, AreThoseOfUrls)
+{
+    using Ports = std::set<std::uint16_t>;
+    EXPECT_EQ(ports_in({"wget", "ftp://scanner:2100/in/", "--url=ftp://a:b@[2001:db8::1]:2101"}), Ports({2100, 2101}));
+    EXPECT_EQ(ports_in({"wget", "ftp://192.0.2.1/x"}), Ports({21}));
+    EXPECT_EQ(ports_in({"db.example:5432", "sftp://h:2222/x", "ftps://h:9900/", "http://h:8080/", "ftp://h:0/", ""}), Ports());
 }
 
 } // namespace

@@ -14,7 +14,7 @@ struct Examined {
     std::optional<PeerCertificate> seen;
     std::string server_pin; ///< as the server says it: "sha256//BASE64="
     bool is_connected = false;
-    bool has_close_notify = false;
+    PeerEnd end{};
 };
 
 /// A server with `certificate` and, if there is one, the authority that the client trusts; it closes in order unless told not
@@ -31,7 +31,7 @@ Examined examine(const Certificate& certificate, const std::string& host, bool i
                               return is_accepted;
                           }};
     const ClientContext client_context = test::client_context();
-    EXPECT_TRUE(put_peers_before(judge, result.has_close_notify, client_context.get()));
+    EXPECT_TRUE(put_peers_before(judge, {}, result.end, client_context.get()));
     SocketPair pair = local_pair();
     Stream server(std::move(pair.server));
     Client client(client_context.get(), std::move(pair.client));
@@ -117,8 +117,8 @@ TEST(PeerCertificate, SeesWhetherTheEndCameInOrder)
 {
     Certificate certificate;
     certificate.make();
-    EXPECT_TRUE(examine(certificate, "localhost", true, nullptr, true).has_close_notify);
-    EXPECT_FALSE(examine(certificate, "localhost", true, nullptr, false).has_close_notify);
+    EXPECT_TRUE(examine(certificate, "localhost", true, nullptr, true).end.has_close_notify);
+    EXPECT_FALSE(examine(certificate, "localhost", true, nullptr, false).end.has_close_notify);
 }
 
 } // namespace
