@@ -2,6 +2,7 @@
 
 #include "supervisor/replay.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <exception>
@@ -101,7 +102,9 @@ Result<void> RuleCommands::configure(const config::Access& config)
 
 Result<void> RuleCommands::start(const Asker& asker, RequestKind kind, int image, const Facts& facts, UniqueFd client)
 {
-    if (running_.size() >= kMost)
+    const bool is_twist = kind == RequestKind::twist;
+    const auto alike = [is_twist](const auto& running) { return !running.second == is_twist; };
+    if (std::ranges::count_if(running_, alike) >= kMost)
         return fail(ErrorCode::supervisor, EAGAIN, "too many commands of access rules run at one time");
     if (::geteuid() == 0 && !identity_)
         return fail(ErrorCode::supervisor, EPERM, "no user is known who may run commands of access rules");
@@ -110,7 +113,7 @@ Result<void> RuleCommands::start(const Asker& asker, RequestKind kind, int image
         return fail(ErrorCode::system_call, errno, "fork of an access rule's command");
     if (pid == 0)
         become_child({kind, facts, identity_}, image, client.get());
-    running_.emplace(pid, kind == RequestKind::run_command ? std::optional(asker) : std::nullopt);
+    running_.emplace(pid, is_twist ? std::nullopt : std::optional(asker));
     return {};
 }
 

@@ -14,7 +14,8 @@ namespace safetp::supervisor {
 
 class RuleCommands {
 public:
-    static constexpr std::size_t kMost = 64; ///< at one time, and as many twists: those last as long as their clients like
+    /// At one time, and as many twists beside them: those last as long as their clients like.
+    static constexpr std::ptrdiff_t kMost = 64;
 
     /// Whom the commands run as; none: whoever started safetpd, where that is not root.
     Result<void> configure(const config::Access& config);

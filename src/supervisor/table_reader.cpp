@@ -123,8 +123,10 @@ wrapper::Snapshot read_when_settled(const TableOrder& order)
 {
     const auto give_up = steady_clock::now() + kWriterTime;
     for (;;) {
+        // The last look begins when the time is over: reading itself may take longer than that.
+        const bool is_last = steady_clock::now() >= give_up;
         wrapper::Snapshot snapshot = wrapper::read_tables(order.paths, order.reading, order.daemons);
-        if (snapshot.unsettled.empty() || steady_clock::now() >= give_up)
+        if (snapshot.unsettled.empty() || is_last)
             return snapshot;
         std::this_thread::sleep_for(kWriterPause);
     }
