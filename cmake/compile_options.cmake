@@ -27,11 +27,22 @@ else()
   target_compile_options(safetp_options INTERFACE $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
 endif()
 
-# safetp_module(NAME SOURCES... ): the static library safetp_NAME from the files of this folder.
+# safetp_precompile(TARGET HEADERS...): what most files include, and HEADERS, are read once for all files of TARGET, which
+# halves the time that it takes to build. Off by default: a file must include what it uses.
+function(safetp_precompile target)
+  if(SAFETP_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <chrono> <cstring> <expected> <functional> <map>
+      <memory> <optional> <set> <span> <string> <string_view> <variant> <vector> <fmt/format.h> ${ARGN})
+  endif()
+endfunction()
+
+# safetp_module(NAME SOURCES ... [DEPENDS ...] [PRIVATE_DEPENDS ...] [PRECOMPILED ...]): the static library safetp_NAME from the
+# files of this folder.
 function(safetp_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS;PRECOMPILED")
   add_library(safetp_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(safetp_${name} PUBLIC safetp_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  safetp_precompile(safetp_${name} ${ARG_PRECOMPILED})
   if(SAFETP_FUZZ) # else the fuzzers are blind
     target_compile_options(safetp_${name} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
