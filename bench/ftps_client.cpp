@@ -10,12 +10,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <vector>
 
 namespace safetp::bench {
 
@@ -55,6 +55,13 @@ UniqueFd connect_to(const std::string& address, std::uint16_t port)
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
+}
+
+void set_blocking(const UniqueFd& fd, bool is_blocking)
+{
+    const int flags = ::fcntl(fd.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(fd.get(), F_SETFL, is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) != 0)
+        fail_with_errno("fcntl");
 }
 
 std::string make_payload()
@@ -102,6 +109,16 @@ TlsConnection::TlsConnection(const TlsContext& context, UniqueFd fd, ssl_session
     SSL_set_app_data(ssl_.get(), this);
     if (resume && SSL_set_session(ssl_.get(), resume) != 1)
         fail_with_openssl("SSL_set_session");
+    set_blocking(fd_, false); // for once: the answer is not waited for
+    errno = 0;
+    const int result = SSL_connect(ssl_.get());
+    if (result != 1 && SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ)
+        fail_with_openssl("TLS handshake");
+    set_blocking(fd_, true);
+}
+
+void TlsConnection::finish_handshake()
+{
     errno = 0;
     if (SSL_connect(ssl_.get()) != 1)
         fail_with_openssl("TLS handshake");
@@ -148,6 +165,7 @@ FtpsSession::FtpsSession(
     if (!received_.empty())
         fail("bytes behind the reply to AUTH TLS");
     control_ = std::make_unique<TlsConnection>(context_, std::move(plain_), nullptr);
+    control_->finish_handshake();
     log_in();
 }
 
@@ -222,12 +240,17 @@ UniqueFd FtpsSession::open_data_connection()
     return connect_to(address_, static_cast<std::uint16_t>(port));
 }
 
-std::uint64_t FtpsSession::drain_plain(UniqueFd data, std::uint64_t most) const
+TlsConnection FtpsSession::begin_data_connection()
 {
-    std::vector<char> buffer(kReadBytes);
+    UniqueFd fd = open_data_connection(); // first: the reply may bring another ticket
+    return TlsConnection(context_, std::move(fd), control_->session());
+}
+
+std::uint64_t FtpsSession::drain_plain(UniqueFd data, std::uint64_t most)
+{
     std::uint64_t all = 0;
     for (ssize_t bytes = 1; bytes > 0 && all < most; all += static_cast<std::uint64_t>(bytes)) {
-        bytes = ::read(data.get(), buffer.data(), buffer.size());
+        bytes = ::read(data.get(), buffer_.data(), buffer_.size());
         if (bytes < 0)
             fail_with_errno("reading");
     }
@@ -236,19 +259,23 @@ std::uint64_t FtpsSession::drain_plain(UniqueFd data, std::uint64_t most) const
 
 Transfer FtpsSession::download(const std::string& name, std::uint64_t most)
 {
-    UniqueFd fd = open_data_connection();
+    buffer_.resize(kReadBytes);
     Transfer transfer;
-    std::vector<char> buffer(kReadBytes);
-    const auto start = Clock::now();
-    command("RETR " + name, '1');
+    Clock::time_point start;
     if (protection_ == DataProtection::clear) {
-        transfer.bytes = drain_plain(std::move(fd), most);
+        UniqueFd data = open_data_connection();
+        start = Clock::now();
+        command("RETR " + name, '1');
+        transfer.bytes = drain_plain(std::move(data), most);
     } else {
-        TlsConnection data(context_, std::move(fd), control_->session());
+        TlsConnection data = begin_data_connection();
+        start = Clock::now();
+        command("RETR " + name, '1');
+        data.finish_handshake();
         transfer.is_resumed = data.is_resumed();
         transfer.cipher = data.cipher();
         for (std::size_t bytes = 1; bytes != 0 && transfer.bytes < most; transfer.bytes += bytes)
-            bytes = data.read(buffer);
+            bytes = data.read(buffer_);
         data.close_notify();
     }
     if (transfer.bytes < most)
@@ -261,14 +288,15 @@ Transfer FtpsSession::upload(const std::string& name, std::uint64_t size, std::s
 {
     if (size < nonce.size() + 2)
         fail("the file is too small for the nonce");
-    UniqueFd fd = open_data_connection();
-    command("REST 1", '3');
     Transfer transfer;
     transfer.bytes = size - 1;
-    const auto start = Clock::now();
-    command("STOR " + name, '1');
+    Clock::time_point start;
     {
-        TlsConnection data(context_, std::move(fd), control_->session());
+        TlsConnection data = begin_data_connection();
+        command("REST 1", '3');
+        start = Clock::now();
+        command("STOR " + name, '1');
+        data.finish_handshake();
         transfer.is_resumed = data.is_resumed();
         transfer.cipher = data.cipher();
         send_file(data, transfer.bytes, nonce);
@@ -296,6 +324,23 @@ void FtpsSession::send_file(TlsConnection& data, std::uint64_t bytes, std::strin
         left -= chunk;
     }
     data.write(nonce);
+}
+
+// Servers differ in how many replies they give, and in which: the one to NOOP is behind them all.
+void FtpsSession::abort_download(const std::string& name, std::uint64_t bytes)
+{
+    buffer_.resize(kReadBytes);
+    {
+        TlsConnection data = begin_data_connection();
+        command("RETR " + name, '1');
+        data.finish_handshake();
+        for (std::uint64_t done = 0, some = 1; some != 0 && done < bytes; done += some)
+            some = data.read(buffer_);
+        send("ABOR");
+    }
+    send("NOOP");
+    while (!read_line().starts_with("200 "))
+        continue;
 }
 
 void serve_streams(std::uint16_t port)

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -33,10 +34,11 @@ private:
 /// A connected TLS client stream. Neither movable nor copyable: OpenSSL keeps its address for the session tickets.
 class TlsConnection {
 public:
-    /// Starts TLS on `fd`, offering `resume` unless it is null.
+    /// Sends the ClientHello over `fd`, offering `resume` unless it is null. For the rest of the handshake: finish_handshake().
     TlsConnection(const TlsContext& context, UniqueFd fd, ssl_session_st* resume);
     TlsConnection(const TlsConnection&) = delete;
     ~TlsConnection();
+    void finish_handshake();
 
     std::size_t read(std::span<char> buffer); ///< 0: the peer's close_notify; an end without it is an error
     void write(std::span<const char> bytes);
@@ -64,7 +66,8 @@ struct Transfer {
 
 enum class DataProtection { clear, private_ };
 
-/// One FTP session, logged in as anonymous, TYPE I, PROT P or C.
+/// One FTP session, logged in as anonymous, TYPE I, PROT P or C. TLS on a data connection is begun before the transfer command,
+/// as curl and lftp do.
 class FtpsSession {
 public:
     FtpsSession(const TlsContext& context, const std::string& address, std::uint16_t port,
@@ -75,11 +78,14 @@ public:
     /// Overwrites the existing file from its second byte on (REST 1, STOR), so that the disk's or memory's allocation of new
     /// pages is not measured. `size` is the whole file's; its last bytes become `nonce`. Checked by SIZE.
     Transfer upload(const std::string& name, std::uint64_t size, std::string_view nonce);
+    /// RETR, ABOR after at least `bytes`; the session goes on.
+    void abort_download(const std::string& name, std::uint64_t bytes);
     void noop();
     void quit();
 
 private:
-    std::uint64_t drain_plain(UniqueFd data, std::uint64_t most) const;
+    std::uint64_t drain_plain(UniqueFd data, std::uint64_t most);
+    TlsConnection begin_data_connection();
     void send(std::string_view line);
     std::string read_line();
     std::string read_reply(char kind); ///< fails unless the reply's first digit is `kind`; the last line
@@ -94,6 +100,7 @@ private:
     UniqueFd plain_; ///< until AUTH TLS
     std::unique_ptr<TlsConnection> control_;
     std::string received_;
+    std::vector<char> buffer_; ///< for what downloads bring; made for the first
 };
 
 /// A plain TCP stream that never ends, for measuring those who only pass it on: serves it, one client after the other.

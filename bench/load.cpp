@@ -1,6 +1,7 @@
 // The load generator of bench/run: makes one kind of work for an FTP server and prints what it saw as one line of JSON.
 #include "floor.h"
 #include "ftps_client.h"
+#include "soak.h"
 
 #include <fmt/format.h>
 
@@ -39,6 +40,8 @@ constexpr const char* kUsage = R"(usage: safetp_load VERB ADDRESS PORT ...
   files FILE SESSIONS COUNT        each session fetches FILE COUNT times
   logins WORKERS COUNT             each worker logs in and out COUNT times
   hold SESSIONS                    keeps idle sessions until standard input ends; a line "N" there: N NOOPs on random ones
+  soak SESSIONS SECONDS SMALL LARGE UPLOAD SIZE
+                                   sessions that fetch SMALL, break off LARGE, overwrite UPLOAD, come and go
   stream BYTES                     takes BYTES of a plain TCP stream, no FTP
        safetp_load source PORT     serves such a stream to everybody, until it is killed
        safetp_load floor BYTES     what sealing and one receive and one send of the same bytes take here
@@ -219,6 +222,21 @@ void hold(const Target& target, std::size_t count)
         session->quit();
 }
 
+void soak(const Target& target, const std::vector<std::string>& a)
+{
+    const safetp::bench::SoakPlan plan{.log_in = [&target] { return target.log_in(); },
+        .sessions = parse_number(a[0], 1'000'000),
+        .time = std::chrono::seconds(parse_number(a[1], 1'000'000)),
+        .small_file = a[2],
+        .large_file = a[3],
+        .upload = a[4],
+        .upload_size = parse_number(a[5], 1ull << 50)};
+    const safetp::bench::SoakCounts did = safetp::bench::soak(plan);
+    fmt::print(R"({{"noops": {}, "downloads": {}, "uploads": {}, "aborts": {}, "logins": {}, "losses": {}}})"
+               "\n",
+        did.noops, did.downloads, did.uploads, did.aborts, did.logins, did.losses);
+}
+
 void stream(const std::string& address, std::uint16_t port, std::uint64_t bytes)
 {
     const auto start = Clock::now();
@@ -265,6 +283,7 @@ const std::map<std::string, Verb>& verbs()
                  logins(to, parse_number(a[0], kMany), parse_number(a[1], kMany));
              }}},
         {"stream", {1, [](const Target& to, const Arguments& a) { stream(to.address, to.port, parse_number(a[0], kHuge)); }}},
+        {"soak", {6, [](const Target& to, const Arguments& a) { soak(to, a); }}},
         {"hold", {1, [](const Target& to, const Arguments& a) { hold(to, parse_number(a[0], kMany)); }}},
     };
     return all;

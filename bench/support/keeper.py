@@ -72,6 +72,17 @@ def tree_pss_kib() -> int:
     return total
 
 
+def tree_descriptors() -> int:
+    """Open files of everything below this process."""
+    total = 0
+    for pid in descendants(os.getpid()):
+        try:
+            total += len(os.listdir(f"/proc/{pid}/fd"))
+        except OSError:
+            pass
+    return total
+
+
 def reap() -> None:
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -116,6 +127,7 @@ def serve(command: list[str]) -> None:
         state = {"processes": len(descendants(os.getpid())), "cpu": tree_cpu_seconds()}
         if line.strip() == "memory":
             state["pss"] = tree_pss_kib()
+            state["descriptors"] = tree_descriptors()
         print(json.dumps(state), flush=True)
     end_tree(server)
 

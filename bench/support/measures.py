@@ -133,6 +133,20 @@ class Bench:
             "MiB each, kept": (after - pss_before) / per,
         }
 
+    def soak(self, server: servers.Server, sessions: int, seconds: int, pause: float) -> tuple[list[dict], dict]:
+        """The state of the server's processes every `pause` seconds, from when the sessions are there; and what was done."""
+        samples = []
+        upload = ("incoming/soak", self.files.soak_size)
+        with self._holder(server, "soak", sessions, seconds, "small", "huge", *upload) as holder:
+            start = time.monotonic()
+            while holder.poll() is None:
+                time.sleep(pause)
+                samples.append({"seconds": time.monotonic() - start, **server.keeper.state("memory")})
+            done = self._answer(holder, server)
+        server.keeper.wait_until_idle(seconds=120)
+        samples.append({"seconds": time.monotonic() - start, **server.keeper.state("memory")})
+        return samples, done
+
     def _holder(self, server: servers.Server, verb: str, *arguments) -> subprocess.Popen:
         return subprocess.Popen(
             [self.load_program, verb, servers.ADDRESS, str(server.port), *map(str, arguments)],

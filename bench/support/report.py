@@ -72,6 +72,16 @@ def table(results: Results, goals: dict[tuple[str, str], list[Goal]]) -> str:
     return "\n".join(lines)
 
 
+def soak_table(rows: list[tuple[str, list[dict]]], done: dict) -> str:
+    """Medians of each row's samples, and what the sessions did meanwhile."""
+    lines = ["| | PSS MiB | open files | processes |", "|---|---|---|---|"]
+    for name, samples in rows:
+        if samples:
+            pss, files, processes = (median(each[key] for each in samples) for key in ("pss", "descriptors", "processes"))
+            lines.append(f"| {name} | {pss / 1024:.1f} | {files:.0f} | {processes:.0f} |")
+    return "\n".join(lines) + "\n\n- " + ", ".join(f"{count:,} {name}" for name, count in done.items())
+
+
 def plot(results: Results, measure: str, name: str) -> str:
     """Medians as bars, the rounds' range as a line over each."""
     by_server = {server: values for server in results.servers() if (values := results.figures[measure][name].get(server))}

@@ -194,6 +194,7 @@ class Files:
     """What is fetched and overwritten."""
 
     directory: Path
+    soak_size = 1 << 20
 
     def __post_init__(self) -> None:
         self.directory.mkdir(mode=0o755)
@@ -206,11 +207,12 @@ class Files:
         for name, length in (("download", size), ("huge", 5 << 30), ("small", 1024)):
             with open(self.directory / name, "wb") as file:
                 file.truncate(length)
-        upload = self.directory / "incoming" / "upload"
-        with open(upload, "wb") as file:
-            for start in range(0, size, 1 << 20):
-                file.write(bytes(min(1 << 20, size - start)))
-        upload.chmod(0o666)
+        for name, length in (("upload", size), ("soak", self.soak_size)):
+            upload = self.directory / "incoming" / name
+            with open(upload, "wb") as file:
+                for start in range(0, length, 1 << 20):
+                    file.write(bytes(min(1 << 20, length - start)))
+            upload.chmod(0o666)
 
     def upload_tail(self, length: int) -> bytes:
         with open(self.directory / "incoming" / "upload", "rb") as file:
