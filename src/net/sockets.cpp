@@ -143,10 +143,7 @@ Task<Result<void>> connect(std::optional<Channel>& place, Executor executor, End
     const bool is_ready = co_await place->wait(tls::IoStep::Kind::want_write);
     if (!is_ready)
         co_return fail(ErrorCode::cancelled, 0, target.to_string());
-    int error = 0;
-    socklen_t length = sizeof error;
-    ::getsockopt(place->fd(), SOL_SOCKET, SO_ERROR, &error, &length);
-    if (error != 0)
+    if (const int error = pending_error(place->fd()); error != 0)
         co_return fail(ErrorCode::connect_failed, error, target.to_string());
     co_return Result<void>();
 }
@@ -170,6 +167,14 @@ void reset_on_close(int fd, bool is_on)
 }
 
 void keep_urgent_data_inline(int fd) { set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); }
+
+int pending_error(int fd)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+}
 
 bool is_connection_over(int fd)
 {

@@ -49,6 +49,7 @@ void reset_on_close(int fd, bool is_on);
 void keep_urgent_data_inline(int fd);
 /// Bytes written that the peer's kernel has not acknowledged, FIN included (SIOCOUTQ).
 std::size_t unacknowledged_bytes(int fd);
+int pending_error(int fd); ///< an errno, once; 0: none (socket(7), SO_ERROR)
 /// The connection is over, by RST or after both FINs. SO_ERROR says it only once, SIOCOUTQ never (tcp(7), TCP_INFO).
 bool is_connection_over(int fd);
 

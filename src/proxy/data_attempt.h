@@ -8,7 +8,7 @@ namespace safetp::proxy {
 /// One pair of data connections from preparation to end.
 struct DataChannel::Attempt {
     Attempt(const net::Executor& on, const Handlers& told)
-        : executor(on), handlers(told), expected(on), started(on), finish(on), pause(on)
+        : executor(on), handlers(told), expected(on), started(on), finish(on)
     {
     }
 
@@ -45,7 +45,6 @@ struct DataChannel::Attempt {
     net::Event expected;
     net::Event started;
     net::Event finish;
-    net::Timer pause;
     std::optional<net::Clock::time_point> deadline;
     ftp::DataFailure expiry = ftp::DataFailure::client_not_connected;
 };

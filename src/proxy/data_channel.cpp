@@ -149,7 +149,6 @@ void DataChannel::abandon(bool with_reset)
     attempt.expected.notify();
     attempt.started.notify();
     attempt.finish.notify();
-    attempt.pause.cancel();
 }
 
 void DataChannel::close_all()

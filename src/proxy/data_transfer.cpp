@@ -32,6 +32,12 @@ void end_in_order(net::Channel& channel)
     channel.stream().shutdown_write();
 }
 
+net::Task<> tell_when_readable(net::Channel& channel, net::Event& event)
+{
+    co_await channel.wait(Kind::want_read);
+    event.notify();
+}
+
 } // namespace
 
 net::Task<DataChannel::Outcome> DataChannel::pump(
@@ -171,34 +177,36 @@ net::Task<> DataChannel::send_close_notify(Attempt& attempt, net::Channel& chann
     }
 }
 
-// The final reply must not overtake the data: it is held until the client's kernel has acknowledged every byte.
+// The final reply must not overtake the data: it is held until the client's kernel has acknowledged every byte. Nothing tells
+// of that, so it is looked at now and then, and at once when the client answers our end with its own.
 net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attempt)
 {
     constexpr std::chrono::milliseconds kFirstPause{1};
     constexpr std::chrono::milliseconds kLongestPause{50};
+    net::Event answered(attempt.executor);
+    net::TaskGroup watching(attempt.executor);
+    watching.spawn("client's answer", tell_when_readable(*attempt.client, answered));
+    Outcome outcome;
     std::size_t before = 0;
     for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
         // In this order: a client that acknowledges all and closes between two questions would else look like one that reset.
         const bool is_over = net::is_connection_over(attempt.client->fd());
         const std::size_t left = net::unacknowledged_bytes(attempt.client->fd());
-        if (left == 0)
+        if (left == 0 || is_over) { // reset: what is left will never be acknowledged
+            if (left != 0 || net::pending_error(attempt.client->fd()) != 0)
+                outcome = DataFailure::client_broken;
             break;
-        if (is_over)
-            co_return DataFailure::client_broken; // reset: what is left will never be acknowledged
+        }
         if (left != before)
             attempt.expect_within(environment_.config.timeouts.data_stall, DataFailure::stalled);
         before = left;
-        attempt.pause.expires_after(pause);
-        co_await attempt.pause.async_wait(net::kAsTuple);
+        co_await answered.wait_until(net::Clock::now() + pause);
         if (attempt.is_abandoned)
-            co_return std::nullopt;
+            break;
     }
-    int error = 0;
-    socklen_t length = sizeof error;
-    ::getsockopt(attempt.client->fd(), SOL_SOCKET, SO_ERROR, &error, &length);
-    if (error != 0)
-        co_return DataFailure::client_broken;
-    co_return std::nullopt;
+    attempt.client->cancel_waits();
+    co_await watching.all_done();
+    co_return outcome;
 }
 
 // The client may still say close_notify; bytes that come to a closed socket are answered with RST, which many clients report

@@ -57,11 +57,11 @@ void SealedOutput::expect(std::size_t plain)
     records_.reserve(records_.size() + plain + (plain / kRecordBytes + 1) * kMostOverhead);
 }
 
-SealedOutput::Flushed SealedOutput::flush(int fd)
+SealedOutput::Flushed SealedOutput::flush(int fd, int flags)
 {
     Flushed result;
     while (!is_empty()) {
-        const ssize_t taken = ::send(fd, records_.data() + sent_, records_.size() - sent_, MSG_NOSIGNAL);
+        const ssize_t taken = ::send(fd, records_.data() + sent_, records_.size() - sent_, MSG_NOSIGNAL | flags);
         if (taken < 0 && errno == EINTR)
             continue;
         if (taken < 0) {

@@ -24,7 +24,7 @@ public:
         std::size_t bytes = 0; ///< what the socket took now
         int os_error = 0;      ///< EAGAIN: the rest waits; 0: all is gone
     };
-    Flushed flush(int fd);
+    Flushed flush(int fd, int flags = 0); ///< of send(2)
 
     void give_memory_back();   ///< when it is empty and nothing large will follow
 

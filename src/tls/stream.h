@@ -76,7 +76,8 @@ public:
     /// try_close_notify does it as well.
     IoStep try_flush();
 
-    /// Sends close_notify; done when it is written, not when the peer's has come.
+    /// Sends close_notify; done when it is written, not when the peer's has come. A data stream's goes out with the FIN that is
+    /// to follow at once.
     IoStep try_close_notify();
     /// CCC: after close_notify went both ways the socket is plain again. Nothing that the client sent behind its
     /// close_notify is lost, since control streams never read ahead.

@@ -3,6 +3,8 @@
 #include "tls/openssl_error.h"
 
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 
@@ -24,6 +26,18 @@ std::string subject_of(const X509* certificate)
     const long size = BIO_get_mem_data(memory.get(), &text);
     return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string{};
 }
+
+/// Until the end of its life what is written to `fd` is gathered, so that the peer is woken once for it.
+class Corked {
+public:
+    explicit Corked(int fd) : fd_(fd) { set(1); }
+    ~Corked() { set(0); }
+    Corked(const Corked&) = delete;
+
+private:
+    void set(int on) const { ::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
+    int fd_;
+};
 
 } // namespace
 
@@ -156,23 +170,29 @@ IoStep TlsSession::try_write(std::span<const std::byte> bytes)
         return flushed;
     if (output_.is_attached())
         output_.expect(bytes.size());
+    std::optional<Corked> corked;
+    if (has_ticket_)
+        corked.emplace(fd_);
     std::size_t written = 0;
     ERR_clear_error();
     errno = 0;
     const int result = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written);
+    const int os_error = errno;
+    corked.reset();
     if (result != 1)
-        return after_failure(result, errno);
+        return after_failure(result, os_error);
+    has_ticket_ = false;
     count_bytes(written);
     if (const IoStep flushed = try_flush(); flushed.kind == IoStep::Kind::failed)
         return flushed;
     return {.kind = IoStep::Kind::done, .bytes = written};
 }
 
-IoStep TlsSession::try_flush()
+IoStep TlsSession::try_flush(int flags)
 {
     if (failure_)
         return {IoStep::Kind::failed, 0, *failure_};
-    const auto flushed = output_.flush(fd_);
+    const auto flushed = output_.flush(fd_, flags);
     if (flushed.os_error == EAGAIN)
         return {.kind = IoStep::Kind::want_write, .bytes = flushed.bytes};
     if (flushed.os_error != 0)
@@ -194,7 +214,7 @@ IoStep TlsSession::try_close_notify()
             return after_failure(result, errno);
         is_close_notify_sent_ = true;
     }
-    const IoStep flushed = try_flush();
+    const IoStep flushed = try_flush(MSG_MORE); // FIN goes with it
     output_.give_memory_back();
     return flushed;
 }
@@ -204,7 +224,7 @@ void TlsSession::issue_ticket()
     if (failure_ || !is_handshake_done_ || is_close_notify_sent_ || purpose_ != Purpose::control)
         return;
     ERR_clear_error();
-    SSL_new_session_ticket(ssl_.get()); // refuses by itself below TLS 1.3
+    has_ticket_ = SSL_new_session_ticket(ssl_.get()) == 1; // refuses by itself below TLS 1.3
 }
 
 IoStep TlsSession::after_failure(int result, int os_error)

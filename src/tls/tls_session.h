@@ -32,7 +32,7 @@ public:
     IoStep try_handshake();
     IoStep try_read(std::span<std::byte> buffer);
     IoStep try_write(std::span<const std::byte> bytes);
-    IoStep try_flush();
+    IoStep try_flush(int flags = 0); ///< of send(2)
     IoStep try_close_notify();
     void issue_ticket();
     HandshakeInfo handshake_info() const;
@@ -91,6 +91,7 @@ private:
     bool is_handshake_done_ = false;
     bool has_ended_without_notice_ = false; ///< FIN without close_notify, where that is allowed
     bool is_close_notify_sent_ = false;
+    bool has_ticket_ = false; ///< which goes with the next write
     unsigned idle_records_ = 0; ///< records other than data since kBytesPerCount bytes of data have passed
     std::size_t counted_bytes_ = 0;
 };
