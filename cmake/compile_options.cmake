@@ -36,14 +36,14 @@ function(safetp_precompile target)
   endif()
 endfunction()
 
-# safetp_module(NAME SOURCES ... [DEPENDS ...] [PRIVATE_DEPENDS ...] [PRECOMPILED ...]): the static library safetp_NAME from the
+# safetp_module(NAME SOURCES ... [DEPENDS ...] [PRIVATE_DEPENDS ...] [PRECOMPILED ...] [FUZZED]): the static library safetp_NAME from the
 # files of this folder.
 function(safetp_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS;PRECOMPILED")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "FUZZED" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS;PRECOMPILED")
   add_library(safetp_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(safetp_${name} PUBLIC safetp_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
   safetp_precompile(safetp_${name} ${ARG_PRECOMPILED})
-  if(SAFETP_FUZZ) # else the fuzzers are blind
+  if(SAFETP_FUZZ AND ARG_FUZZED) # else the fuzzers are blind
     target_compile_options(safetp_${name} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
 endfunction()

@@ -8,6 +8,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ using std::chrono::steady_clock;
 {
     static constexpr int kControl = 3;
     static constexpr unsigned kDescriptors = 32; // in drop_privileges' measure, sessions; enough for every thread's sockets
+    ::prctl(PR_SET_NAME, "safetpd:names");
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

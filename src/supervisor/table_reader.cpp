@@ -158,7 +158,7 @@ int read_and_compile(const TableOrder& order, int image, int notes, pid_t superv
 {
     static constexpr int kImage = 3;
     static constexpr int kNotes = 4;
-    ::prctl(PR_SET_NAME, "table reader"); // whoever looks at the processes takes it for no worker
+    ::prctl(PR_SET_NAME, "safetpd:tables");
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -10,6 +10,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,6 +99,7 @@ Result<void> WorkerTable::start(WorkerOrder order)
 void WorkerTable::become_worker(
     WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer, pid_t supervisor_pid)
 {
+    ::prctl(PR_SET_NAME, "safetpd:worker");
     ignore_signals();
     workers_.clear(); // closes the other workers' channels
     for (const int fd : order.not_for_worker)

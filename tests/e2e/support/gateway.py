@@ -165,12 +165,12 @@ class Gateway:
 
     # -- processes ------------------------------------------------------------------------------------------------------------
     def workers(self) -> list[int]:
-        """The children of the supervisor that run safetpd."""
+        """The supervisor has no other children of that name, and waits until each has it."""
         children = []
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
                 try:
-                    if Path(f"/proc/{child}/comm").read_text().startswith("safetpd"):
+                    if Path(f"/proc/{child}/comm").read_text() == "safetpd:worker\n":
                         children.append(child)
                 except OSError:
                     pass  # gone meanwhile
