@@ -165,16 +165,20 @@ class Gateway:
 
     # -- processes ------------------------------------------------------------------------------------------------------------
     def workers(self) -> list[int]:
-        """The supervisor has no other children of that name, and waits until each has it."""
-        children = []
+        """The supervisor waits until each has its name."""
+        return self.children("safetpd:worker")
+
+    def children(self, name: str) -> list[int]:
+        """Those of the supervisor that call themselves so (prctl(2), PR_SET_NAME)."""
+        found = []
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
                 try:
-                    if Path(f"/proc/{child}/comm").read_text() == "safetpd:worker\n":
-                        children.append(child)
+                    if Path(f"/proc/{child}/comm").read_text() == f"{name}\n":
+                        found.append(child)
                 except OSError:
                     pass  # gone meanwhile
-        return children
+        return found
 
     def leftovers(self) -> list[str]:
         """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and
