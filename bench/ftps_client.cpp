@@ -257,7 +257,7 @@ std::uint64_t FtpsSession::drain_plain(UniqueFd data, std::uint64_t most)
     return all;
 }
 
-Transfer FtpsSession::download(const std::string& name, std::uint64_t most)
+Transfer FtpsSession::download(const std::string& name, std::uint64_t most, const std::function<void()>& begun)
 {
     buffer_.resize(kReadBytes);
     Transfer transfer;
@@ -274,8 +274,11 @@ Transfer FtpsSession::download(const std::string& name, std::uint64_t most)
         data.finish_handshake();
         transfer.is_resumed = data.is_resumed();
         transfer.cipher = data.cipher();
-        for (std::size_t bytes = 1; bytes != 0 && transfer.bytes < most; transfer.bytes += bytes)
+        for (std::size_t bytes = 1; bytes != 0 && transfer.bytes < most; transfer.bytes += bytes) {
             bytes = data.read(buffer_);
+            if (begun && transfer.bytes == 0)
+                begun();
+        }
         data.close_notify();
     }
     if (transfer.bytes < most)

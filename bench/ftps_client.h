@@ -5,6 +5,7 @@
 #include "base/unique_fd.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -73,8 +74,8 @@ public:
     FtpsSession(const TlsContext& context, const std::string& address, std::uint16_t port,
         DataProtection protection = DataProtection::private_);
 
-    /// RETR to nowhere, at most `most` bytes: then the connections are just closed.
-    Transfer download(const std::string& name, std::uint64_t most = UINT64_MAX);
+    /// RETR to nowhere, at most `most` bytes: then the connections are just closed. `begun` is called when the first have come.
+    Transfer download(const std::string& name, std::uint64_t most = UINT64_MAX, const std::function<void()>& begun = {});
     /// Overwrites the existing file from its second byte on (REST 1, STOR), so that the disk's or memory's allocation of new
     /// pages is not measured. `size` is the whole file's; its last bytes become `nonce`. Checked by SIZE.
     Transfer upload(const std::string& name, std::uint64_t size, std::string_view nonce);

@@ -35,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kUsage = R"(usage: safetp_load VERB ADDRESS PORT ...
   download FILE SESSIONS BYTES     each session fetches FILE, at most BYTES of it
+  pour FILE SESSIONS               the same without a limit; says when all of them have got their first bytes
   plain FILE                       one download with PROT C
   upload FILE SIZE NONCE           overwrites FILE from its second byte on; its last bytes become NONCE
   files FILE SESSIONS COUNT        each session fetches FILE COUNT times
@@ -145,6 +146,22 @@ void download(const Target& target, const std::string& file, std::size_t session
         };
     });
     print_transfers(transfers, seconds);
+}
+
+void pour(const Target& target, const std::string& file, std::size_t sessions)
+{
+    std::atomic<std::size_t> begun = 0;
+    const auto begin = [&begun, sessions] {
+        if (++begun == sessions) {
+            fmt::print("{{\"begun\": {}}}\n", sessions);
+            std::fflush(stdout);
+        }
+    };
+    run_together(sessions, [&](std::size_t) -> std::function<void()> {
+        return [&begin, &file, session = std::shared_ptr<FtpsSession>(target.log_in())] {
+            session->download(file, UINT64_MAX, begin);
+        };
+    });
 }
 
 void files(const Target& target, const std::string& file, std::size_t sessions, std::uint64_t count)
@@ -260,6 +277,7 @@ const std::map<std::string, Verb>& verbs()
             {3, [](const Target& to, const Arguments& a) {
                  download(to, a[0], parse_number(a[1], kMany), parse_number(a[2], kHuge));
              }}},
+        {"pour", {2, [](const Target& to, const Arguments& a) { pour(to, a[0], parse_number(a[1], kMany)); }}},
         {"plain",
             {1, [](const Target& to, const Arguments& a) {
                  const auto session = to.log_in(DataProtection::clear);

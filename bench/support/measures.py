@@ -117,11 +117,14 @@ class Bench:
         """Memory while many large files are under way, half way and at the end, and when all of them were broken off."""
         server.keeper.wait_until_idle()
         pss_before = server.keeper.state("memory")["pss"]
-        with self._holder(server, "download", "huge", transfers, 1 << 40) as holder:
+        with self._holder(server, "pour", "huge", transfers) as holder:
+            self._answer(holder, server)
             time.sleep(seconds / 2)
             early = server.keeper.state("memory")["pss"]
             time.sleep(seconds / 2)
             late = server.keeper.state("memory")["pss"]
+            if holder.poll() is not None:
+                raise RuntimeError(f"{server.name}: the transfers are over: {holder.stderr.read()}")
             holder.kill()
             holder.wait()
         server.keeper.wait_until_idle()

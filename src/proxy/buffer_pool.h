@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <malloc.h>
 #include <memory>
 #include <vector>
 
@@ -12,6 +13,10 @@ class BufferPool {
 public:
     static constexpr std::size_t kBufferBytes = 512 * 1024;
     using Buffer = std::array<std::byte, kBufferBytes>;
+
+    // Told nothing, the allocator raises this limit by itself (mallopt(3)): then large blocks come to lie between small
+    // ones, and the kernel gets none of them back.
+    BufferPool() { ::mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
 
     class Lease {
     public:

@@ -7,6 +7,7 @@
 #include "proxy/access_helper.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/client_side.h"
+#include "proxy/doorstep.h"
 #include "proxy/xferlog.h"
 #include "tls/context.h"
 
@@ -30,6 +31,7 @@ struct Environment {
     /// rule that its facts lead to want it (setenv, umask, nice).
     std::function<net::Task<Result<UniqueFd>>(const AccessRecord* record)> start_server;
     AccessHelper* access = nullptr; ///< null: everybody may come in
+    Doorstep* doorstep = nullptr;   ///< before the raw ftpd; null: any number may come at once
 };
 
 /// What the sessions of one listener share.

@@ -135,6 +135,14 @@ net::Task<Result<void>> Session::open_server_connection()
     const config::Server& server = environment_.config.server;
     if (server.command.empty()) {
         const Endpoint target{server_address(server, local_), server.port};
+        for (Doorstep* const doorstep = environment_.doorstep; doorstep != nullptr && !doorstep_;) {
+            if (doorstep->has_room())
+                doorstep_.emplace(*doorstep);
+            else
+                co_await doorstep->wait_for_room();
+            if (is_ending_)
+                co_return fail(ErrorCode::peer_closed);
+        }
         co_return co_await net::connect(server_, environment_.executor, target, std::nullopt);
     }
     auto started = co_await environment_.start_server(access_record_.get());
@@ -191,6 +199,7 @@ void Session::end(ftp::EndReason reason)
         client_left_.notify();
     }
     data_.close();
+    doorstep_.reset();
     if (reach_)
         reach_->abandon();
     if (server_)
@@ -435,6 +444,7 @@ net::Task<> Session::read_server()
         }
         const auto step = server_->stream().try_read(server_lines_.free_space());
         if (step.kind == Kind::done) {
+            doorstep_.reset();
             server_lines_.commit(step.bytes);
             if (turn.is_over())
                 co_await net::yield(environment_.executor);

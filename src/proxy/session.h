@@ -114,6 +114,7 @@ private:
     net::Channel client_;
     std::optional<net::Channel> alone_with_;      ///< the server of a client that makes its own TLS
     std::optional<net::Channel> server_;
+    std::optional<Doorstep::Place> doorstep_;     ///< until the raw ftpd greets
     ftp::LineBuffer client_lines_;
     ftp::LineBuffer server_lines_;
     Outbox to_client_;

@@ -4,8 +4,10 @@
 #include "net/sockets.h"
 #include "net/tasks.h"
 #include "proxy/session.h"
+#include "supervisor/generation.h"
 #include "supervisor/worker_access.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <exception>
@@ -44,6 +46,7 @@ private:
     AnnouncedNames announced_names_ = start_.announced_names;
     proxy::BufferPool buffers_;
     proxy::Xferlog xferlog_;
+    proxy::Doorstep doorstep_;
     proxy::Environment environment_;
     std::vector<proxy::Front> fronts_;
     std::map<std::uint64_t, proxy::Session*> sessions_;
@@ -58,13 +61,16 @@ private:
 Worker::Worker(WorkerStart start)
     : start_(std::move(start))
     , xferlog_(std::move(start_.xferlog))
+    , doorstep_(io_.get_executor(),
+          std::max<std::ptrdiff_t>(1, proxy::Doorstep::kPlaces / worker_count(start_.generation.config)))
     , environment_{.executor = io_.get_executor(),
           .config = start_.generation.config,
           .announced_names = announced_names_,
           .buffers = buffers_,
           .xferlog = xferlog_,
           .start_server = [this](const proxy::AccessRecord* record) { return start_server(record); },
-          .access = start_.generation.config.access.enabled ? &access_ : nullptr}
+          .access = start_.generation.config.access.enabled ? &access_ : nullptr,
+          .doorstep = &doorstep_}
     , supervisor_(io_.get_executor(), std::move(start_.supervisor))
     , inquiries_(io_.get_executor(), supervisor_.fd())
     , tasks_(io_.get_executor())
