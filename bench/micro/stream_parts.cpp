@@ -1,12 +1,10 @@
 #include "part.h"
+#include "tls/openssl_types.h"
 #include "tls/stream.h"
 
 #include <fcntl.h>
 #include <memory>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/mman.h>
@@ -21,18 +19,6 @@ using Kind = tls::IoStep::Kind;
 
 constexpr std::size_t kChunk = std::size_t{512} << 10;
 
-template <auto Free>
-struct FreeWith {
-    template <typename T>
-    void operator()(T* object) const
-    {
-        Free(object);
-    }
-};
-using Ssl = std::unique_ptr<SSL, FreeWith<SSL_free>>;
-using SslContext = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
-using SslSession = std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>>;
-
 void require(bool holds, const char* what)
 {
     if (!holds)
@@ -42,8 +28,8 @@ void require(bool holds, const char* what)
 /// A P-256 key and its own certificate, in a file that goes with the process.
 std::string make_certificate()
 {
-    const std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>> key(EVP_EC_gen("P-256"));
-    const std::unique_ptr<X509, FreeWith<X509_free>> certificate(X509_new());
+    const tls::PkeyPtr key(EVP_EC_gen("P-256"));
+    const tls::X509Ptr certificate(X509_new());
     ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
     X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86400);
@@ -77,8 +63,8 @@ struct World {
     }
 
     tls::ServerContext server;
-    SslContext client;
-    SslSession session;
+    tls::SslCtxPtr client;
+    tls::SessionPtr session;
     const tls::SessionBinding binding = tls::make_session_binding();
 };
 
@@ -97,7 +83,7 @@ struct Connection {
         SSL_set_fd(client.get(), client_fd.get());
         SSL_set_connect_state(client.get());
         if (purpose == tls::Purpose::data && world.session) {
-            const SslSession copy(SSL_SESSION_dup(world.session.get())); // OpenSSL spoils one that was used
+            const tls::SessionPtr copy(SSL_SESSION_dup(world.session.get())); // OpenSSL spoils one that was used
             SSL_set_session(client.get(), copy.get());
         }
         bool is_done = false;
@@ -115,7 +101,7 @@ struct Connection {
 
     UniqueFd client_fd;
     std::optional<tls::Stream> server;
-    Ssl client;
+    tls::SslPtr client;
 };
 
 std::function<void()> prepare_full_handshake()

@@ -10,9 +10,13 @@ namespace {
 
 using End = TransferResult::End;
 
+/// The end of a sentence whose full stop is still to come.
 std::string said(const CurlOutcome& outcome)
 {
-    return outcome.last_reply.empty() ? "" : "; the server said: " + log::escape(outcome.last_reply);
+    std::string_view reply = outcome.last_reply;
+    if (reply.ends_with('.'))
+        reply.remove_suffix(1);
+    return reply.empty() ? "" : "; the server said: " + log::escape(reply);
 }
 
 /// libcurl's words, where they say more than the server did.

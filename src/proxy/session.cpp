@@ -16,14 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxUnsentReplies = 64 * 1024; // beyond it the raw ftpd is not read: a slow client holds no memory
 
-// The started raw ftpd sits at the other end of a loopback socket; over TCP it is asked on the address the client has used.
-IpAddress server_address(const config::Server& server, const Endpoint& local)
-{
-    if (!server.command.empty())
-        return IpAddress::from_ipv4({127, 0, 0, 1});
-    return server.address.value_or(local.address);
-}
-
 void wipe(std::string& text)
 {
     ::explicit_bzero(text.data(), text.size());
@@ -47,7 +39,7 @@ Session::Session(
     , server_lines_(environment.config.limits.reply_line_bytes)
     , to_client_(environment.executor)
     , to_server_(environment.executor)
-    , dialogue_(front.policy, peer_, server_address(environment.config.server, local_))
+    , dialogue_(front.policy, peer_, server_address())
     , data_(environment, front, tasks_, number,
           {.data_over = [this] { dialogue_.on_transfer_data_over(); drive(); },
               .delivered = [this] { dialogue_.on_transfer_delivered(); drive(); },
@@ -99,57 +91,6 @@ net::Task<> Session::run()
     data_.close_all();
     co_await tasks_.all_done();
     log_end();
-}
-
-net::Task<> Session::reach_server()
-{
-    connect_deadline_ = Clock::now() + environment_.config.timeouts.server_connect;
-    arm_timer();
-    const auto opened = co_await open_server_connection();
-    connect_deadline_.reset();
-    if (is_ending_)
-        co_return;
-    if (!opened) {
-        log::Event(Level::error, number_, "server-unreachable", "the raw ftpd cannot be reached: " + describe(opened.error()));
-        dialogue_.on_server_unreachable();
-        drive();
-        co_return;
-    }
-    net::enable_keepalive(server_->fd(), static_cast<int>(environment_.config.timeouts.keepalive.count()));
-    net::disable_nagle(server_->fd());
-    const auto server = peer_endpoint(server_->fd());
-    const auto server_side = local_endpoint(server_->fd());
-    if (!server || !server_side) {
-        dialogue_.on_server_unreachable();
-        drive();
-        co_return;
-    }
-    log::Event(Level::debug, number_, "server-connected", "connected to the raw ftpd").with("server", server->to_string())
-        .with("from", server_side->to_string());
-    data_.set_peers({.client = peer_, .client_side = local_.address, .server = *server, .server_side = server_side->address});
-    note_waiting();
-}
-
-net::Task<Result<void>> Session::open_server_connection()
-{
-    const config::Server& server = environment_.config.server;
-    if (server.command.empty()) {
-        const Endpoint target{server_address(server, local_), server.port};
-        for (Doorstep* const doorstep = environment_.doorstep; doorstep != nullptr && !doorstep_;) {
-            if (doorstep->has_room())
-                doorstep_.emplace(*doorstep);
-            else
-                co_await doorstep->wait_for_room();
-            if (is_ending_)
-                co_return fail(ErrorCode::peer_closed);
-        }
-        co_return co_await net::connect(server_, environment_.executor, target, std::nullopt);
-    }
-    auto started = co_await environment_.start_server(access_record_.get());
-    if (!started)
-        co_return std::unexpected(started.error());
-    server_.emplace(environment_.executor, std::move(*started));
-    co_return Result<void>();
 }
 
 // What is still to be said goes out, then close_notify and FIN, all within one short time limit.

@@ -49,9 +49,13 @@ private:
         bool is_empty() const { return unsent() == 0; }
     };
 
-    // session.cpp
+    // session_server.cpp
+    IpAddress server_address() const;
     net::Task<> reach_server();
+    net::Task<> wait_at_doorstep();
     net::Task<Result<void>> open_server_connection();
+
+    // session.cpp
     net::Task<> say_farewell();
     void end(ftp::EndReason reason);
     void drive(); ///< carries out what the dialogue decides, and gives it the client's lines, until both have nothing more

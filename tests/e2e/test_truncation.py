@@ -19,6 +19,22 @@ def cut(data, how: str) -> None:
         data.rst()
 
 
+def take_upload(session, started: threading.Event | None = None) -> str:
+    """As a raw ftpd: a reset is no end of the file. Says nothing of it yet."""
+    session.login()
+    session.serve_until("STOR")
+    session.say("150 go")
+    try:
+        with session.data() as data:
+            if started:
+                started.set()
+            while data.recv(65536):
+                pass
+        return "whole"
+    except ConnectionResetError:
+        return "broken"
+
+
 @pytest.mark.parametrize("how", ["fin", "rst"])
 @pytest.mark.parametrize("size", [0, 1, 300_000])
 def test_cut_upload_is_refused(front, each_tls, how, size):
@@ -34,21 +50,11 @@ def test_cut_upload_is_refused(front, each_tls, how, size):
 @pytest.mark.parametrize("how", ["fin", "rst"])
 def test_the_raw_ftpd_sees_a_cut_upload_as_broken(play, start_gateway, tls, how):
     """Plain FTP knows a cut only by RST. Guards against a clean FIN, which the raw ftpd would take for the end of the file."""
-    endings = []
+    endings = queue.Queue()
 
     def script(session):
-        session.login()
-        session.serve_until("STOR")
-        session.say("150 go")
-        try:
-            with session.data() as data:
-                while data.recv(65536):
-                    pass
-            endings.append("whole")
-            session.say("226 stored")
-        except ConnectionResetError:
-            endings.append("broken")
-            session.say("426 broken")
+        endings.put(ending := take_upload(session))
+        session.say("226 stored" if ending == "whole" else "426 broken")
         session.serve_rest()
 
     client = start_gateway(play(script)).secure(tls).login("u", "p").protect()
@@ -57,7 +63,7 @@ def test_the_raw_ftpd_sees_a_cut_upload_as_broken(play, start_gateway, tls, how)
     cut(data, how)
     client.expect_reply(426, 451)
     client.expect("NOOP", 200)
-    assert endings == ["broken"]
+    assert endings.get(timeout=60) == "broken"
 
 
 @pytest.mark.parametrize("end", ["TERM", "INT", "crash"])
@@ -65,21 +71,8 @@ def test_the_end_of_the_gateway_is_no_end_of_an_upload(play, start_gateway, tls,
     """Whatever ends the process under an upload, its kernel must not tell the raw ftpd that this was all. After TERM, which waits for
     the transfer and then no longer, the client is told too."""
     endings, started = queue.Queue(), threading.Event()
-
-    def script(session):
-        session.login()
-        session.serve_until("STOR")
-        session.say("150 go")
-        try:
-            with session.data() as data:
-                started.set()
-                while data.recv(65536):
-                    pass
-            endings.put("whole")
-        except ConnectionResetError:
-            endings.put("broken")
-
-    gateway = start_gateway(play(script), timeouts={"drain": "1s"}, process={"workers": 1})
+    server = play(lambda session: endings.put(take_upload(session, started)))
+    gateway = start_gateway(server, timeouts={"drain": "1s"}, process={"workers": 1})
     client = gateway.secure(tls).login("u", "p").protect()
     data = client.open_data("STOR file")
     data.send(b"half of the content")
@@ -110,23 +103,8 @@ def test_upload_cut_in_the_middle_of_a_record(front, each_tls):
 @pytest.mark.parametrize("how", ["fin", "rst"])
 def test_control_connection_cut_during_an_upload(play, start_gateway, tls, how):
     """The client is gone: what came so far must not be filed as whole."""
-    endings = []
-
-    def script(session):
-        session.login()
-        session.serve_until("STOR")
-        session.say("150 go")
-        try:
-            with session.data() as data:
-                while data.recv(65536):
-                    pass
-            endings.append("whole")
-        except ConnectionResetError:
-            endings.append("broken")
-
-    server = play(script)
-    gateway = start_gateway(server)
-    client = gateway.secure(tls).login("u", "p").protect()
+    endings = queue.Queue()
+    client = start_gateway(play(lambda session: endings.put(take_upload(session)))).secure(tls).login("u", "p").protect()
     data = client.open_data("STOR file")
     data.send(b"z" * 100_000)
     cut(client, how)
@@ -134,8 +112,7 @@ def test_control_connection_cut_during_an_upload(play, start_gateway, tls, how):
         data.receive_all()
     except (Truncated, ConnectionError):
         pass
-    server.threads[0].join(30)
-    assert endings == ["broken"]
+    assert endings.get(timeout=60) == "broken"
 
 
 def test_killed_backend_is_no_clean_end_of_a_download(start_server, start_gateway, each_tls):

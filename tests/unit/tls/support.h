@@ -1,10 +1,10 @@
 // What the TLS tests share: certificates made on the spot, an OpenSSL client driven by hand, a clock that can be moved.
 #pragma once
 
+#include "tls/openssl_types.h"
 #include "tls/stream.h"
 
 #include <memory>
-#include <openssl/ssl.h>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,16 +50,8 @@ struct SocketPair {
 SocketPair local_pair(int buffer_bytes = 0); ///< AF_UNIX; 0: default buffers
 SocketPair tcp_pair();                       ///< loopback, where RST exists
 
-template <auto Free>
-struct FreeWith {
-    template <typename T>
-    void operator()(T* object) const
-    {
-        Free(object);
-    }
-};
-using ClientContext = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
-using Session = std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>>;
+using ClientContext = SslCtxPtr;
+using Session = SessionPtr;
 
 /// Trusts everything, offers what OpenSSL offers, only `version` unless 0.
 ClientContext client_context(int version = 0);
@@ -86,7 +78,7 @@ public:
 
 private:
     UniqueFd fd_;
-    std::unique_ptr<SSL, FreeWith<SSL_free>> ssl_;
+    SslPtr ssl_;
     std::string failure_;
 };
 

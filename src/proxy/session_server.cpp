@@ -1,0 +1,77 @@
+// The way of a front door's session to its raw ftpd.
+#include "base/log.h"
+#include "proxy/session.h"
+
+#include <utility>
+
+namespace safetp::proxy {
+
+using log::Level;
+
+// The started raw ftpd sits at the other end of a loopback socket; over TCP it is asked on the address the client has used.
+IpAddress Session::server_address() const
+{
+    const config::Server& server = environment_.config.server;
+    if (!server.command.empty())
+        return IpAddress::from_ipv4({127, 0, 0, 1});
+    return server.address.value_or(local_.address);
+}
+
+net::Task<> Session::reach_server()
+{
+    connect_deadline_ = Clock::now() + environment_.config.timeouts.server_connect;
+    arm_timer();
+    const auto opened = co_await open_server_connection();
+    connect_deadline_.reset();
+    if (is_ending_)
+        co_return;
+    if (!opened) {
+        log::Event(Level::error, number_, "server-unreachable", "the raw ftpd cannot be reached: " + describe(opened.error()));
+        dialogue_.on_server_unreachable();
+        drive();
+        co_return;
+    }
+    net::enable_keepalive(server_->fd(), static_cast<int>(environment_.config.timeouts.keepalive.count()));
+    net::disable_nagle(server_->fd());
+    const auto server = peer_endpoint(server_->fd());
+    const auto server_side = local_endpoint(server_->fd());
+    if (!server || !server_side) {
+        dialogue_.on_server_unreachable();
+        drive();
+        co_return;
+    }
+    log::Event(Level::debug, number_, "server-connected", "connected to the raw ftpd").with("server", server->to_string())
+        .with("from", server_side->to_string());
+    data_.set_peers({.client = peer_, .client_side = local_.address, .server = *server, .server_side = server_side->address});
+    note_waiting();
+}
+
+net::Task<> Session::wait_at_doorstep()
+{
+    Doorstep* const doorstep = environment_.doorstep;
+    if (doorstep == nullptr)
+        co_return;
+    while (!is_ending_ && !doorstep->has_room())
+        co_await doorstep->wait_for_room();
+    if (!is_ending_)
+        doorstep_.emplace(*doorstep);
+}
+
+net::Task<Result<void>> Session::open_server_connection()
+{
+    const config::Server& server = environment_.config.server;
+    if (server.command.empty()) {
+        const Endpoint target{server_address(), server.port};
+        co_await wait_at_doorstep();
+        if (is_ending_)
+            co_return fail(ErrorCode::peer_closed);
+        co_return co_await net::connect(server_, environment_.executor, target, std::nullopt);
+    }
+    auto started = co_await environment_.start_server(access_record_.get());
+    if (!started)
+        co_return std::unexpected(started.error());
+    server_.emplace(environment_.executor, std::move(*started));
+    co_return Result<void>();
+}
+
+} // namespace safetp::proxy
