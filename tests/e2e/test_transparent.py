@@ -18,6 +18,7 @@ from support import ftpds, tls_ftpds
 from support.client import FtpClient
 from support.namespaces import Network, join
 from support.proxy import Proxy, binary
+from support.wire import assert_nothing_is_seen
 
 CONTENT = random.Random(11).randbytes(300_000)
 NEIGHBOUR = {4: "10.77.1.3", 6: "fd77:1::3"}  # the client's other address
@@ -248,8 +249,7 @@ def test_on_the_wire(gateway, family, mode):
         seen = drain(capture)
     assert b"".join(received) == secret
     assert b"AUTH TLS" in seen
-    for word in (gateway.server.user, gateway.server.password, "a-telling-name", secret.decode(), "RETR", "EPSV", "PASV", "226 "):
-        assert word.encode() not in seen
+    assert_nothing_is_seen(seen, [gateway.server.user, gateway.server.password, "a-telling-name", secret])
 
 
 @FAMILIES
