@@ -94,12 +94,25 @@ Match Matcher::match_client(std::string_view word)
     return as_match(matched);
 }
 
-Match Matcher::match_address(std::string_view word)
+Match Matcher::match_told(std::string_view word)
+{
+    const std::size_t at = find_outside_brackets(word.substr(1), '@');
+    if (at == std::string_view::npos)
+        return as_match(is_told_host(word));
+    const auto& user = request_.client_user;
+    return as_match(user && is_told_host(word.substr(at + 2)) && matches_text(word.substr(0, at + 1), *user));
+}
+
+bool Matcher::is_told_host(std::string_view pattern) const
 {
     const std::string& client = address(Side::client);
-    const std::size_t slash = find_outside_brackets(word, '/');
-    return as_match(slash == std::string_view::npos ? matches_text(word, client)
-                                                    : matches_net(word.substr(0, slash), word.substr(slash + 1), client));
+    const auto& host = request_.client_name;
+    const std::size_t slash = find_outside_brackets(pattern, '/');
+    if (slash != std::string_view::npos)
+        return matches_net(pattern.substr(0, slash), pattern.substr(slash + 1), client);
+    if (matches_text(pattern, client))
+        return !equal_ignoring_case(pattern, "KNOWN") || !host || is_good_name(*host);
+    return host && !is_numeric(pattern) && matches_text(pattern, *host);
 }
 
 Match Matcher::match_host(std::string_view pattern, Side side, int depth)

@@ -29,8 +29,8 @@ public:
     Match match(const Rule& rule, TableName table);
     Match match_daemons(std::string_view daemons) { return match_list(daemons, &Matcher::match_daemon); }
 
-    /// Whether the address alone, without any question, makes the list match.
-    bool match_addresses(std::string_view clients) { return match_list(clients, &Matcher::match_address) == Match::yes; }
+    /// Whether the address, and what else is known already, makes the list match: nobody is asked.
+    bool match_what_is_told(std::string_view clients) { return match_list(clients, &Matcher::match_told) == Match::yes; }
 
     const std::variant<LookUp, AskNetgroup>& pending() const { return pending_; }
     void answer_netgroup(bool member);
@@ -46,7 +46,8 @@ private:
     Match match_list(std::string_view list, Match (Matcher::*match_word)(std::string_view));
     Match match_daemon(std::string_view word);
     Match match_client(std::string_view word);
-    Match match_address(std::string_view word);
+    Match match_told(std::string_view word);
+    bool is_told_host(std::string_view pattern) const;
     Match match_host(std::string_view pattern, Side side, int depth = 0);
     Match match_host_text(std::string_view pattern, Side side);
     Match match_net(std::string_view pattern, std::size_t slash, Side side);

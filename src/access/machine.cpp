@@ -271,7 +271,7 @@ bool Evaluation::Machine::is_excepted_by_comment(const Rule& rule)
     if (!rule.had_comment())
         return false;
     const bool is_excepted = (ends_in_exception(rule.daemons) && matcher_.match_daemons(rule.daemon_comment) == Match::yes)
-        || (ends_in_exception(rule.clients) && matcher_.match_addresses(rule.client_comment));
+        || (ends_in_exception(rule.clients) && matcher_.match_what_is_told(rule.client_comment));
     const bool is_left_out = is_excepted && !refuses(rule, table_);
     journal_.warn(is_left_out ? "what stands behind # is no comment to libwrap, and takes the match back"
                               : "what stands behind # is taken for a comment");
@@ -283,7 +283,7 @@ bool Evaluation::Machine::is_excepted_by_comment(const Rule& rule)
 bool Evaluation::Machine::is_refused_by_comment(const Rule& rule)
 {
     if (!rule.had_comment() || matcher_.match_daemons(rule.daemons + rule.daemon_comment) != Match::yes
-        || !matcher_.match_addresses(rule.clients + rule.client_comment))
+        || !matcher_.match_what_is_told(rule.clients + rule.client_comment))
         return false;
     const bool is_refused = refuses(rule, table_);
     journal_.warn(is_refused ? "what stands behind # is no comment to libwrap, and the rule matches by it"

@@ -149,7 +149,7 @@ std::expected<std::string, std::string> parse_severity(std::string_view value)
 Variable parse_setenv(std::string_view value)
 {
     const std::size_t end = std::min(value.find_first_of(kBlanks), value.size());
-    return {std::string(value.substr(0, end)), std::string(trimmed(value.substr(std::min(end + 1, value.size()))))};
+    return {std::string(trimmed(value.substr(0, end))), std::string(trimmed(value.substr(std::min(end + 1, value.size()))))};
 }
 
 std::optional<std::string> value_error(Keyword keyword, const std::string& value)
