@@ -23,11 +23,9 @@ namespace safetp::ftp {
 
 class ControlChannel {
 public:
-    /// `client` and `server` are the peers of the control connections; the server may be named later. `policy` must outlive
-    /// this.
+    /// `client` and `server`: the peers of the control connections; the server may be named later. `policy` must outlive this.
     ControlChannel(const Policy& policy, const Endpoint& client, const IpAddress& server);
     ~ControlChannel();
-    ControlChannel(const ControlChannel&) = delete;
 
     void set_server(const IpAddress& server) { server_is_ipv4_ = server.is_ipv4(); } ///< before its first line
 
@@ -73,6 +71,8 @@ public:
     void report_progress(std::uint64_t bytes) { transferred_bytes_ = bytes; } ///< for STAT
     Output take_output();
 private:
+    friend struct DialogueProbe; ///< tests/explore copies dialogues, and reads all of their state
+    ControlChannel(const ControlChannel&) = default;
     enum class Pending : std::uint8_t { nothing, greeting, relayed, user, pass, quit, feat, type, data_setup, transfer };
     enum class Login : std::uint8_t { none, user_given, done };
     enum class Setup : std::uint8_t { none, preparing, ready };
