@@ -57,6 +57,8 @@ std::string Command::to_line() const
     return line;
 }
 
+std::size_t Command::line_bytes() const { return name.size() + (has_argument ? 1 + argument.size() : 0) + 2; }
+
 void Command::append_line(std::string& text) const
 {
     text += name;

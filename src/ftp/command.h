@@ -2,6 +2,7 @@
 // One parser for policy and forwarding: what is judged is what is sent on, serialised anew.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -27,6 +28,7 @@ struct Command {
     std::string argument; ///< as sent, leading and trailing spaces included
     bool has_argument = false;
 
+    std::size_t line_bytes() const; ///< of append_line's text, CRLF included
     void append_line(std::string& text) const; ///< "NAME argument\r\n", without a copy that would have to be wiped
     std::string to_line() const;
 };

@@ -262,8 +262,16 @@ void ControlChannel::execute_abor()
     reply("225 No transfer to abort.");
 }
 
+// All that goes to the raw ftpd passes here. A longer line than it reads at once would be two commands there, the second of
+// which nobody has judged.
 void ControlChannel::forward(const Command& command, Pending pending)
 {
+    if (command.line_bytes() > policy_.server_line_bytes) {
+        reply(naming_server("500 Command line too long: % reads ") + std::to_string(policy_.server_line_bytes) + " bytes.");
+        if (!is_logged_in())
+            count_bad_command();
+        return;
+    }
     command.append_line(output_.to_server);
     pending_ = pending;
     reply_bytes_ = 0;

@@ -214,6 +214,8 @@ void ControlChannel::execute_transfer(Command command)
         return reply("521 PROT P is required for data connections here.");
     }
     forward(command, Pending::transfer);
+    if (pending_ != Pending::transfer)
+        return; // too long for the raw ftpd
     setup_ = Setup::none;
     transferred_bytes_ = 0;
     Transfer transfer;

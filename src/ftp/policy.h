@@ -23,6 +23,9 @@ struct Policy {
     ServerDataMode server_data_mode = ServerDataMode::automatic;
     std::size_t waiting_commands = 64;
     std::size_t reply_bytes = 16u << 20;
+    /// The longest line that the server reads as one, CRLF included, at least 64: a server cuts a longer one and carries out
+    /// the rest as another command. The default is safe with all that is known: inetutils-ftpd takes 511.
+    std::size_t server_line_bytes = 500;
     unsigned login_failures = 5;
     unsigned bad_commands = 20;
     std::string greeting;               ///< text of the 220; empty: the raw ftpd's own

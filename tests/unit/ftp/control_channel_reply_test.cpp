@@ -321,6 +321,39 @@ DIALOGUE(ClientLine, GoodOnesResetTheCountAfterLogin, R"(
     C> NOOP
     S< NOOP)")
 
+// A raw ftpd cuts a longer line and carries out the rest of it as a command that nobody has judged. The line counts as it is
+// sent: with the CRLF that a bare LF becomes, and as the gateway rewrites it.
+DIALOGUE(ClientLine, LongerThanTheServerReadsIsRefused, R"(
+    policy server_line=64
+    do login
+    C> DELE 0123456789012345678901234567890123456789012345678901234567
+    C< 500 Command line too long: The FTP server behind this gateway reads 64 bytes.
+    C> DELE 012345678901234567890123456789012345678901234567890123456
+    S< DELE 012345678901234567890123456789012345678901234567890123456
+    S> 250 ok
+    C< 250 ok)")
+
+DIALOGUE(ClientLine, LongTransferCommandStartsNothing, R"(
+    policy server_line=64
+    do login
+    do epsv
+    C> STOR 0123456789012345678901234567890123456789012345678901234567
+    C< 500 Command line too long*
+    waiting client
+    C> STOR a
+    S< STOR a
+    action StartTransfer upload protected)")
+
+DIALOGUE(ClientLine, LongOnesAreCountedBeforeLogin, R"(
+    policy server_line=64 bad_commands=2
+    do tls
+    C> HELP 0123456789012345678901234567890123456789012345678901234567
+    C< 500 *
+    C> USER 0123456789012345678901234567890123456789012345678901234567
+    C< 500 *
+    C< 421 *
+    action End too many bad commands)")
+
 DIALOGUE(ClientLine, TlsHelloInClearIsRefused, R"(
     do greet
     C> \x16\x03\x01\x02\0\x01

@@ -267,6 +267,7 @@ private:
             {"ccc", [&] { policy_.allow_ccc = value == "yes"; }},
             {"waiting", [&] { policy_.waiting_commands = number<std::size_t>(value); }},
             {"reply_bytes", [&] { policy_.reply_bytes = number<std::size_t>(value); }},
+            {"server_line", [&] { policy_.server_line_bytes = number<std::size_t>(value); }},
             {"login_failures", [&] { policy_.login_failures = number<unsigned>(value); }},
             {"bad_commands", [&] { policy_.bad_commands = number<unsigned>(value); }},
             {"greeting", [&] { policy_.greeting = value; }},
