@@ -11,6 +11,8 @@ namespace safetp::client {
 
 namespace {
 
+constexpr std::chrono::seconds kFarewell{2}; // for the last replies of sessions that are cut off
+
 ftp::Policy make_policy(const Settings& settings, bool is_server_known)
 {
     config::Listener listener;
@@ -105,10 +107,18 @@ std::optional<Endpoint> Engine::data_place_for(const Endpoint& shown) const
     return std::nullopt;
 }
 
-void Engine::drain()
+net::Task<> Engine::drain(std::chrono::seconds limit)
 {
     for (const auto& [number, session] : std::map(sessions_))
         session->drain();
+    net::Timer timer(environment_.executor, net::Clock::now() + limit);
+    co_await timer.async_wait(net::kAsTuple);
+    log::Event(log::Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
+        .with("sessions", sessions_.size());
+    for (const auto& [number, session] : std::map(sessions_))
+        session->cut_off();
+    timer.expires_after(kFarewell);
+    co_await timer.async_wait(net::kAsTuple);
 }
 
 std::size_t Engine::index_for(const proxy::Destination& destination) const

@@ -7,6 +7,7 @@
 #include "client/settings.h"
 #include "proxy/session.h"
 
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -41,7 +42,9 @@ public:
     std::size_t sessions() const { return sessions_.size(); }
     /// Where a data connection to `shown` is awaited; nothing: no session's client has been told to go there.
     std::optional<Endpoint> data_place_for(const Endpoint& shown) const;
-    void drain();          ///< sessions end as soon as no transfer is under way
+    /// Sessions end as soon as no transfer is under way; after `limit` those that are left are told and cut off. Returns when
+    /// they had a moment to say so.
+    net::Task<> drain(std::chrono::seconds limit);
     net::Task<> run();     ///< spawn it once: serves name lookups
     void close();          ///< ends run()
 

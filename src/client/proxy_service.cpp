@@ -65,7 +65,7 @@ private:
     void refuse(const net::Accepted& accepted, std::string_view reply, std::string_view why);
     net::Task<> serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination);
     net::Task<> obey_signals();
-    net::Task<> leave_after(std::chrono::seconds time);
+    net::Task<> drain();
     void stop();
     void leave_if_done();
 
@@ -152,15 +152,13 @@ void Proxy::stop()
     log::Event(Level::info, 0, "stopping", "stopping: no new clients").with("sessions", engine_.sessions());
     for (net::Channel& listener : listeners_)
         listener.close();
-    tasks_.spawn("drain limit", leave_after(drain_limit_));
-    engine_.drain();
+    tasks_.spawn("drain", drain());
     leave_if_done();
 }
 
-net::Task<> Proxy::leave_after(std::chrono::seconds time)
+net::Task<> Proxy::drain()
 {
-    net::Timer timer(io_.get_executor(), net::Clock::now() + time);
-    co_await timer.async_wait(net::kAsTuple);
+    co_await engine_.drain(drain_limit_);
     ::_exit(kExitOk);
 }
 

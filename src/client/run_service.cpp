@@ -115,7 +115,7 @@ private:
     void obey(const signalfd_siginfo& signal);
     void reap();
     void follow(int stop_signal) const;
-    net::Task<> leave_after(std::chrono::seconds time);
+    net::Task<> drain();
     void stop();
     void leave_if_done();
 
@@ -287,8 +287,7 @@ void Run::stop()
     if (is_stopping_)
         return;
     is_stopping_ = true;
-    tasks_.spawn("drain limit", leave_after(settings_.config.timeouts.drain));
-    engine_.drain();
+    tasks_.spawn("drain", drain());
     leave_if_done();
 }
 
@@ -306,10 +305,9 @@ void Run::follow(int stop_signal) const
         ::kill(command_, SIGCONT);
 }
 
-net::Task<> Run::leave_after(std::chrono::seconds time)
+net::Task<> Run::drain()
 {
-    net::Timer timer(io_.get_executor(), net::Clock::now() + time);
-    co_await timer.async_wait(net::kAsTuple);
+    co_await engine_.drain(settings_.config.timeouts.drain);
     ::_exit(exit_code_);
 }
 

@@ -157,8 +157,11 @@ void Session::end(ftp::EndReason reason)
 
 void Session::drain()
 {
+    if (left_alone_ != nullptr)
+        return left_alone_->finish(); // what the two are about cannot be seen
     if (is_ending_) {
-        farewell_deadline_ = Clock::now(); // no more waiting for the client's own end
+        if (farewell_deadline_)
+            farewell_deadline_ = Clock::now(); // no more waiting for the client's own end
         return timer_.cancel(), void();
     }
     if (access_step_ != nullptr) // the dialogue has not begun
@@ -171,6 +174,8 @@ void Session::drain()
 
 void Session::cut_off()
 {
+    if (left_alone_ != nullptr)
+        return left_alone_->cut();
     dialogue_.on_drain_over();
     drive();
 }

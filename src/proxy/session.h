@@ -8,6 +8,7 @@
 #include "ftp/reception.h"
 #include "net/tasks.h"
 #include "proxy/access_step.h"
+#include "proxy/blind_relay.h"
 #include "proxy/data_channel.h"
 #include "proxy/environment.h"
 #include "proxy/server_reach.h"
@@ -29,7 +30,7 @@ public:
     /// The whole session; returns when every connection is closed and every task has ended.
     net::Task<> run();
 
-    void drain();   ///< end as soon as no transfer is under way
+    void drain();   ///< end as soon as no transfer is under way; a client that was left alone ends when it likes
     void cut_off(); ///< after drain(), end now
     /// Where we await a data connection that goes to `shown` as far as an impersonated server's client knows.
     std::optional<Endpoint> data_place_for(const Endpoint& shown) const;
@@ -90,7 +91,7 @@ private:
     net::Task<std::optional<std::string>> talk_about_auth(std::string mechanism);
     net::Task<std::optional<std::string>> read_reply(net::Channel& from, ftp::LineBuffer& lines);
     net::Task<> relay_blindly();
-    net::Task<> relay_one_way(net::Channel& from, net::Channel& to, bool must_begin_tls);
+    net::Task<bool> client_begins_tls();
 
     // session_time.cpp
     net::Task<> watch_time();
@@ -117,6 +118,7 @@ private:
     net::TaskGroup tasks_;
     net::Channel client_;
     std::optional<net::Channel> alone_with_;      ///< the server of a client that makes its own TLS
+    BlindRelay* left_alone_ = nullptr;            ///< while the two talk
     std::optional<net::Channel> server_;
     std::optional<Doorstep::Place> doorstep_;     ///< until the raw ftpd greets
     ftp::LineBuffer client_lines_;

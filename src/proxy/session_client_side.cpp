@@ -8,6 +8,12 @@
 
 namespace safetp::proxy {
 
+namespace {
+
+constexpr std::size_t kLineRelayBytes = 4096; // lines, not files
+
+} // namespace
+
 using Kind = tls::IoStep::Kind;
 using LineKind = ftp::LineBuffer::Line::Kind;
 using log::Level;
@@ -62,7 +68,10 @@ net::Task<> Session::receive_client()
 {
     ftp::Reception reception(environment_.config.limits.bad_commands);
     to_client_.bytes += ftp::Reception::greeting();
+    net::Turn turn;
     for (;;) {
+        if (turn.is_over())
+            co_await net::yield(environment_.executor); // a client that never pauses must not stop all others
         const bool is_said = co_await flush_client();
         if (!is_said || is_ending_)
             co_return;
@@ -103,7 +112,7 @@ bool Session::name_destination(const ftp::ProxyUser& wanted, ftp::Reception& rec
     destination_ = std::move(*understood);
     log::Event(Level::info, number_, "destination", "the client wants " + destination_->to_string());
     dialogue_.set_proxy_name(wanted.server);
-    dialogue_.on_client_line("USER " + wanted.user); // waits in line for the server's greeting
+    dialogue_.on_client_line("USER " + wanted.user + '@' + wanted.server); // as every later USER; waits for the greeting
     return true;
 }
 
@@ -188,55 +197,40 @@ net::Task<std::optional<std::string>> Session::read_reply(net::Channel& from, ft
 
 net::Task<> Session::relay_blindly()
 {
+    farewell_deadline_ = Clock::now() + environment_.config.timeouts.handshake; // for the client to begin
+    timer_.cancel();
     const bool is_said = co_await flush_client();
     if (!is_said || !client_lines_.is_empty() || !alone_with_)
         co_return client_.close();
-    log::Event(Level::info, number_, "left-alone", "the client brings its own TLS: passed on unread");
+    const bool is_tls = co_await client_begins_tls();
+    farewell_deadline_.reset();
     server_->close();
-    net::TaskGroup directions(environment_.executor);
-    directions.spawn("blind relay", relay_one_way(*alone_with_, client_, false));
-    directions.spawn("blind relay", relay_one_way(client_, *alone_with_, true));
-    co_await directions.all_done();
-    client_.close();
-    alone_with_->close();
+    if (!is_tls || !alone_with_->is_open()) {
+        alone_with_->reset();
+        co_return client_.reset();
+    }
+    log::Event(Level::info, number_, "left-alone", "the client brings its own TLS: passed on unread");
+    // No time limit but keepalive: whether a session idles or waits for a long transfer cannot be seen from here.
+    BlindRelay relay(environment_.executor, client_, *alone_with_, kLineRelayBytes);
+    left_alone_ = &relay;
+    co_await relay.run();
+    left_alone_ = nullptr;
 }
 
-// No time limit but keepalive: whether a session idles or waits for a long transfer cannot be seen from here.
-net::Task<> Session::relay_one_way(net::Channel& from, net::Channel& to, bool must_begin_tls)
+net::Task<bool> Session::client_begins_tls()
 {
-    std::array<std::byte, 4096> buffer; // lines, not files
-    while (from.is_open() && to.is_open()) {
-        const auto read = from.stream().try_read(buffer);
-        if (read.kind == Kind::eof) {
-            to.stream().shutdown_write();
-            co_return;
-        }
-        if (read.kind == Kind::want_read || read.kind == Kind::want_write) {
-            co_await from.wait(read.kind);
-            continue;
-        }
-        const bool is_first = std::exchange(must_begin_tls, false);
-        const bool is_plain = is_first && read.kind == Kind::done && buffer.front() != tls::kHandshakeRecord;
-        if (is_plain)
-            log::Event(Level::warning, number_, "clear-refused", "plain text after AUTH: nothing of it was passed on");
-        auto rest = std::span<const std::byte>(buffer).first(read.bytes);
-        bool is_broken = is_plain || read.kind != Kind::done;
-        while (!rest.empty() && !is_broken && to.is_open()) {
-            const auto written = to.stream().try_write(rest);
-            if (written.kind == Kind::done)
-                rest = rest.subspan(written.bytes);
-            else if (written.kind == Kind::want_read || written.kind == Kind::want_write)
-                co_await to.wait(written.kind);
-            else
-                is_broken = true;
-        }
-        if (is_broken) {
-            from.reset();
-            to.reset();
-            co_return;
-        }
-        co_await net::yield(environment_.executor);
+    std::byte first{};
+    auto step = client_.stream().try_peek(first);
+    while (step.kind == Kind::want_read) {
+        const bool is_ready = co_await client_.wait(step.kind);
+        if (!is_ready)
+            co_return false;
+        step = client_.stream().try_peek(first);
     }
+    const bool is_tls = step.kind == Kind::done && first == tls::kHandshakeRecord;
+    if (step.kind == Kind::done && !is_tls)
+        log::Event(Level::warning, number_, "clear-refused", "plain text after AUTH: nothing of it was passed on");
+    co_return is_tls;
 }
 
 } // namespace safetp::proxy

@@ -53,8 +53,10 @@ void Session::check_deadlines()
     const auto now = Clock::now();
     const auto is_due = [now](const std::optional<Clock::time_point>& deadline) { return deadline && *deadline <= now; };
     if (is_ending_) {
-        if (is_due(farewell_deadline_))
+        if (is_due(farewell_deadline_)) {
+            farewell_deadline_.reset(); // a limit that stays due would be due again at once, for ever
             client_.close();
+        }
         return;
     }
     if (is_due(handshake_deadline_)) {

@@ -164,6 +164,24 @@ def test_user_at_host(start_tls_server, start_proxy):
         exercise(client, inetd.server, ("EPSV", "PORT"))
 
 
+def test_user_with_an_at(start_tls_server, start_proxy):
+    """As hosting panels name them. The last @ divides, once, whatever stands in front of it; so it does in a second try."""
+    inetd = start_tls_server("proftpd")
+    at = f"@localhost:{inetd.port}"
+    users = inetd.server.home.parent / "users"
+    own = users.read_text()
+    name = f"{inetd.server.user}@example.com"
+    users.write_text(own + own.replace(inetd.server.user, name, 1))
+    proxy = start_proxy()
+    client = proxy.connect().greet()
+    client.expect(f"USER {name}{at}", 331)
+    client.expect("PASS wrong", 530)
+    client.login(name + at, inetd.server.password).quit()
+    client = proxy.connect().greet()
+    client.expect(f"USER {inetd.server.user}{at}{at}", 331)  # of whom the server knows nothing
+    client.expect(f"PASS {inetd.server.password}", 530)
+
+
 def test_user_at_another_host(start_tls_server, start_proxy):
     """A session belongs to one server: nothing meant for another goes there."""
     inetd = start_tls_server("proftpd")
