@@ -1,6 +1,7 @@
 #include "client/connect_calls.h"
 
 #include "base/log.h"
+#include "client/watch_filter.h"
 #include "net/sockets.h"
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,7 +29,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLoopbackLimit{5};
 constexpr unsigned kPidfdThread = O_EXCL; // PIDFD_THREAD, pidfd_open(2)
-constexpr int kOldSocketcall = 102; // i386's one call for all of sockets, socketcall(2)
 
 /// What the program has passed to connect(2).
 struct Arguments {
@@ -50,18 +49,26 @@ Sight read_memory(pid_t thread, std::uint64_t from, void* to, std::size_t bytes)
     return got >= 0 || errno == EFAULT ? Sight::nothing : Sight::hidden;
 }
 
-Sight read_arguments(const seccomp_notif& call, Arguments& arguments)
+/// Of socketcall(2): at most the first four words of what its second argument points to.
+using Words = std::array<std::uint32_t, 4>;
+
+bool is_fast_open(SocketCall which, const Words& words)
 {
-    const auto thread = static_cast<pid_t>(call.pid);
-    if (call.data.arch == AUDIT_ARCH_I386 && call.data.nr == kOldSocketcall) {
-        std::array<std::uint32_t, 3> words{};
-        const Sight sight = read_memory(thread, call.data.args[1], words.data(), sizeof words);
-        arguments = {static_cast<int>(words[0]), words[1], words[2]};
-        return sight;
-    }
-    const auto length = static_cast<std::int32_t>(call.data.args[2]);
-    arguments = {static_cast<int>(call.data.args[0]), call.data.args[1], length > 0 ? static_cast<std::size_t>(length) : 0};
-    return Sight::seen;
+    const std::uint32_t flags = which == SocketCall::sendmsg ? words[2] : words[3];
+    return which != SocketCall::connect && (flags & MSG_FASTOPEN) != 0;
+}
+
+Sight read_words(const seccomp_notif& call, Words& words)
+{
+    const auto which = static_cast<SocketCall>(call.data.args[0]);
+    const bool has_three = which == SocketCall::connect || which == SocketCall::sendmsg;
+    return read_memory(static_cast<pid_t>(call.pid), call.data.args[1], words.data(), (has_three ? 3 : 4) * sizeof words[0]);
+}
+
+Arguments arguments_of(const seccomp_data& call)
+{
+    const auto length = static_cast<std::int32_t>(call.args[2]);
+    return {static_cast<int>(call.args[0]), call.args[1], length > 0 ? static_cast<std::size_t>(length) : 0};
 }
 
 /// Nothing: no address of the internet's.
@@ -111,7 +118,9 @@ int socket_option(int socket, int name)
 bool is_tcp(int socket)
 {
     const int protocol = socket_option(socket, SO_PROTOCOL);
-    return socket_option(socket, SO_TYPE) == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+    const bool falls_back_to_tcp = socket_option(socket, SO_DOMAIN) == AF_SMC;
+    return socket_option(socket, SO_TYPE) == SOCK_STREAM
+        && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP || falls_back_to_tcp);
 }
 
 void let_go_on(int calls, std::uint64_t id)
@@ -122,14 +131,22 @@ void let_go_on(int calls, std::uint64_t id)
     ::ioctl(calls, SECCOMP_IOCTL_NOTIF_SEND, &response); // ENOENT: the caller is gone, and so is the question
 }
 
-std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const Concern& concern)
+/// What was read belongs to the caller, and not to another process that has got its number meanwhile.
+bool is_valid(int calls, std::uint64_t id) { return ::ioctl(calls, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
+
+void refuse_hidden(int calls, const seccomp_notif& call)
+{
+    log::Event(log::Level::error, 0, "cannot-watch", "refused: a program that cannot be looked into wanted to connect,"
+        " perhaps by FTP in clear").with("pid", call.pid);
+    answer(calls, call.id, EACCES);
+}
+
+std::optional<ConnectCall> judge_connect(
+    int calls, const seccomp_notif& call, const Arguments& arguments, const Concern& concern)
 {
     const auto thread = static_cast<pid_t>(call.pid);
-    Arguments arguments;
-    std::optional<Endpoint> target;
-    Sight sight = read_arguments(call, arguments);
-    if (sight == Sight::seen)
-        target = read_target(thread, arguments, sight);
+    Sight sight = Sight::seen;
+    const std::optional<Endpoint> target = read_target(thread, arguments, sight);
     const bool is_server = target && concern.ports.contains(target->port);
     const auto data_place = target && !is_server ? concern.data_place_for(*target) : std::nullopt;
     bool is_ftp = is_server || data_place;
@@ -139,14 +156,10 @@ std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const Con
         sight = socket || errno == EBADF ? sight : Sight::hidden;
         is_ftp = socket && is_tcp(socket.get());
     }
-    // Only now is it certain that all this was of the caller, and not of another process that has got its number.
-    std::uint64_t id = call.id;
-    if (::ioctl(calls, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0)
+    if (!is_valid(calls, call.id))
         return std::nullopt;
     if (sight == Sight::hidden) {
-        log::Event(log::Level::error, 0, "cannot-watch", "refused: a program that cannot be looked into wanted to connect,"
-            " perhaps by FTP in clear").with("pid", call.pid);
-        answer(calls, call.id, EACCES);
+        refuse_hidden(calls, call);
         return std::nullopt;
     }
     if (!is_ftp) {
@@ -154,6 +167,26 @@ std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const Con
         return std::nullopt;
     }
     return ConnectCall{call.id, *target, std::move(socket), data_place};
+}
+
+std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const Concern& concern)
+{
+    if (!is_socketcall(call.data))
+        return judge_connect(calls, call, arguments_of(call.data), concern);
+    Words words{};
+    const Sight sight = read_words(call, words);
+    const auto which = static_cast<SocketCall>(call.data.args[0]);
+    if (sight == Sight::seen && which == SocketCall::connect)
+        return judge_connect(calls, call, {static_cast<int>(words[0]), words[1], words[2]}, concern);
+    if (!is_valid(calls, call.id))
+        return std::nullopt;
+    if (sight == Sight::hidden)
+        refuse_hidden(calls, call);
+    else if (sight == Sight::seen && is_fast_open(which, words))
+        answer(calls, call.id, EOPNOTSUPP); // as the filter says it to all others
+    else
+        let_go_on(calls, call.id);
+    return std::nullopt;
 }
 
 /// `here` for a socket of `domain`: one for IPv6 reaches IPv4 under ::ffff:0:0/96.

@@ -1,6 +1,7 @@
 #include "client/watched_command.h"
 
 #include "client/exit_codes.h"
+#include "client/watch_filter.h"
 
 #include <array>
 #include <cerrno>
@@ -8,9 +9,6 @@
 #include <cstring>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <memory>
-#include <seccomp.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,49 +33,10 @@ constexpr int kExitNotFound = 127;
     ::_exit(code);
 }
 
-/// The other binary interfaces of the same kernel: an old 32-bit program on a machine of today.
-bool add_architectures(scmp_filter_ctx filter)
-{
-#if defined(__x86_64__)
-    return seccomp_arch_add(filter, SCMP_ARCH_X86) == 0 && seccomp_arch_add(filter, SCMP_ARCH_X32) == 0;
-#elif defined(__aarch64__)
-    return seccomp_arch_add(filter, SCMP_ARCH_ARM) == 0;
-#else
-    return filter != nullptr;
-#endif
-}
-
-/// connect(2) comes to us. The two other ways to connect say that they are not there, and programs go back to connect(2): TCP
-/// Fast Open (a flag of send) and io_uring, which no filter sees.
-bool add_rules(scmp_filter_ctx filter)
-{
-    constexpr scmp_arg_cmp fast_open_in_sendto{3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN};
-    constexpr scmp_arg_cmp fast_open_in_sendmsg{2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN};
-    return seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW) == 0
-        && seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0) == 0
-        && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0
-        && seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(sendto), 1, &fast_open_in_sendto) == 0
-        && seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(sendmsg), 1, &fast_open_in_sendmsg) == 0;
-}
-
-/// As the kernel takes it. Empty: errno says why.
-std::vector<sock_filter> make_program()
-{
-    const std::unique_ptr<void, decltype(&seccomp_release)> filter(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release);
-    const UniqueFd file(::memfd_create("filter", MFD_CLOEXEC));
-    const bool is_made = filter && file && add_architectures(filter.get()) && add_rules(filter.get())
-        && seccomp_export_bpf(filter.get(), file.get()) == 0;
-    const off_t bytes = is_made ? ::lseek(file.get(), 0, SEEK_END) : 0;
-    std::vector<sock_filter> program(static_cast<std::size_t>(bytes > 0 ? bytes : 0) / sizeof(sock_filter));
-    if (!program.empty() && ::pread(file.get(), program.data(), static_cast<std::size_t>(bytes), 0) != bytes)
-        program.clear();
-    return program;
-}
-
 /// From here on every connect(2) of this process and its children waits for an answer. -1: errno.
 int install(std::vector<sock_filter> program)
 {
-    if (program.empty() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
     const sock_fprog rules{static_cast<unsigned short>(program.size()), program.data()};
     // Without the second flag a signal may come between the connection that is made and the answer, and connect(2), begun anew
@@ -141,7 +100,10 @@ UniqueFd receive_descriptor(int socket)
     for (const std::string& word : words)
         arguments.push_back(const_cast<char*>(word.c_str())); // execvp(3) changes none of them
     arguments.push_back(nullptr);
-    const UniqueFd calls(install(make_program()));
+    std::vector<sock_filter> filter = make_watch_filter();
+    if (filter.empty())
+        errno = ENOSYS;
+    const UniqueFd calls(filter.empty() ? -1 : install(std::move(filter)));
     if (!calls && errno == EBUSY)
         give_up(kExitFailure, "this runs under a watcher already (safetp run within safetp run, or a container)");
     if (!calls)

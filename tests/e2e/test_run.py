@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from support import ftpds
 from support.client import SAFETY_NET
 from support.safetp import Safetp
+from support.watched import python, words
 
 CONTENT = random.Random("run").randbytes(300_000)
 LOGIN = f"{ftpds.USER}:{ftpds.PASSWORD}"
@@ -33,14 +33,6 @@ def inetd(start_tls_server):
 @pytest.fixture
 def run(directory):
     return Safetp(directory / "run")
-
-
-def words(inetd, *command, options=()) -> list[str]:
-    return ["run", "--port", str(inetd.port), *options, "--", *map(str, command)]
-
-
-def python(code: str, *arguments) -> list[str]:
-    return [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
 
 
 def fetched(run: Safetp, name: str = "orders") -> bytes:
@@ -155,46 +147,6 @@ def test_compiled_program(inetd, run, kind):
     subprocess.run(["gcc", *kind, "-o", run.directory / "login", source], check=True)
     done = run.run(*words(inetd, "./login", inetd.port, ftpds.USER, ftpds.PASSWORD)).expect(0)
     assert b"230" in done.out
-
-
-SOCKETCALL = r"""
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-static struct sockaddr_in to;
-static unsigned words[3];
-
-int main(int count, char** arguments)
-{
-    to.sin_family = AF_INET;
-    to.sin_port = htons(atoi(arguments[count - 1]));
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    words[0] = socket(AF_INET, SOCK_STREAM, 0);
-    words[1] = (unsigned)(unsigned long)&to;
-    words[2] = sizeof to;
-    long result = 102;
-    __asm__ volatile("int $0x80" : "+a"(result) : "b"(3), "c"(words) : "memory", "r8", "r9", "r10", "r11");
-    char line[4] = "";
-    struct sockaddr_in here;
-    socklen_t length = sizeof here;
-    getpeername(words[0], (struct sockaddr*)&here, &length);
-    return result != 0 || read(words[0], line, 3) != 3 || strcmp(line, "220") != 0 || here.sin_port == to.sin_port;
-}
-"""
-
-
-if os.uname().machine == "x86_64":
-
-    def test_calls_of_32_bit_programs(inetd, run):
-        """socketcall(2), as old 32-bit programs connect; here from a program of 64 bits whose addresses are low."""
-        (run.directory / "old.c").write_text(SOCKETCALL)
-        subprocess.run(["gcc", "-static", "-no-pie", "-fno-pie", "-o", run.directory / "old", run.directory / "old.c"], check=True)
-        run.run(*words(inetd, "./old", inetd.port)).expect(0)
 
 
 @pytest.fixture(scope="module")
@@ -316,31 +268,6 @@ def test_others_are_untouched(run, tmp_path):
     assert connection.recv(100) == b"WORDS"
     _, err = process.communicate(timeout=SAFETY_NET)
     assert process.returncode == 0 and err == b"", err
-
-
-def test_fast_open_is_no_way_round(inetd, run):
-    """MSG_FASTOPEN connects without connect(2)."""
-    code = """
-        import errno, socket, sys
-        s = socket.socket()
-        try:
-            s.sendto(b"USER anna", socket.MSG_FASTOPEN, ("127.0.0.1", int(sys.argv[1])))
-        except OSError as error:
-            sys.exit(error.errno != errno.EOPNOTSUPP)
-        sys.exit(1)
-    """
-    run.run(*words(inetd, *python(code, inetd.port))).expect(0)
-
-
-def test_io_uring_is_no_way_round(run):
-    """It connects where no filter sees it."""
-    code = """
-        import ctypes, errno, sys
-        libc = ctypes.CDLL(None, use_errno=True)
-        io_uring_setup = 425  # on every architecture
-        sys.exit(libc.syscall(io_uring_setup, 1, ctypes.create_string_buffer(120)) != -1 or ctypes.get_errno() != errno.ENOSYS)
-    """
-    run.run("run", "--", *python(code)).expect(0)
 
 
 def run_without_rights(run: Safetp, directory: Path, *arguments: str) -> subprocess.CompletedProcess:
