@@ -19,6 +19,7 @@ ftp::Policy make_policy(const Settings& settings, bool is_server_known)
     listener.security = config::Security::optional;
     ftp::Policy policy = proxy::make_policy(settings.config, listener);
     policy.secure_leg = ftp::SecureLeg::server;
+    policy.server_line_bytes = settings.config.limits.line_bytes; // who sends it may say all of it to this server anyway
     policy.passes_greeting = is_server_known;
     policy.server_words = "The FTP server";
     return policy;

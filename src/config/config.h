@@ -48,6 +48,7 @@ struct Server {
     std::string user;                 ///< who runs it; empty: whoever started safetpd
     std::string directory;            ///< its working directory; empty: /
     ServerDataMode data_mode = ServerDataMode::automatic;
+    unsigned line_bytes = 0;          ///< the longest line that it reads as one, CRLF included; 0: it is measured
     bool operator==(const Server&) const = default;
 };
 

@@ -137,6 +137,7 @@ constexpr Key<Server> kServerKeys[] = {
     {"user", [](const Slot& at, Server& to) { read_text(at, to.user); }},
     {"directory", [](const Slot& at, Server& to) { read_path(at, to.directory); }},
     {"data_mode", [](const Slot& at, Server& to) { read_choice(at, kDataModes, to.data_mode); }},
+    {"line_bytes", [](const Slot& at, Server& to) { read_number(at, 64, 65'536, to.line_bytes); }},
 };
 
 constexpr Key<Access> kAccessKeys[] = {

@@ -18,6 +18,8 @@
 
 namespace safetp::proxy {
 
+class ServerLine;
+
 /// The host names of the configuration's [data] section with what they resolved to.
 using AnnouncedNames = std::vector<std::pair<std::string, std::vector<IpAddress>>>;
 
@@ -32,6 +34,7 @@ struct Environment {
     std::function<net::Task<Result<UniqueFd>>(const AccessRecord* record)> start_server;
     AccessHelper* access = nullptr; ///< null: everybody may come in
     Doorstep* doorstep = nullptr;   ///< before the raw ftpd; null: any number may come at once
+    ServerLine* server_line = nullptr; ///< null: the policy says how long a line the server may be sent
 };
 
 /// What the sessions of one listener share.

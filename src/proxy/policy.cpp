@@ -35,6 +35,8 @@ ftp::Policy make_policy(const config::Config& config, const config::Listener& li
     policy.implicit_tls = listener.implicit_tls;
     policy.allow_ccc = listener.allow_ccc;
     policy.server_data_mode = to_ftp(config.server.data_mode);
+    if (config.server.line_bytes != 0)
+        policy.server_line_bytes = config.server.line_bytes;
     policy.waiting_commands = config.limits.waiting_commands;
     policy.reply_bytes = config.limits.reply_bytes;
     policy.login_failures = config.limits.login_failures;

@@ -39,7 +39,8 @@ Session::Session(
     , server_lines_(environment.config.limits.reply_line_bytes)
     , to_client_(environment.executor)
     , to_server_(environment.executor)
-    , dialogue_(front.policy, peer_, server_address())
+    , policy_(front.policy)
+    , dialogue_(policy_, peer_, server_address())
     , data_(environment, front, tasks_, number,
           {.data_over = [this] { dialogue_.on_transfer_data_over(); drive(); },
               .delivered = [this] { dialogue_.on_transfer_delivered(); drive(); },
@@ -364,6 +365,7 @@ bool Session::take_client_line()
         dialogue_.on_client_line_too_long();
     } else {
         dialogue_.report_progress(data_.bytes());
+        limit_server_line();
         dialogue_.on_client_line(line.text);
     }
     return true;
@@ -380,7 +382,7 @@ net::Task<> Session::read_server()
             if (line.kind == LineKind::too_long)
                 dialogue_.on_server_line_too_long();
             else
-                dialogue_.on_server_line(line.text);
+                look_at_greeting(line.text), dialogue_.on_server_line(line.text);
             drive();
             continue;
         }

@@ -4,6 +4,7 @@
 
 #include "base/unique_fd.h"
 #include "ftp/control_channel.h"
+#include "ftp/greeting.h"
 #include "ftp/line_buffer.h"
 #include "ftp/reception.h"
 #include "net/tasks.h"
@@ -55,6 +56,8 @@ private:
     net::Task<> reach_server();
     net::Task<> wait_at_doorstep();
     net::Task<Result<void>> open_server_connection();
+    void look_at_greeting(std::string_view line);
+    void limit_server_line();
 
     // session.cpp
     net::Task<> say_farewell();
@@ -125,6 +128,8 @@ private:
     ftp::LineBuffer server_lines_;
     Outbox to_client_;
     Outbox to_server_;
+    ftp::Greeting greeting_; ///< of the raw ftpd, where it matters how long a line that one reads
+    ftp::Policy policy_;     ///< the front's, with what is known of that by now
     ftp::ControlChannel dialogue_;
     DataChannel data_;
     tls::SessionBinding binding_;

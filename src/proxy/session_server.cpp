@@ -1,5 +1,6 @@
 // The way of a front door's session to its raw ftpd.
 #include "base/log.h"
+#include "proxy/server_line.h"
 #include "proxy/session.h"
 
 #include <utility>
@@ -72,6 +73,23 @@ net::Task<Result<void>> Session::open_server_connection()
         co_return std::unexpected(started.error());
     server_.emplace(environment_.executor, std::move(*started));
     co_return Result<void>();
+}
+
+// What was measured holds behind the greeting that was seen then: another one is another server.
+void Session::look_at_greeting(std::string_view line)
+{
+    if (environment_.server_line == nullptr || greeting_.is_complete())
+        return;
+    greeting_.on_line(line);
+    if (greeting_.is_welcome() && !environment_.server_line->is_known(greeting_.fingerprint()))
+        environment_.server_line->measure(server_address());
+}
+
+void Session::limit_server_line()
+{
+    if (environment_.server_line != nullptr)
+        policy_.server_line_bytes
+            = environment_.server_line->limit(greeting_.is_welcome() ? greeting_.fingerprint() : 0);
 }
 
 } // namespace safetp::proxy

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <sched.h>
+#include <new>
 #include <set>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,6 +124,16 @@ config::Loaded load_and_check(const ConfigSource& source, config::NameService na
     return loaded;
 }
 
+/// Shared with all processes that are forked from now on. Without it nothing is measured, which is safe.
+std::shared_ptr<ftp::LineLimits> make_line_limits()
+{
+    void* const memory
+        = ::mmap(nullptr, sizeof(ftp::LineLimits), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return {};
+    return {new (memory) ftp::LineLimits{}, [](ftp::LineLimits* limits) { ::munmap(limits, sizeof *limits); }};
+}
+
 Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
 {
     auto contexts = make_contexts(config);
@@ -129,6 +141,8 @@ Result<std::unique_ptr<const Generation>> make_generation(config::Config config)
         return std::unexpected(contexts.error());
     auto generation = std::make_unique<Generation>();
     generation->contexts = std::move(*contexts);
+    if (config.server.line_bytes == 0)
+        generation->line_limits = make_line_limits();
     generation->config = std::move(config);
     return generation;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "net/sockets.h"
 #include "net/tasks.h"
+#include "proxy/server_line.h"
 #include "proxy/session.h"
 #include "supervisor/generation.h"
 #include "supervisor/worker_access.h"
@@ -29,6 +30,7 @@ public:
     int run();
 
 private:
+    void measure_server_line();
     net::Task<> accept_clients(ListeningSocket listening);
     void receive(std::size_t listener, net::Accepted accepted);
     net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer);
@@ -56,6 +58,7 @@ private:
     bool is_draining_ = false;
     net::TaskGroup tasks_;
     WorkerAccess access_;
+    std::optional<proxy::ServerLine> server_line_; ///< none: what the configuration says counts, or what is safe anywhere
 };
 
 Worker::Worker(WorkerStart start)
@@ -81,12 +84,18 @@ Worker::Worker(WorkerStart start)
         const config::Listener& listener = config.listeners[i];
         fronts_.push_back({listener, &start_.generation.contexts[i], proxy::make_policy(config, listener)});
     }
+    // With -s each session has a process of its own: none would profit from what it measures.
+    if (start_.generation.line_limits && !start_.only_client) {
+        server_line_.emplace(environment_, *start_.generation.line_limits, tasks_);
+        environment_.server_line = &*server_line_;
+    }
 }
 
 int Worker::run()
 {
     log::ask_for_syslogd_with([this] { tasks_.spawn("system log", reach_syslogd()); });
     tasks_.spawn("supervisor", obey_supervisor());
+    measure_server_line();
     for (const ListeningSocket& listening : start_.listeners)
         tasks_.spawn("accept", accept_clients(listening));
     if (start_.only_client) {
@@ -98,6 +107,14 @@ int Worker::run()
     }
     io_.run();
     return 0;
+}
+
+// Before the first session, where it is known without a client where the raw ftpd is.
+void Worker::measure_server_line()
+{
+    const config::Server& server = start_.generation.config.server;
+    if (server_line_ && (server.address || !server.command.empty()))
+        server_line_->measure(server.address.value_or(IpAddress::from_ipv4({127, 0, 0, 1})));
 }
 
 // ---- clients

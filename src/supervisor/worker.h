@@ -3,10 +3,12 @@
 
 #include "base/unique_fd.h"
 #include "config/config.h"
+#include "ftp/line_limits.h"
 #include "supervisor/announced_names.h"
 #include "supervisor/shared_counters.h"
 #include "tls/context.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@ namespace safetp::supervisor {
 struct Generation {
     config::Config config;
     std::vector<tls::ServerContext> contexts; ///< one per config listener, same order
+    std::shared_ptr<ftp::LineLimits> line_limits; ///< in memory that its workers share; null where nothing is measured
 };
 
 struct ListeningSocket {

@@ -132,6 +132,8 @@ def start_gateway(directory, running, certificate):
         gateway = Gateway(directory / f"gateway-{len(running.things)}", certificate)
         if behind is not None:
             settings["server"] = {"address": behind.address, "port": behind.port} | settings.get("server", {})
+        if isinstance(behind, ScriptedServer):  # whose script is for sessions, not for measuring how long lines may be
+            settings["server"] = {"line_bytes": 500} | settings["server"]
         gateway.change(**settings)
         running.add(gateway)
         return gateway.start() if start else gateway
