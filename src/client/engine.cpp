@@ -113,13 +113,13 @@ net::Task<> Engine::drain(std::chrono::seconds limit)
     for (const auto& [number, session] : std::map(sessions_))
         session->drain();
     net::Timer timer(environment_.executor, net::Clock::now() + limit);
-    co_await timer.async_wait(net::kAsTuple);
+    co_await net::wait(timer);
     log::Event(log::Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
         .with("sessions", sessions_.size());
     for (const auto& [number, session] : std::map(sessions_))
         session->cut_off();
     timer.expires_after(kFarewell);
-    co_await timer.async_wait(net::kAsTuple);
+    co_await net::wait(timer);
 }
 
 std::size_t Engine::index_for(const proxy::Destination& destination) const

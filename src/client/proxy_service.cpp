@@ -89,7 +89,7 @@ net::Task<> Proxy::accept_clients(net::Channel& listener)
             // Out of descriptors or memory: accepting at once again would only spin (accept(2), EMFILE).
             log::Event(Level::error, 0, "accept-failed", describe(accepted.error()) + "; accepting again in a second");
             pause.expires_after(std::chrono::seconds(1));
-            co_await pause.async_wait(net::kAsTuple);
+            co_await net::wait(pause);
             continue;
         }
         if (!accepted->fd) {

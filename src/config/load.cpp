@@ -21,16 +21,13 @@ struct BrokenAssumption {};
 
 } // namespace safetp::config
 
-// In a release build the library's assertions are promises to the compiler, and a text that breaks one has undefined effects.
-// Here they throw. Nesting is bounded because the library recurses.
+// With NDEBUG the library's assertions are promises to the compiler, and a text that breaks one has undefined effects. Here
+// they throw, in all builds. Nesting is bounded because the library recurses.
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : safetp::config::throw_broken_assumption())
 #define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_MAX_NESTED_VALUES 8
-#include <toml++/impl/preprocessor.h>
-#undef TOML_ASSERT
-#undef TOML_ASSERT_ASSUME
-#define TOML_ASSERT(condition) ((condition) ? void() : safetp::config::throw_broken_assumption())
-#define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
 #include <toml++/toml.h>
 
 namespace safetp::config {

@@ -10,7 +10,7 @@ namespace safetp::explain {
 namespace {
 
 /// RFC 8259. What is no UTF-8 becomes U+FFFD.
-std::string quoted(std::string_view text)
+std::string json_string(std::string_view text)
 {
     std::string result = "\"";
     while (!text.empty()) {
@@ -28,7 +28,7 @@ std::string quoted(std::string_view text)
     return result + '"';
 }
 
-std::string quoted_or_null(const std::optional<std::string>& text) { return text ? quoted(*text) : "null"; }
+std::string string_or_null(const std::optional<std::string>& text) { return text ? json_string(*text) : "null"; }
 
 template <typename List, typename Print>
 std::string array(const List& list, Print print)
@@ -67,7 +67,7 @@ const char* kind_name(Event::Kind kind)
 std::string position_of(const Case& asked, const access::Position& position)
 {
     const std::string& path = position.table == access::TableName::allow ? asked.paths.allow : asked.paths.deny;
-    return fmt::format("\"file\":{},\"line\":{}", quoted(path), position.line);
+    return fmt::format("\"file\":{},\"line\":{}", json_string(path), position.line);
 }
 
 std::string one_answer(const Case& asked, const Answer& answer)
@@ -75,25 +75,25 @@ std::string one_answer(const Case& asked, const Answer& answer)
     const access::Request& request = answer.request;
     const std::string steps = array(answer.trace, [&](const access::Trace& entry) {
         return fmt::format("{{\"kind\":\"{}\",{},\"text\":{},\"matched\":{},\"detail\":{}}}", kind_name(entry.kind),
-            position_of(asked, entry.position), quoted(entry.text), entry.matched, quoted(entry.detail));
+            position_of(asked, entry.position), json_string(entry.text), entry.matched, json_string(entry.detail));
     });
     const std::string events = array(answer.events, [](const Event& event) {
         return fmt::format("{{\"kind\":\"{}\",\"text\":{},\"result\":{},\"after_step\":{}}}", kind_name(event.kind),
-            quoted(event.text), quoted(event.result), event.after);
+            json_string(event.text), json_string(event.result), event.after);
     });
     const std::string log = array(answer.reports, [](const access::Report& report) {
-        return fmt::format("{{\"level\":{},\"text\":{}}}", quoted(report.level), quoted(report.text));
+        return fmt::format("{{\"level\":{},\"text\":{}}}", json_string(report.level), json_string(report.text));
     });
     const auto& matched = answer.verdict.matched;
     return fmt::format("{{\"client_address\":{},\"client_name\":{},\"client_user\":{},\"server_address\":{},\"server_name\":{},"
                        "\"server_port\":{},\"daemon\":{},\"granted\":{},\"outcome\":\"{}\",\"matched\":{},\"refusal\":{},"
                        "\"severity\":{},\"twist\":{},\"client_gets\":{},\"steps\":{},\"events\":{},\"log\":{}}}",
-        quoted(request.client_address), quoted_or_null(request.client_name), quoted_or_null(request.client_user),
-        quoted(request.server_address), quoted_or_null(request.server_name),
-        request.server_port.value_or(0) == 0 ? "null" : std::to_string(*request.server_port), quoted(request.daemon),
+        json_string(request.client_address), string_or_null(request.client_name), string_or_null(request.client_user),
+        json_string(request.server_address), string_or_null(request.server_name),
+        request.server_port.value_or(0) == 0 ? "null" : std::to_string(*request.server_port), json_string(request.daemon),
         answer.is_granted, outcome_name(answer.verdict.outcome), matched ? "{" + position_of(asked, *matched) + "}" : "null",
-        quoted(answer.refusal), quoted(answer.verdict.severity), quoted(answer.verdict.twist),
-        quoted(seen_by_client(asked, answer)), steps, events, log);
+        json_string(answer.refusal), json_string(answer.verdict.severity), json_string(answer.verdict.twist),
+        json_string(seen_by_client(asked, answer)), steps, events, log);
 }
 
 } // namespace
@@ -106,9 +106,10 @@ std::string as_json(const Case& asked, const std::vector<Answer>& answers)
     return fmt::format(
         "{{\"granted\":{},\"reading\":\"{}\",\"hosts_allow\":{},\"hosts_deny\":{},\"is_gateway\":{},\"answers\":{},"
         "\"notes\":{}}}\n",
-        all, asked.reading == access::Reading::strict ? "strict" : "safe", quoted(asked.paths.allow), quoted(asked.paths.deny),
-        asked.daemon.is_gateway, array(answers, [&](const Answer& answer) { return one_answer(asked, answer); }),
-        array(asked.notes, [](const std::string& note) { return quoted(note); }));
+        all, asked.reading == access::Reading::strict ? "strict" : "safe", json_string(asked.paths.allow),
+        json_string(asked.paths.deny), asked.daemon.is_gateway,
+        array(answers, [&](const Answer& answer) { return one_answer(asked, answer); }),
+        array(asked.notes, [](const std::string& note) { return json_string(note); }));
 }
 
 } // namespace safetp::explain

@@ -26,8 +26,9 @@ Task<bool> Channel::wait(tls::IoStep::Kind want)
     if (!is_open())
         co_return false;
     const auto direction = want == tls::IoStep::Kind::want_write ? Descriptor::wait_write : Descriptor::wait_read;
-    const auto result = co_await waiter_.async_wait(direction, kAsTuple);
-    co_return !std::get<0>(result) && is_open();
+    std::error_code failure;
+    co_await waiter_.async_wait(direction, into(failure));
+    co_return !failure && is_open();
 }
 
 Task<tls::IoStep> Channel::shake_hands()

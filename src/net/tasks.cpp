@@ -9,13 +9,19 @@
 
 namespace safetp::net {
 
-Task<> yield(Executor executor) { co_await asio::post(executor, kAsTuple); }
+Task<> yield(Executor executor) { co_await asio::post(executor, asio::use_awaitable_t<Executor>{}); }
+
+Task<> wait(Timer& timer)
+{
+    std::error_code was_cancelled;
+    co_await timer.async_wait(into(was_cancelled));
+}
 
 Task<> Event::wait()
 {
     while (!is_set_) {
         timer_.expires_at(Clock::time_point::max());
-        co_await timer_.async_wait(kAsTuple);
+        co_await net::wait(timer_);
     }
     is_set_ = false;
 }
@@ -24,7 +30,7 @@ Task<bool> Event::wait_until(Clock::time_point limit)
 {
     while (!is_set_ && Clock::now() < limit) {
         timer_.expires_at(limit);
-        co_await timer_.async_wait(kAsTuple);
+        co_await net::wait(timer_);
     }
     co_return std::exchange(is_set_, false);
 }

@@ -10,6 +10,9 @@ namespace safetp::net {
 /// Lets every other task that is ready go first: for loops whose peer may never let them wait.
 Task<> yield(Executor executor);
 
+/// Until `timer` has expired or was cancelled. It must outlive the wait.
+Task<> wait(Timer& timer);
+
 /// Of such a loop: one yield in a few steps is enough, for each asks the kernel what else is ready.
 class Turn {
 public:

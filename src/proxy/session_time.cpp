@@ -11,7 +11,7 @@ net::Task<> Session::watch_time()
 {
     while (!is_closed_) {
         timer_.expires_at(next_deadline());
-        co_await timer_.async_wait(net::kAsTuple);
+        co_await net::wait(timer_);
         if (!is_closed_)
             check_deadlines();
     }

@@ -130,7 +130,7 @@ net::Task<> Worker::accept_clients(ListeningSocket listening)
             // Out of descriptors or memory: accepting at once again would only spin (accept(2), EMFILE).
             log::Event(Level::error, 0, "accept-failed", describe(accepted.error()) + "; accepting again in a second");
             pause.expires_after(std::chrono::seconds(1));
-            co_await pause.async_wait(net::kAsTuple);
+            co_await net::wait(pause);
             continue;
         }
         if (!accepted->fd) {
@@ -223,13 +223,13 @@ void Worker::announce(std::size_t place, std::uint32_t bytes)
 net::Task<> Worker::leave_after(std::chrono::seconds time)
 {
     net::Timer timer(environment_.executor, net::Clock::now() + time);
-    co_await timer.async_wait(net::kAsTuple);
+    co_await net::wait(timer);
     log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
         .with("sessions", sessions_.size());
     for (const auto& [number, session] : std::map(sessions_))
         session->cut_off();
     timer.expires_after(kFarewell);
-    co_await timer.async_wait(net::kAsTuple);
+    co_await net::wait(timer);
     ::_exit(0);
 }
 
@@ -270,7 +270,7 @@ net::Task<> Worker::reach_syslogd()
         if (answer.passed)
             co_return log::give_syslogd(std::move(answer.passed));
         pause.expires_after(std::chrono::seconds(1));
-        co_await pause.async_wait(net::kAsTuple);
+        co_await net::wait(pause);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "supervisor/worker_access.h"
 
 #include "base/log.h"
+#include "net/tasks.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -99,7 +100,7 @@ net::Task<> WorkerAccess::ask_for_tables()
         auto answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
         while (answer.os_error == EAGAIN) { // the queue is full of other requests: it moves
             net::Timer pause(executor_, net::Clock::now() + kPause);
-            co_await pause.async_wait(net::kAsTuple);
+            co_await net::wait(pause);
             answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
         }
         take_tables(std::move(answer));
@@ -163,7 +164,7 @@ net::Task<std::optional<LookupAnswer>> WorkerAccess::look_up(LookupRequest reque
         if (!is_in_time || question.answer)
             co_return question.answer;
         net::Timer pause(executor_, net::Clock::now() + kPause);
-        co_await pause.async_wait(net::kAsTuple);
+        co_await net::wait(pause);
     }
     co_return std::nullopt;
 }

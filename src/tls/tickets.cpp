@@ -54,7 +54,7 @@ SSL_TICKET_RETURN decide_on_data(SSL_SESSION* session, const TlsSession& stream)
     if (!is_of_scope(theirs, stream) || !std::equal(binding.begin(), binding.end(), theirs.begin() + Scope{}.size()))
         return SSL_TICKET_RETURN_IGNORE;
     // The FTP session still lives, so its ticket does: long sessions must not lose their data connections.
-    SSL_SESSION_set_time(session, ::time(nullptr));
+    make_young(session);
     return stream.label(session) ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_ABORT;
 }
 
@@ -110,6 +110,15 @@ SessionIdContext join(const Scope& scope, const SessionBinding& binding)
     SessionIdContext joined{};
     std::ranges::copy(binding, std::ranges::copy(scope, joined.begin()).out);
     return joined;
+}
+
+void make_young(SSL_SESSION* session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L // here it came, and the other was deprecated: Debian 12 has 3.0, Debian 13 has 3.5
+    SSL_SESSION_set_time_ex(session, ::time(nullptr));
+#else
+    SSL_SESSION_set_time(session, ::time(nullptr));
+#endif
 }
 
 TicketKeys::TicketKeys(std::chrono::seconds lifetime) : lifetime_(lifetime) {}

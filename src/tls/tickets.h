@@ -24,6 +24,9 @@ namespace safetp::tls {
 using SessionIdContext = std::array<unsigned char, 32>;
 SessionIdContext join(const Scope& scope, const SessionBinding& binding);
 
+/// The age of `session` counts from now: its ticket has its whole lifetime before it.
+void make_young(SSL_SESSION* session);
+
 /// The keys that encrypt tickets. Made before the fork and inherited; each process then renews them for itself, when a key
 /// older than `lifetime` is about to be used. A retired key still opens tickets during the next kRetiredKeys lifetimes:
 /// not for logins (an unbound ticket expires after one lifetime) but for data connections of long FTP sessions, whose

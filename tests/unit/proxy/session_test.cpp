@@ -26,7 +26,7 @@ protected:
     Task<> let_others_run(const unsigned& progress)
     {
         for (unsigned seen = progress, idle = 0; idle < 1000; ++idle) {
-            co_await asio::post(loop_.executor(), net::kAsTuple);
+            co_await net::yield(loop_.executor());
             if (std::exchange(seen, progress) != progress)
                 idle = 0;
         }

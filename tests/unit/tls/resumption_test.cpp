@@ -1,4 +1,5 @@
 #include "tls/support.h"
+#include "tls/tickets.h"
 
 #include <gtest/gtest.h>
 #include <set>
@@ -190,7 +191,7 @@ TEST_P(Resumption, AnAbortedTransferDoesNotCostTheNextItsSession)
 }
 
 /// The client's own idea of a session's age must not stand in the way: a client that still offers it is what is tested.
-void make_young_for_the_client(const Session& session) { SSL_SESSION_set_time(session.get(), ::time(nullptr)); }
+void make_young_for_the_client(const Session& session) { make_young(session.get()); }
 
 TEST_P(Resumption, AgeDoesNotMatterWhileTheFtpSessionLives)
 {

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 namespace safetp::tls::test {
@@ -257,7 +258,16 @@ IoStep write_text(Stream& stream, std::string_view text) { return stream.try_wri
 
 } // namespace safetp::tls::test
 
-/// Stands in for the C library's, also in libcrypto and libssl: the tests move the clock instead of waiting.
+/// Stand in for the C library's, also in libcrypto and libssl (3.0 asks time, 3.5 gettimeofday): the tests move the clock
+/// instead of waiting.
+extern "C" int gettimeofday(timeval* __restrict out, void*) noexcept
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    *out = {.tv_sec = now.tv_sec + safetp::tls::test::clock_offset, .tv_usec = now.tv_nsec / 1000};
+    return 0;
+}
+
 extern "C" std::time_t time(std::time_t* out) noexcept
 {
     timespec now{};
