@@ -44,8 +44,16 @@ struct DialServer { std::uint16_t port; };       ///< connect to the raw ftpd's 
 struct ListenForServer {};                       ///< on_server_listener or on_data_setup_failed
 struct ExpectTransfer {};                        ///< its command is on the way: the server may begin TLS
 struct StartTransfer { Direction direction; bool is_protected; };
-struct FinishDownload {};                        ///< the raw ftpd says it was whole: close_notify, then on_transfer_delivered
+/// The raw ftpd's data ended in order and its final reply is there: close_notify, FIN, then on_transfer_delivered.
+struct FinishDownload {};
+/// It has refused the transfer in the midst of a download: its data must end by themselves, or fail, within a short time.
+struct AwaitEnd {};
+/// It has refused the transfer, and the client knows: the client's data connection is ended in order, close_notify and FIN.
+struct EndData {};
 struct AbortData {};                             ///< reset both data connections: neither side may take them for whole
+/// The same for the client's alone: the raw ftpd has not begun, and ends the session if its connection is gone before it has
+/// taken it. AbortData follows when it has.
+struct AbortClientData {};
 struct CloseData {};                             ///< forget what was prepared
 struct LoggedIn { std::string user; };
 struct LoginFailed { std::string user; };
@@ -53,7 +61,8 @@ struct TransferEnded { Direction direction; std::string command; std::string pat
 struct Note { std::string_view event; std::string text; }; ///< for the log
 struct End { EndReason reason; };
 using Action = std::variant<StartTls, EndTls, AskForAuth, OpenPassive, UseActive, DialServer, ListenForServer,
-    ExpectTransfer, StartTransfer, FinishDownload, AbortData, CloseData, LoggedIn, LoginFailed, TransferEnded, Note, End>;
+    ExpectTransfer, StartTransfer, FinishDownload, AwaitEnd, EndData, AbortData, AbortClientData, CloseData, LoggedIn,
+    LoginFailed, TransferEnded, Note, End>;
 
 struct Output {
     std::string to_client;

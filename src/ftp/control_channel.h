@@ -11,6 +11,7 @@
 #include "ftp/command.h"
 #include "ftp/policy.h"
 #include "ftp/reply.h"
+#include "ftp/transfer.h"
 
 #include <cstdint>
 #include <deque>
@@ -78,20 +79,6 @@ private:
     enum class Setup : std::uint8_t { none, preparing, ready };
     using Waited = std::expected<Command, CommandProblem>;
 
-    struct Transfer {
-        Command command;
-        Direction direction;
-        bool is_protected = false;
-        bool has_started = false;      ///< StartTransfer was put out
-        bool preliminary_seen = false;
-        bool data_is_over = false;     ///< drained or uploaded
-        bool finishing = false;        ///< FinishDownload was put out
-        bool verdict_given = false;    ///< the client has its final reply; the raw ftpd still owes its own
-        std::optional<DataFailure> failure;
-        std::optional<int> final_code;
-        std::string final_text;        ///< held until the data has arrived
-    };
-
     // control_channel.cpp: queue, dispatch, login, replies
     void take(Waited waited);
     void run_queue();
@@ -146,9 +133,12 @@ private:
     void start_transfer();
     void on_transfer_line(const ReplyLine& line);
     void settle_transfer();
+    void settle_failure();
+    void settle_refusal();
     void give_verdict(std::string_view line);
     void finish_transfer(bool is_complete);
     void abort_transfer();
+    void abort_data();
     bool is_status_due() const;
     void execute_status_now();
 

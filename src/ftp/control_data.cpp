@@ -31,6 +31,11 @@ std::string_view verdict_of(DataFailure failure)
     return "451 Transfer aborted.";
 }
 
+bool is_fault_of_server(DataFailure failure)
+{
+    return failure == DataFailure::server_broken || failure == DataFailure::server_not_secured;
+}
+
 } // namespace
 
 // ---- PASV, EPSV, PORT, EPRT
@@ -256,6 +261,8 @@ void ControlChannel::on_transfer_line(const ReplyLine& line)
         if (transfer_->verdict_given && transfer_->preliminary_seen)
             return finish_transfer(false);
         transfer_->preliminary_seen = true;
+        if (transfer_->verdict_given || transfer_->failure)
+            abort_data();
         if (!transfer_->verdict_given) {
             send(text);
             start_transfer();
@@ -278,33 +285,55 @@ void ControlChannel::settle_transfer()
             finish_transfer(false);
         return;
     }
-    if (transfer.failure) {
-        const bool is_servers_fault
-            = *transfer.failure == DataFailure::server_broken || *transfer.failure == DataFailure::server_not_secured;
-        if (is_servers_fault && !transfer.final_code)
-            return; // its own words, if they come, say more
-        if (is_servers_fault && is_negative(*transfer.final_code)) {
-            send(transfer.final_text);
-            return finish_transfer(false);
-        }
-        return give_verdict(naming_server(verdict_of(*transfer.failure)));
-    }
+    if (transfer.failure)
+        return settle_failure();
     if (!transfer.final_code)
         return;
-    if (!is_positive(*transfer.final_code)) {
-        act(AbortData{});
-        send(transfer.final_text);
-        return finish_transfer(false);
-    }
+    if (!is_positive(*transfer.final_code))
+        return settle_refusal();
     if (transfer.direction == Direction::upload) {
         if (transfer.data_is_over) {
             send(transfer.final_text);
             return finish_transfer(true);
         }
         // It cannot have stored what it was not yet given.
-        act(AbortData{});
+        abort_data();
         return give_verdict(naming_server("426 % ended the transfer before the data did."));
     }
+    if (transfer.data_is_over && !std::exchange(transfer.finishing, true))
+        act(FinishDownload{});
+}
+
+void ControlChannel::settle_failure()
+{
+    if (!transfer_->final_code) {
+        if (is_fault_of_server(*transfer_->failure))
+            return; // its own words, if they come, say more
+        return give_verdict(naming_server(verdict_of(*transfer_->failure)));
+    }
+    const bool is_refused = !is_positive(*transfer_->final_code);
+    // A raw ftpd that refuses at once takes the port away that it offered: that breaks no transfer.
+    if (is_refused && is_fault_of_server(*transfer_->failure) && !transfer_->preliminary_seen)
+        act(EndData{});
+    else
+        abort_data();
+    if (!is_refused)
+        return give_verdict(naming_server(verdict_of(*transfer_->failure)));
+    send(transfer_->final_text);
+    finish_transfer(false);
+}
+
+// The client's data end as the raw ftpd's do: in order where those did, and its reply says that the transfer failed (ADR 28).
+void ControlChannel::settle_refusal()
+{
+    Transfer& transfer = *transfer_;
+    if (transfer.direction == Direction::upload || !transfer.preliminary_seen) {
+        act(EndData{});
+        send(transfer.final_text);
+        return finish_transfer(false);
+    }
+    if (!transfer.data_is_over && !std::exchange(transfer.end_is_awaited, true))
+        act(AwaitEnd{});
     if (transfer.data_is_over && !std::exchange(transfer.finishing, true))
         act(FinishDownload{});
 }
@@ -334,8 +363,17 @@ void ControlChannel::abort_transfer()
     abor_was_done_ = true;
     if (transfer_->verdict_given)
         return;
-    act(AbortData{});
+    abort_data();
     give_verdict("426 Transfer aborted.");
+}
+
+void ControlChannel::abort_data()
+{
+    const bool has_begun = transfer_->preliminary_seen || transfer_->final_code;
+    if (has_begun && !std::exchange(transfer_->is_aborted, true))
+        act(AbortData{});
+    else if (!has_begun && !std::exchange(transfer_->is_client_aborted, true))
+        act(AbortClientData{});
 }
 
 // Before the 150 and after the verdict a client that pipelines would take it for the transfer's own reply.
@@ -363,7 +401,7 @@ void ControlChannel::on_transfer_delivered()
     if (has_ended_ || !transfer_ || transfer_->verdict_given || !transfer_->finishing)
         return;
     send(transfer_->final_text);
-    finish_transfer(true);
+    finish_transfer(is_positive(*transfer_->final_code));
     run_queue();
 }
 
@@ -372,7 +410,9 @@ void ControlChannel::on_transfer_failed(DataFailure failure)
     if (has_ended_ || !transfer_ || transfer_->verdict_given || transfer_->failure)
         return;
     transfer_->failure = failure;
-    act(AbortData{});
+    const bool may_be_refusal = is_fault_of_server(failure) && !transfer_->preliminary_seen;
+    if (!may_be_refusal && !transfer_->final_code)
+        abort_data();
     settle_transfer();
     run_queue();
 }

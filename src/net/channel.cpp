@@ -50,6 +50,14 @@ void Channel::cancel_waits()
         waiter_.cancel();
 }
 
+void Channel::end_in_order()
+{
+    if (!is_open())
+        return;
+    reset_on_close(fd(), false);
+    stream_.shutdown_write();
+}
+
 void Channel::close()
 {
     if (!is_open())

@@ -23,6 +23,7 @@ public:
     Task<tls::IoStep> shake_hands();
 
     void cancel_waits();
+    void end_in_order(); ///< FIN, also where the socket was set to reset on close; can be read from still
     void close(); ///< FIN (or RST where something is unread)
     void reset(); ///< RST
     bool is_open() const { return waiter_.is_open(); }

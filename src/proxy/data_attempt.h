@@ -3,6 +3,8 @@
 
 #include "proxy/data_channel.h"
 
+#include <algorithm>
+
 namespace safetp::proxy {
 
 /// One pair of data connections from preparation to end.
@@ -14,7 +16,7 @@ struct DataChannel::Attempt {
 
     void expect_within(std::chrono::seconds time, ftp::DataFailure failure)
     {
-        const auto due = net::Clock::now() + time;
+        const auto due = net::Clock::now() + std::min(time, longest_wait);
         const bool is_nearer = !deadline || due < *deadline;
         deadline = due;
         expiry = failure;
@@ -23,6 +25,7 @@ struct DataChannel::Attempt {
     }
 
     bool has_limit() const { return is_started || is_expected; } ///< before, nobody is in a hurry
+    bool is_client_over() const { return is_abandoned || is_client_aborted; } ///< nothing more is to be done with the client
 
     net::Executor executor;
     const Handlers& handlers;
@@ -38,13 +41,19 @@ struct DataChannel::Attempt {
     bool is_tls_begun = false;
     bool is_looking_for_hello = false;
     bool is_dialling_server = false;
+    bool is_securing_server = false; ///< the handshake with it is under way
     bool is_expected = false; ///< the server has been told of a transfer: it may begin TLS
     bool is_started = false;
     bool is_on_trial = false; ///< whoever came may be a stranger: his handshake will tell
-    bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed
+    bool is_data_over = false; ///< of a download: all of the server's bytes are written
+    bool is_client_aborted = false; ///< the server's leg waits for the server
+    bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed, but for
+    bool is_refused = false;   ///< the client's, which is being ended in order, or
+    bool is_doomed = false;    ///< the server's, which is reset when its handshake is over
     net::Event expected;
     net::Event started;
     net::Event finish;
+    std::chrono::seconds longest_wait = std::chrono::seconds::max();
     std::optional<net::Clock::time_point> deadline;
     ftp::DataFailure expiry = ftp::DataFailure::client_not_connected;
 };

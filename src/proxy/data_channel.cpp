@@ -122,7 +122,52 @@ void DataChannel::finish_download()
         current_->finish.notify();
 }
 
+void DataChannel::await_end()
+{
+    if (!current_)
+        return;
+    current_->longest_wait = environment_.config.timeouts.data_close;
+    if (current_->deadline)
+        current_->expect_within(current_->longest_wait, current_->expiry);
+}
+
+// A client's connection that is reset before it has read the refusal is a lost session to many a client library.
+void DataChannel::end_client()
+{
+    if (!current_)
+        return;
+    Attempt& attempt = *current_;
+    take_who_waits(attempt);
+    const bool is_cut = attempt.direction == ftp::Direction::download && bytes_ != 0 && !attempt.is_data_over;
+    if (is_cut || !attempt.client || !attempt.client->is_open())
+        return abandon(true);
+    current_ = nullptr;
+    attempt.is_abandoned = attempt.is_refused = true;
+    if (attempt.server && attempt.direction == ftp::Direction::upload)
+        attempt.server->reset();
+    for (auto* channel : {&attempt.server, &attempt.client_listener, &attempt.server_listener}) {
+        if (*channel)
+            (*channel)->close();
+    }
+    let_linger(attempt, environment_.config.timeouts.data_close);
+    attempt.client->cancel_waits();
+    wake(attempt);
+}
+
 void DataChannel::abort() { abandon(true); }
+
+void DataChannel::abort_client()
+{
+    if (!current_)
+        return;
+    current_->is_client_aborted = true;
+    current_->deadline.reset();
+    if (current_->client)
+        current_->client->reset();
+    if (current_->client_listener)
+        current_->client_listener->close();
+    current_->started.notify();
+}
 
 void DataChannel::close()
 {
@@ -136,26 +181,54 @@ void DataChannel::abandon(bool with_reset)
         return;
     Attempt& attempt = *std::exchange(current_, nullptr);
     attempt.is_abandoned = true;
-    for (auto* channel : {&attempt.client, &attempt.server}) {
-        if (*channel && with_reset)
+    // A reset in the middle of its handshake is the end of the session at vsftpd and Pure-FTPd.
+    attempt.is_doomed = with_reset && attempt.is_securing_server;
+    for (auto* channel : {&attempt.client, attempt.is_doomed ? nullptr : &attempt.server}) {
+        if (channel && *channel && with_reset)
             (*channel)->reset();
-        if (*channel)
+        if (channel && *channel)
             (*channel)->close();
     }
     for (auto* listener : {&attempt.client_listener, &attempt.server_listener}) {
         if (*listener)
             (*listener)->close();
     }
+    if (attempt.is_doomed)
+        let_linger(attempt, environment_.config.timeouts.handshake);
+    wake(attempt);
+}
+
+void DataChannel::wake(Attempt& attempt)
+{
     attempt.expected.notify();
     attempt.started.notify();
     attempt.finish.notify();
+}
+
+// Until the other end has ended its connection too, but not for long.
+void DataChannel::let_linger(Attempt& attempt, std::chrono::seconds time)
+{
+    lingering_.push_back(&attempt);
+    if (lingering_.size() > kMaxLingering)
+        end_lingering(*lingering_[lingering_.size() - 1 - kMaxLingering]); // those before it are closed already
+    attempt.longest_wait = std::chrono::seconds::max();
+    attempt.expect_within(time, DataFailure::stalled);
+    handlers_.deadline_nearer();
+}
+
+void DataChannel::end_lingering(Attempt& attempt)
+{
+    if (attempt.is_doomed)
+        attempt.server->reset();
+    if (attempt.client)
+        attempt.client->close();
 }
 
 void DataChannel::close_all()
 {
     close();
     for (Attempt* attempt : lingering_)
-        attempt->client->close();
+        end_lingering(*attempt);
 }
 
 std::optional<net::Clock::time_point> DataChannel::deadline() const
@@ -171,13 +244,22 @@ std::optional<net::Clock::time_point> DataChannel::deadline() const
 void DataChannel::on_expiry(net::Clock::time_point now)
 {
     for (Attempt* attempt : lingering_) {
-        if (*attempt->deadline <= now)
-            attempt->client->close();
+        if (*attempt->deadline > now)
+            continue;
+        if (std::exchange(attempt->is_looking_for_hello, false)) {
+            attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
+            attempt->client->cancel_waits();
+        } else {
+            end_lingering(*attempt);
+        }
     }
     if (!current_ || !current_->has_limit() || !current_->deadline || *current_->deadline > now)
         return;
+    current_->deadline.reset();
     if (current_->is_on_trial)
         current_->client->close(); // one stranger less; the door is still open
+    else if (current_->expiry == DataFailure::server_not_secured && current_->server)
+        current_->server->reset(); // its handshake fails, and run() tells it
     else
         handlers_.failed(current_->expiry);
 }
@@ -190,19 +272,18 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
     net::Event& begun = server_tls_ == nullptr ? attempt->started : attempt->expected;
     if (!attempt->has_limit() && !attempt->is_abandoned) // a failure is told when there is a transfer that it can fail
         co_await begun.wait();
-    if (attempt->is_abandoned)
-        co_return;
-    if (failure) {
+    if (!attempt->is_abandoned && failure && !attempt->is_client_aborted)
         handlers_.failed(*failure);
-        co_return;
+    if (!attempt->is_abandoned && (failure || attempt->is_client_aborted))
+        co_await attempt->finish.wait(); // what becomes of the connections is decided when the server has said its word
+    if (attempt->is_refused)
+        co_await part_in_order(*attempt);
+    if (!attempt->is_abandoned) {
+        current_ = nullptr;
+        let_linger(*attempt, environment_.config.timeouts.data_close);
+        handlers_.delivered();
+        co_await linger(*attempt);
     }
-    current_ = nullptr;
-    lingering_.push_back(attempt.get());
-    if (lingering_.size() > kMaxLingering)
-        lingering_[lingering_.size() - 1 - kMaxLingering]->client->close(); // those before it are closed already
-    attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
-    handlers_.delivered();
-    co_await linger(*attempt);
     std::erase(lingering_, attempt.get());
 }
 
@@ -224,7 +305,7 @@ net::Task<DataChannel::Outcome> DataChannel::carry_out(Attempt& attempt)
             co_return unsafe;
     }
     const Outcome unreached = co_await reach_client(attempt);
-    if (unreached || attempt.is_abandoned)
+    if (unreached || attempt.is_client_over())
         co_return unreached;
     if (attempt.server_listener) {
         const Outcome absent = co_await accept_server(attempt);

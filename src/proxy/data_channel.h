@@ -60,8 +60,11 @@ public:
 
     void expect_transfer(); ///< the server has been told of a transfer
     void start(ftp::Direction direction, bool is_protected);
-    void finish_download(); ///< the raw ftpd has confirmed: close_notify may be sent
+    void finish_download(); ///< the raw ftpd has given its final reply: close_notify may be sent
+    void await_end();       ///< it has refused: its data must end soon
+    void end_client();      ///< it has refused: close_notify and FIN to the client
     void abort();           ///< RST to both
+    void abort_client();    ///< RST to the client; the server's leg stays for abort() or close()
     void close();           ///< what is left of a finished or unused pair
     void close_all();       ///< and connections that only wait for the client's own end
 
@@ -80,6 +83,9 @@ private:
     Attempt& prepared();
     void launch();
     void abandon(bool with_reset);
+    void wake(Attempt& attempt);
+    void let_linger(Attempt& attempt, std::chrono::seconds time);
+    void end_lingering(Attempt& attempt);
     void limit_connecting(Attempt& attempt);
     net::Task<> run(std::unique_ptr<Attempt> attempt);
     net::Task<Outcome> carry_out(Attempt& attempt);
@@ -90,6 +96,11 @@ private:
     net::Task<> wait_for_start(Attempt& attempt);
     net::Task<> wait_for_start_or_hello(Attempt& attempt);
     net::Task<Outcome> secure_client(Attempt& attempt);
+    net::Task<> wait_for_first_byte(Attempt& attempt);
+    bool begin_tls(Attempt& attempt);
+    void take_who_waits(Attempt& attempt);
+    net::Task<> part_in_order(Attempt& attempt);
+    net::Task<bool> shows_hello(Attempt& attempt);
     Outcome judge_handshake(const tls::HandshakeInfo& info) const;
     bool is_from_client(const IpAddress& address) const;
 
@@ -123,7 +134,7 @@ private:
 
     std::unique_ptr<Attempt> prepared_;  ///< until launch()
     Attempt* current_ = nullptr;         ///< owned by its coroutine, which outlives this pointer's use
-    std::vector<Attempt*> lingering_;    ///< delivered, waiting for the client's end; owned likewise
+    std::vector<Attempt*> lingering_;    ///< delivered or refused, waiting for the client's end; owned likewise
     std::uint64_t bytes_ = 0;
     net::Clock::time_point started_at_{};
     bool has_resumed_ = false;

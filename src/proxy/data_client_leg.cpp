@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "proxy/data_attempt.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace safetp::proxy {
@@ -13,16 +14,16 @@ using Kind = tls::IoStep::Kind;
 // the door stays open. Elsewhere the first connection from the client's address decides.
 net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
 {
-    for (;;) {
+    while (!attempt.is_client_over()) {
         if (attempt.client_listener) {
             const Outcome failure = co_await accept_client(attempt);
-            if (failure || attempt.is_abandoned)
+            if (failure || attempt.is_client_over())
                 co_return failure;
             co_await wait_for_start_or_hello(attempt);
         } else {
             co_await wait_for_start(attempt);
         }
-        if (attempt.is_abandoned)
+        if (attempt.is_client_over())
             co_return std::nullopt;
         if (attempt.client_target) {
             attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_unreachable);
@@ -37,7 +38,7 @@ net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
         if (attempt.is_protected)
             failure = co_await secure_client(attempt);
         const bool may_be_stranger = std::exchange(attempt.is_on_trial, false);
-        if (attempt.is_abandoned)
+        if (attempt.is_client_over())
             co_return std::nullopt;
         if (failure && may_be_stranger) {
             attempt.is_tls_begun = false;
@@ -53,11 +54,12 @@ net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
             co_return DataFailure::handshake_failed; // PROT C came after the ClientHello
         co_return std::nullopt;
     }
+    co_return std::nullopt;
 }
 
 net::Task<> DataChannel::wait_for_start(Attempt& attempt)
 {
-    if (!attempt.is_started && !attempt.is_abandoned)
+    if (!attempt.is_started && !attempt.is_client_over())
         co_await attempt.started.wait();
 }
 
@@ -66,7 +68,7 @@ net::Task<> DataChannel::wait_for_start(Attempt& attempt)
 // begins TLS here.
 net::Task<> DataChannel::wait_for_start_or_hello(Attempt& attempt)
 {
-    while (attempt.is_protected && !attempt.is_started && !attempt.is_abandoned) {
+    while (attempt.is_protected && !attempt.is_started && !attempt.is_client_over()) {
         std::byte first{};
         const auto step = attempt.client->stream().try_peek(first);
         if (step.kind == Kind::done && first == tls::kHandshakeRecord)
@@ -98,7 +100,7 @@ net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
             co_return DataFailure::client_not_connected;
         if (!accepted->fd) {
             co_await attempt.client_listener->wait(Kind::want_read);
-            if (attempt.is_abandoned)
+            if (attempt.is_client_over())
                 co_return std::nullopt;
             continue;
         }
@@ -109,7 +111,7 @@ net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
         log::Event(log::Level::warning, session_, "data-stranger", "data connection from a stranger refused")
             .with("stranger", accepted->peer.address);
         co_await net::yield(attempt.executor);
-        if (attempt.is_abandoned)
+        if (attempt.is_client_over())
             co_return std::nullopt;
     }
 }
@@ -117,21 +119,42 @@ net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
 net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
 {
     attempt.expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
-    attempt.is_tls_begun = true;
-    tls::Stream& stream = attempt.client->stream();
-    // Under "off" no ticket fits: each data connection makes a full handshake.
-    const bool may_resume = front_.listener.session_reuse != config::SessionReuse::off;
-    if (!stream.start_tls(*front_.tls, tls::Purpose::data, may_resume ? binding_ : tls::make_session_binding()))
+    co_await wait_for_first_byte(attempt);
+    if (attempt.is_client_over())
+        co_return std::nullopt;
+    if (!begin_tls(attempt))
         co_return DataFailure::handshake_failed;
     const auto step = co_await attempt.client->shake_hands();
-    if (attempt.is_abandoned)
+    if (attempt.is_client_over())
         co_return std::nullopt;
     if (step.kind == Kind::failed)
         log::Event(log::Level::notice, session_, "data-tls-failed", "data connection: " + describe(step.error));
     if (step.kind != Kind::done)
         co_return DataFailure::handshake_failed;
-    has_resumed_ = has_resumed_ || stream.handshake_info().is_bound;
-    co_return judge_handshake(stream.handshake_info());
+    const tls::HandshakeInfo& info = attempt.client->stream().handshake_info();
+    has_resumed_ = has_resumed_ || info.is_bound;
+    co_return judge_handshake(info);
+}
+
+// A refusal may come before it, and must find a client that has said nothing on a plain connection.
+net::Task<> DataChannel::wait_for_first_byte(Attempt& attempt)
+{
+    std::byte first{};
+    while (!attempt.is_client_over() && attempt.client->stream().try_peek(first).kind == Kind::want_read) {
+        net::acknowledge_at_once(attempt.client->fd());
+        co_await attempt.client->wait(Kind::want_read);
+        if (!attempt.client->is_open())
+            co_return;
+    }
+}
+
+bool DataChannel::begin_tls(Attempt& attempt)
+{
+    attempt.is_tls_begun = true;
+    // Under "off" no ticket fits: each data connection makes a full handshake.
+    const bool may_resume = front_.listener.session_reuse != config::SessionReuse::off;
+    const auto& binding = may_resume ? binding_ : tls::make_session_binding();
+    return attempt.client->stream().start_tls(*front_.tls, tls::Purpose::data, binding).has_value();
 }
 
 DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info) const
@@ -147,6 +170,51 @@ DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info
         return DataFailure::wrong_certificate;
     }
     return std::nullopt;
+}
+
+// ---- the end of a transfer that was refused
+
+// Closing the port resets whoever waits at it.
+void DataChannel::take_who_waits(Attempt& attempt)
+{
+    if (attempt.client || !attempt.client_listener || !attempt.client_listener->is_open())
+        return;
+    auto accepted = net::try_accept(attempt.client_listener->fd());
+    if (accepted && accepted->fd && is_from_client(accepted->peer.address))
+        attempt.client.emplace(attempt.executor, std::move(accepted->fd));
+}
+
+// A client that has begun TLS, or does now, hears close_notify: to many TLS libraries a FIN in the handshake is an error, which
+// is told in place of the refusal.
+net::Task<> DataChannel::part_in_order(Attempt& attempt)
+{
+    net::Channel& client = *attempt.client;
+    if (attempt.is_protected && !attempt.is_tls_begun && co_await shows_hello(attempt))
+        begin_tls(attempt);
+    if (attempt.is_tls_begun) {
+        const auto step = co_await client.shake_hands();
+        if (step.kind == Kind::done)
+            co_await send_close_notify(attempt, client);
+    }
+    client.end_in_order();
+    co_await linger(attempt);
+}
+
+net::Task<bool> DataChannel::shows_hello(Attempt& attempt)
+{
+    constexpr std::chrono::seconds kTimeForHello{1}; // it was on its way when the refusal was: a round trip
+    attempt.expect_within(std::min(kTimeForHello, environment_.config.timeouts.data_close), DataFailure::stalled);
+    attempt.is_looking_for_hello = true;
+    while (attempt.is_looking_for_hello && attempt.client->is_open()) {
+        std::byte first{};
+        const auto step = attempt.client->stream().try_peek(first);
+        if (step.kind != Kind::want_read) {
+            attempt.is_looking_for_hello = false;
+            co_return step.kind == Kind::done && first == tls::kHandshakeRecord;
+        }
+        co_await attempt.client->wait(step.kind);
+    }
+    co_return false;
 }
 
 } // namespace safetp::proxy

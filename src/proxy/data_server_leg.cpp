@@ -68,7 +68,11 @@ net::Task<DataChannel::Outcome> DataChannel::shake_hands_with_server(Attempt& at
     tls::Stream& stream = attempt.server->stream();
     if (!stream.start_tls(*server_tls_, tls::Purpose::data))
         co_return DataFailure::server_not_secured;
+    attempt.is_securing_server = true;
     const auto step = co_await attempt.server->shake_hands();
+    attempt.is_securing_server = false;
+    if (attempt.is_doomed)
+        attempt.server->reset();
     if (attempt.is_abandoned)
         co_return std::nullopt;
     if (step.kind == Kind::failed) {

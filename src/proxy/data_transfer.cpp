@@ -26,12 +26,6 @@ tls::IoStep read_chunk(tls::Stream& from, std::span<std::byte> buffer)
     return chunk;
 }
 
-void end_in_order(net::Channel& channel)
-{
-    net::reset_on_close(channel.fd(), false);
-    channel.stream().shutdown_write();
-}
-
 net::Task<> tell_when_readable(net::Channel& channel, net::Event& event)
 {
     co_await channel.wait(Kind::want_read);
@@ -43,7 +37,7 @@ net::Task<> tell_when_readable(net::Channel& channel, net::Event& event)
 net::Task<DataChannel::Outcome> DataChannel::pump(
     Attempt& attempt, net::Channel& from, net::Channel& to, Outcome read_failure, Outcome write_failure)
 {
-    net::reset_on_close(to.fd(), true); // a crash is no end of the file either: end_in_order
+    net::reset_on_close(to.fd(), true); // a crash is no end of the file either: Channel::end_in_order
     if (!from.stream().is_tls() && !to.stream().is_tls()) {
         if (auto pipe = net::SplicePipe::make())
             co_return co_await splice(attempt, *pipe, from, to, read_failure, write_failure);
@@ -146,6 +140,7 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
     if (attempt.is_abandoned)
         co_return std::nullopt;
     attempt.server->close();
+    attempt.is_data_over = true;
     attempt.deadline.reset(); // the raw ftpd's word is waited for on the control connection, under its own time limit
     handlers_.data_over();
     if (!attempt.is_abandoned)
@@ -157,7 +152,7 @@ net::Task<DataChannel::Outcome> DataChannel::download(Attempt& attempt)
     co_await send_close_notify(attempt, *attempt.client);
     if (attempt.is_abandoned)
         co_return std::nullopt;
-    end_in_order(*attempt.client);
+    attempt.client->end_in_order();
     Outcome undelivered;
     if (!has_arrived)
         undelivered = co_await wait_until_delivered(attempt);
@@ -238,7 +233,7 @@ net::Task<DataChannel::Outcome> DataChannel::upload(Attempt& attempt)
     co_await send_close_notify(attempt, *attempt.server);
     if (attempt.is_abandoned)
         co_return std::nullopt;
-    end_in_order(*attempt.server);
+    attempt.server->end_in_order();
     attempt.deadline.reset();
     handlers_.data_over();
     if (!attempt.is_abandoned && server_tls_ != nullptr)

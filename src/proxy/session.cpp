@@ -229,7 +229,10 @@ void Session::perform(ftp::Action& action)
         void operator()(const ftp::ExpectTransfer&) const { session.data_.expect_transfer(); }
         void operator()(const ftp::StartTransfer& start) const { session.data_.start(start.direction, start.is_protected); }
         void operator()(const ftp::FinishDownload&) const { session.data_.finish_download(); }
+        void operator()(const ftp::AwaitEnd&) const { session.data_.await_end(); }
+        void operator()(const ftp::EndData&) const { session.data_.end_client(); }
         void operator()(const ftp::AbortData&) const { session.data_.abort(); }
+        void operator()(const ftp::AbortClientData&) const { session.data_.abort_client(); }
         void operator()(const ftp::CloseData&) const { session.data_.close(); }
         void operator()(const ftp::LoggedIn& login) const
         {

@@ -4,6 +4,7 @@ import os
 import queue
 import signal
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -154,25 +155,76 @@ def test_reset_by_the_raw_ftpd_is_no_clean_end_of_a_download(play, start_gateway
     client.expect("NOOP", 200)
 
 
-def test_refused_at_the_end_is_no_clean_end_of_a_download(play, start_gateway, each_tls):
-    """The raw ftpd ends its data in order but says 451: the client must not see close_notify."""
+def half_a_download(session):
+    """As a raw ftpd: its data end in order and are not all. It has not said so yet."""
+    session.login()
+    session.serve_until("RETR")
+    session.say("150 here it comes")
+    with session.data() as data:
+        data.sendall(b"the first half")
+
+
+def test_a_download_that_is_disowned_ends_in_order_and_its_reply_says_so(play, start_gateway, each_tls):
+    """The raw ftpd ends its data in order and then says 451: the client sees the same, as from a server with TLS of its own
+    (docs/adr/0028). No 226 follows, and the next command has its own reply."""
 
     def script(session):
-        session.login()
-        session.serve_until("RETR")
-        session.say("150 here it comes")
-        with session.data() as data:
-            data.sendall(b"the first half")
+        half_a_download(session)
         session.say("451 read error")
         session.serve_rest()
 
     client = start_gateway(play(script)).secure(each_tls).login("u", "p").protect()
     data = client.connect_data(client.passive())
     client.expect("RETR file", 150)
+    assert client.protect_data(data).receive_all() == b"the first half"
+    data.end_leniently()
+    client.expect_reply(451)
+    client.expect("NOOP", 200)
+
+
+def test_without_a_final_reply_there_is_no_clean_end_of_a_download(play, start_gateway, each_tls):
+    """The raw ftpd ends its data in order and then dies: nothing says what they are worth, so no close_notify does."""
+    client = start_gateway(play(half_a_download)).secure(each_tls).login("u", "p").protect()
+    data = client.connect_data(client.passive())
+    client.expect("RETR file", 150)
     with pytest.raises((Truncated, ConnectionError, ssl.SSLError)):
         client.protect_data(data).receive_all()
-    client.expect_reply(451, 426)
-    client.expect("NOOP", 200)
+    client.expect_reply(421, 426, 451)
+
+
+@pytest.mark.parametrize("program", ["curl", "lftp", "wget", "ftplib"])
+def test_clients_take_no_disowned_download_for_whole(play, start_gateway, authority, directory, program):
+    """Clients that people use, before a server that ends half a file in order and says 451: each must fail."""
+
+    def script(session):
+        session.login()
+        replies = {"SIZE": "213 28", "MDTM": "550 no", "CWD": "250 ok", "LIST": "502 no", "MLST": "502 no"}
+        session.serve_until("RETR", replies)
+        session.say("150 here it comes")
+        with session.data() as data:
+            data.sendall(b"the first half")
+        session.say("451 read error")
+        session.serve_rest(replies)
+
+    gateway = start_gateway(play(script))
+    url = f"ftp://127.0.0.1:{gateway.port}/file"
+    down = directory / "down"
+    root = authority.root.certificate
+    settings = f"set ssl:ca-file {root}; set ssl:check-hostname no; set ftp:ssl-force yes; set net:max-retries 1;"
+    python = (
+        "import ftplib, ssl\n"
+        f"c = ftplib.FTP_TLS(context=ssl.create_default_context(cafile={str(root)!r}), timeout=60)\n"
+        f"c.connect('127.0.0.1', {gateway.port}); c.login('u', 'p'); c.prot_p()\n"
+        f"c.retrbinary('RETR file', open({str(down)!r}, 'wb').write)\n"
+    )
+    command = {
+        "curl": ["curl", "-sS", "--ssl-reqd", "--cacert", root, "-u", "u:p", "-o", down, url],
+        "lftp": ["lftp", "--norc", "-c", f"{settings} open -u u,p ftp://127.0.0.1:{gateway.port}; get file -o {down}"],
+        "wget": ["wget", "-t", "1", "--no-check-certificate", "-O", down, "--ftp-user=u", "--ftp-password=p", "ftps" + url[3:]],
+        "ftplib": ["/usr/bin/python3", "-c", python],
+    }[program]
+    result = subprocess.run([str(word) for word in command], capture_output=True, timeout=120)
+    assert result.returncode != 0, result.stdout + result.stderr
 
 
 def test_226_comes_after_the_last_byte(front, each_tls):

@@ -478,14 +478,32 @@ private:
     {
         require(transfer_ && transfer_->has_started && transfer_->direction == Direction::download, "a download is finished");
         require(transfer_->data_over && !transfer_->has_failed && !transfer_->was_aborted, "only a whole one");
-        require(server_final_ && is_positive(*server_final_), "only one that the raw ftpd calls whole");
+        require(server_final_.has_value(), "only when the raw ftpd has said what it is worth");
         finishing_ = true;
+        transfer_->was_ended = true;
+    }
+    void check_action(const AwaitEnd&)
+    {
+        require(transfer_ && transfer_->direction == Direction::download && !transfer_->data_over, "data that are under way");
+        require(server_final_ && !is_positive(*server_final_), "of a transfer that the raw ftpd has refused");
+    }
+    void check_action(const EndData&)
+    {
+        require(transfer_ && !transfer_->was_aborted, "only a transfer's data are ended");
+        require(server_final_ && !is_positive(*server_final_), "of one that the raw ftpd has refused");
+        require(transfer_->direction == Direction::upload || !transfer_->preliminary_seen, "and that has brought nothing");
+        transfer_->was_ended = true;
     }
     void check_action(const AbortData&)
     {
         require(transfer_.has_value(), "only a transfer is aborted");
         transfer_->was_aborted = true;
         finishing_ = false;
+    }
+    void check_action(const AbortClientData&)
+    {
+        require(transfer_ && !transfer_->preliminary_seen, "the raw ftpd has not begun");
+        transfer_->was_aborted = true;
     }
     void check_action(const CloseData&) { wants_passive_ = wants_listener_ = false; }
     void check_action(const TransferEnded& action)
@@ -499,7 +517,8 @@ private:
                 transfer_->direction == Direction::upload || transfer_->delivered, "a download is whole when it was delivered");
         } else {
             require(!transfer_->final_code || !is_positive(*transfer_->final_code), "no 226 for a transfer that failed");
-            require(transfer_->was_aborted, "what failed was reset on both sides");
+            const bool is_told = transfer_->final_code && !is_positive(*transfer_->final_code);
+            require(transfer_->was_aborted || (transfer_->was_ended && is_told), "what failed was reset, or its reply says it");
         }
         transfer_.reset();
         finishing_ = false;
@@ -521,6 +540,7 @@ private:
         bool delivered = false;
         bool has_failed = false;
         bool was_aborted = false;
+        bool was_ended = false; ///< the client's data connection, in order
         std::optional<int> final_code; ///< what the client was told
         bool preliminary_seen = false;
     };

@@ -65,8 +65,8 @@ DIALOGUE(ClientSide, UnsafeDataConnectionInTheServersWords, R"(
     action ExpectTransfer
     action StartTransfer upload clear
     event failed server_not_secured
-    action AbortData
     S> 522 Session not reused
+    action EndData
     C< 522 Session not reused
     action TransferEnded upload STOR a cut)")
 
@@ -79,8 +79,8 @@ DIALOGUE(ClientSide, UnsafeDataConnectionThatTheServerCallsWhole, R"(
     action ExpectTransfer
     action StartTransfer download clear
     event failed server_not_secured
-    action AbortData
     S> 226 All of it
+    action AbortData
     C< 425 The FTP server could not make the data connection safe, so nothing was transferred.
     action TransferEnded download RETR a cut)")
 
@@ -92,7 +92,7 @@ DIALOGUE(ClientSide, FailureBeforeThe150OfAnActiveClient, R"(
     S< RETR a
     action ExpectTransfer
     event failed server_unreachable
-    action AbortData
+    action AbortClientData
     C< 425 The FTP server cannot be reached for the data connection.
     S> 425 Nobody came
     action TransferEnded download RETR a cut)")

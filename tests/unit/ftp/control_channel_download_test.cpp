@@ -89,7 +89,7 @@ DIALOGUE(Download, DeliveredTooEarlyIsNoDelivery, kDownload + k150 + R"(
 DIALOGUE(Download, RefusedAtOnce,
     kDownload + R"(
     S> 550 No such file
-    action AbortData
+    action EndData
     C< 550 No such file)"
         + "\n" + kDownloadCut + kStillWorks)
 
@@ -98,32 +98,85 @@ DIALOGUE(Download, RefusedAtOnceInSeveralLines,
     S> 550-No
     S> 150 text
     S> 550 such file
-    action AbortData
+    action EndData
     C< 550-No
     C< 150 text
     C< 550 such file)"
         + "\n" + kDownloadCut)
 
-DIALOGUE(Download, FailureOfTheServerBeforeTheDataIsOver,
+// Its data end in order, so the client's do; the reply that says what they are worth comes after them.
+DIALOGUE(Download, RefusedBeforeTheDataIsOver,
+    kDownload + k150 + R"(
+    S> 450 No such file
+    action AwaitEnd
+    waiting data
+    event data_over
+    action FinishDownload
+    event delivered
+    C< 450 No such file)"
+        + "\n" + kDownloadCut + kStillWorks)
+
+DIALOGUE(Download, RefusedAfterTheDataIsOver,
+    kDownload + k150 + R"(
+    event data_over
+    S> 426 Cut
+    action FinishDownload
+    event delivered
+    C< 426 Cut)"
+        + "\n" + kDownloadCut + kStillWorks)
+
+DIALOGUE(Download, RefusedThenItsDataBreak,
     kDownload + k150 + R"(
     S> 451 Disk
+    action AwaitEnd
+    event failed server_broken
     action AbortData
     C< 451 Disk)"
         + "\n" + kDownloadCut + kStillWorks)
 
-DIALOGUE(Download, FailureOfTheServerAfterTheDataIsOver,
+DIALOGUE(Download, RefusedThenItsDataDoNotEnd,
     kDownload + k150 + R"(
-    event data_over
-    S> 426 Cut
+    S> 451 Disk
+    action AwaitEnd
+    event timeout data
     action AbortData
-    C< 426 Cut)"
+    C< 451 Disk)"
+        + "\n" + kDownloadCut + kStillWorks)
+
+DIALOGUE(Download, RefusedThenTheClientAborts,
+    kDownload + k150 + R"(
+    S> 451 Disk
+    action AwaitEnd
+    C> ABOR
+    action AbortData
+    C< 426 *)"
+        + "\n" + kDownloadCut + "C< 226 *\n" + kStillWorks)
+
+DIALOGUE(Download, RefusedAtOnceAfterItsPortIsGone,
+    kDownload + R"(
+    event failed server_broken
+    waiting server
+    S> 550 No such file
+    action EndData
+    C< 550 No such file)"
+        + "\n" + kDownloadCut + kStillWorks)
+
+DIALOGUE(Download, BegunAfterItsPortIsGone,
+    kDownload + R"(
+    event failed server_broken
+    S> 150 ok
+    action AbortData
+    C< 150 ok
+    S> 451 Disk
+    C< 451 Disk)"
         + "\n" + kDownloadCut + kStillWorks)
 
 DIALOGUE(Download, IntermediateReplyIsNoSuccess,
     kDownload + k150 + R"(
     event data_over
     S> 350 Hm
-    action AbortData
+    action FinishDownload
+    event delivered
     C< 350 Hm)"
         + "\n" + kDownloadCut)
 
@@ -216,7 +269,11 @@ DIALOGUE(Download, SecondFinalDoesNotTurnIt, kDownload + k150 + R"(
 DIALOGUE(Download, A421InsteadOfTheFinal,
     kDownload + k150 + R"(
     S> 421 Shutting down
-    action AbortData
+    action AwaitEnd
+    event server_end
+    event data_over
+    action FinishDownload
+    event delivered
     C< 421 Shutting down)"
         + "\n" + kDownloadCut + "action End raw ftpd closed")
 
@@ -261,10 +318,11 @@ DIALOGUE(Download, PreliminaryInSeveralLinesIsPassedOnWhole,
     kDownload + R"(
     S> 150-Opening
     C> ABOR
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 226 text
     S> 150 ok
+    action AbortData
     S> 226 done
     )" + kDownloadCut
         + "C< 226 *\n" + kStillWorks)
@@ -291,8 +349,8 @@ TEST(Download, FailureOnTheClientsSideThenAnyFinal)
     for (const auto& [failure, verdict] : kClientFailures)
         for (const std::string final : { "226 done", "426 Cut", "451 Disk", "226-a\n S> 226 b" })
             for (const std::string& before : { std::string(), k150 })
-                EXPECT_EQ(run_dialogue(kDownload + before + "event failed " + failure + "\n action AbortData\n C< " + verdict
-                              + "\n waiting server\n S> " + final + "\n" + kDownloadCut + kStillWorks),
+                EXPECT_EQ(run_dialogue(kDownload + before + "event failed " + failure + "\n action " + abort_of(before)
+                              + "\n C< " + verdict + "\n waiting server\n S> " + final + "\n" + kDownloadCut + kStillWorks),
                     "");
 }
 
@@ -325,7 +383,7 @@ TEST(Download, OnlyTheFirstFailureCounts)
 TEST(Download, EventsAfterTheEndMeanNothing)
 {
     for (const char* event : { "failed client_broken", "failed server_broken", "data_over", "delivered", "timeout data" })
-        EXPECT_EQ(run_dialogue(kDownload + "S> 550 no\n action AbortData\n C< 550 no\n" + kDownloadCut + "event " + event + "\n"
+        EXPECT_EQ(run_dialogue(kDownload + "S> 550 no\n action EndData\n C< 550 no\n" + kDownloadCut + "event " + event + "\n"
                       + kStillWorks),
             "");
 }

@@ -187,7 +187,7 @@ DIALOGUE(Abor, BeforeThe150, R"(
     S< RETR a
     action StartTransfer download protected
     C> ABOR
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 550 No such file
     action TransferEnded download RETR a cut
@@ -267,9 +267,10 @@ DIALOGUE(Abor, PipelinedBehindTheTransfer, R"(
     C< 229 *
     S< RETR a
     action StartTransfer download protected
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 150 ok
+    action AbortData
     S> 426 cut
     action TransferEnded download RETR a cut
     C< 226 *)")
@@ -301,7 +302,7 @@ DIALOGUE(Abor, AnEarlierOneInTheQueueDoesNotHideALaterOne, kRunning + R"(
     S< RETR b
     action StartTransfer download protected
     C> ABOR
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 426 cut
     action TransferEnded download RETR b cut
@@ -325,7 +326,7 @@ DIALOGUE(Abor, BehindAQueuedTransferEndsItAndALaterOneTheNext, kRunning + R"(
     C< 229 *
     S< RETR b
     action StartTransfer download protected
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 226 done
     action TransferEnded download RETR b cut
@@ -355,7 +356,7 @@ DIALOGUE(Stat, BeforeThe150Waits, R"(
     action StartTransfer download protected
     C> STAT
     S> 550 no
-    action AbortData
+    action EndData
     C< 550 no
     action TransferEnded download RETR a cut
     S< STAT)")

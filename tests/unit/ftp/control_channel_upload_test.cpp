@@ -51,14 +51,14 @@ DIALOGUE(Upload, SuccessBeforeTheDataAndThe150IsNone,
 DIALOGUE(Upload, RefusedAtOnce,
     kUpload + R"(
     S> 553 No
-    action AbortData
+    action EndData
     C< 553 No)"
         + "\n" + kUploadCut + kStillWorks)
 
 DIALOGUE(Upload, DiskFullInTheMiddle,
     kUpload + k150 + R"(
     S> 452 Disk full
-    action AbortData
+    action EndData
     C< 452 Disk full)"
         + "\n" + kUploadCut + kStillWorks)
 
@@ -66,7 +66,7 @@ DIALOGUE(Upload, DiskFullAtTheEnd,
     kUpload + k150 + R"(
     event data_over
     S> 452 Disk full
-    action AbortData
+    action EndData
     C< 452 Disk full)"
         + "\n" + kUploadCut + kStillWorks)
 
@@ -140,8 +140,8 @@ TEST(Upload, FailureOnTheClientsSideThenAnyFinal)
     for (const auto& [failure, verdict] : kClientFailures)
         for (const std::string final : { "226 stored", "426 Cut", "451 Disk" })
             for (const std::string& before : { std::string(), k150 })
-                EXPECT_EQ(run_dialogue(kUpload + before + "event failed " + failure + "\n action AbortData\n C< " + verdict
-                              + "\n S> " + final + "\n" + kUploadCut + kStillWorks),
+                EXPECT_EQ(run_dialogue(kUpload + before + "event failed " + failure + "\n action " + abort_of(before)
+                              + "\n C< " + verdict + "\n S> " + final + "\n" + kUploadCut + kStillWorks),
                     "");
 }
 
@@ -200,7 +200,7 @@ DIALOGUE(ActiveClient, IsNotDialledAfterARefusal, R"(
     C> RETR a
     S< RETR a
     S> 550 no
-    action AbortData
+    action EndData
     C< 550 no
     action TransferEnded download RETR a cut)")
 
@@ -210,9 +210,10 @@ DIALOGUE(ActiveClient, IsNotDialledAfterAnAbort, R"(
     C> RETR a
     S< RETR a
     C> ABOR
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 150 ok
+    action AbortData
     S> 226 done
     action TransferEnded download RETR a cut
     C< 226 *)")
@@ -223,7 +224,7 @@ DIALOGUE(ActiveClient, IsNotDialledAfterAnAbortWithoutA150, R"(
     C> RETR a
     S< RETR a
     C> ABOR
-    action AbortData
+    action AbortClientData
     C< 426 *
     S> 226 done
     action TransferEnded download RETR a cut
@@ -235,8 +236,8 @@ DIALOGUE(ActiveClient, IsNotDialledWhenTheServersDataBrokeBefore, R"(
     C> STOR a
     S< STOR a
     event failed server_broken
-    action AbortData
     S> 150 ok
+    action AbortData
     C< 150 ok
     S> 226 done
     C< 426 *
@@ -270,7 +271,7 @@ DIALOGUE(Transfer, NeedsAPort, R"(
 DIALOGUE(Transfer, APortServesOnce,
     kDownload + R"(
     S> 550 no
-    action AbortData
+    action EndData
     C< 550 no)"
         + "\n" + kDownloadCut + R"(
     C> RETR b
@@ -286,7 +287,7 @@ TEST(Type, IsWhatTheServerAccepted)
         S< RETR a
         action StartTransfer download protected
         S> 550 no
-        action AbortData
+        action EndData
         C< 550 no
     )";
     const std::string ascii = transfer + "action TransferEnded download RETR a cut\n";

@@ -152,7 +152,10 @@ struct ActionText {
         return "StartTransfer " + of(action.direction) + (action.is_protected ? " protected" : " clear");
     }
     std::string operator()(const FinishDownload&) const { return "FinishDownload"; }
+    std::string operator()(const AwaitEnd&) const { return "AwaitEnd"; }
+    std::string operator()(const EndData&) const { return "EndData"; }
     std::string operator()(const AbortData&) const { return "AbortData"; }
+    std::string operator()(const AbortClientData&) const { return "AbortClientData"; }
     std::string operator()(const CloseData&) const { return "CloseData"; }
     std::string operator()(const LoggedIn& action) const { return "LoggedIn " + action.user; }
     std::string operator()(const LoginFailed& action) const { return "LoginFailed " + action.user; }

@@ -43,6 +43,9 @@ inline constexpr FailureCase kClientFailures[] = { { "client_not_connected", "42
     { "handshake_failed", "522 *" }, { "not_resumed", "522 *" }, { "wrong_certificate", "522 *" }, { "client_broken", "426 *" },
     { "server_unreachable", "425 *" }, { "stalled", "426 *" } };
 
+/// Before its 150 a raw ftpd may not have taken its data connection yet: it is reset when it has.
+inline std::string abort_of(const std::string& before) { return before.empty() ? "AbortClientData" : "AbortData"; }
+
 inline const std::string kDownloadCut = "action TransferEnded download RETR a cut\n";
 inline const std::string kUploadCut = "action TransferEnded upload STOR a cut\n";
 

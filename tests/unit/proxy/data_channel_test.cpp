@@ -145,7 +145,8 @@ TEST_F(DataChannelTest, ADownloadThatTheServerBreaksOffIsBrokenOffAtTheClient)
     });
 }
 
-TEST_F(DataChannelTest, ADownloadThatTheServerDisownsIsBrokenOffAtTheClient)
+// It ends its data in order and then says that they are not all: so do we. That they are not all is what the reply is for.
+TEST_F(DataChannelTest, ADownloadThatTheServerDisownsEndsInOrderAndThenItsReplyComes)
 {
     play([&]() -> Task<> {
         co_await log_in();
@@ -153,9 +154,65 @@ TEST_F(DataChannelTest, ADownloadThatTheServerDisownsIsBrokenOffAtTheClient)
         co_await server_data_->write("half");
         server_data_->close();
         co_await server_->say("451 disk error");
-        co_await client_->expect("451 disk error");
         const std::string got = co_await client_data_->rest();
-        EXPECT_TRUE(got.ends_with("<broken>")) << "the client would take it for whole: " << got;
+        EXPECT_EQ(got, "half<end>");
+        co_await client_->expect("451 disk error");
+        co_await relay("NOOP", "200 ok");
+    });
+    EXPECT_NE(log_.find("RETR incomplete"), std::string::npos) << log_;
+}
+
+TEST_F(DataChannelTest, ARefusalWhoseDataNeverEndIsToldAllTheSame)
+{
+    config_.timeouts.data_close = std::chrono::seconds(0);
+    play([&]() -> Task<> {
+        co_await log_in();
+        co_await begin_transfer("RETR a");
+        co_await server_data_->write("half");
+        co_await server_->say("451 disk error");
+        const std::string got = co_await client_data_->rest();
+        EXPECT_TRUE(got.ends_with("<broken>")) << "the client would take it for all that the server has sent: " << got;
+        co_await client_->expect("451 disk error");
+        co_await relay("NOOP", "200 ok");
+    });
+}
+
+TEST_F(DataChannelTest, ARefusalAtOnceResetsNobody)
+{
+    for (const std::string verb : {"RETR a", "STOR a"}) {
+        play([&]() -> Task<> {
+            co_await log_in();
+            const Endpoint target = co_await passive();
+            client_data_ = dial(target);
+            co_await client_->say(verb);
+            co_await server_->expect(verb);
+            co_await server_->say("550 no");
+            co_await client_->expect("550 no");
+            co_await client_data_->expect("<end>");
+            co_await relay("NOOP", "200 ok");
+        });
+    }
+}
+
+// vsftpd and Pure-FTPd end the session when the connection is gone before they have accepted it.
+TEST_F(DataChannelTest, AnAbortWaitsForAServerThatHasNotBegun)
+{
+    play([&]() -> Task<> {
+        co_await log_in();
+        const Endpoint target = co_await passive();
+        client_data_ = dial(target);
+        co_await client_->say("STOR a");
+        co_await server_->expect("STOR a");
+        server_data_ = co_await accept(server_data_listener_);
+        co_await client_->say("ABOR");
+        co_await client_->expect("426 Transfer aborted.");
+        co_await client_data_->expect("<broken>");
+        EXPECT_FALSE(server_data_->has_unread());
+        co_await server_->say("150 begins");
+        co_await server_data_->expect("<broken>");
+        co_await server_->say("426 broken");
+        co_await client_->expect("226 Abort successful.");
+        co_await relay("NOOP", "200 ok");
     });
 }
 

@@ -115,7 +115,7 @@ TEST_F(SessionTlsTest, ADownloadThatBreaksOffEndsWithoutCloseNotify)
     });
 }
 
-TEST_F(SessionTlsTest, CloseNotifyWaitsForTheServersWord)
+TEST_F(SessionTlsTest, WithoutTheServersWordThereIsNoCloseNotify)
 {
     play([&]() -> Task<> {
         co_await log_in_by_tls();
@@ -123,10 +123,54 @@ TEST_F(SessionTlsTest, CloseNotifyWaitsForTheServersWord)
         co_await say_150();
         co_await server_data_->write("half");
         server_data_->close();
-        co_await server_->say("451 disk error");
-        co_await client_->expect("451 disk error");
+        server_->close();
         const std::string got = co_await client_data_->rest();
         EXPECT_TRUE(got.ends_with("<broken>")) << "the client would take it for whole: " << got;
+    });
+}
+
+// A reset in place of it leaves many client libraries one reply behind.
+TEST_F(SessionTlsTest, ARefusalAfterDataThatEndedInOrderComesAfterCloseNotify)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        co_await begin_tls_transfer("LIST nosuchdir", nullptr);
+        co_await say_150();
+        server_data_->close();
+        co_await server_->say("450 nosuchdir: No such file or directory");
+        co_await client_data_->expect("<end>");
+        co_await client_->expect("450 nosuchdir: No such file or directory");
+        co_await relay("NOOP", "200 ok");
+    });
+}
+
+TEST_F(SessionTlsTest, ARefusalAtOnceComesBeforeCloseNotify)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        co_await begin_tls_transfer("RETR a", nullptr);
+        co_await server_->say("550 no");
+        co_await client_->expect("550 no");
+        co_await client_data_->expect("<end>");
+        co_await relay("NOOP", "200 ok");
+    });
+}
+
+// Clients begin TLS when they have connected; the refusal may overtake that.
+TEST_F(SessionTlsTest, AHandshakeThatBeginsAfterTheRefusalIsCompleted)
+{
+    play([&]() -> Task<> {
+        co_await log_in_by_tls();
+        const Endpoint target = co_await passive();
+        client_data_ = dial(target);
+        co_await client_->say("RETR a");
+        co_await server_->expect("RETR a");
+        co_await server_->say("550 no");
+        co_await client_->expect("550 no");
+        const bool is_secure = co_await client_data_->start_tls(client_context_.get());
+        EXPECT_TRUE(is_secure);
+        co_await client_data_->expect("<end>");
+        co_await relay("NOOP", "200 ok");
     });
 }
 
@@ -241,6 +285,7 @@ TEST_F(SessionTlsTest, PlainBytesOnAProtectedDataConnectionAreNoUpload)
         co_await client_data_->write("plain text");
         client_data_->finish();
         co_await client_->expect("522 The TLS handshake on the data connection failed.");
+        co_await server_->say("150 begins");
         const std::string got = co_await server_data_->rest();
         EXPECT_EQ(got, "<broken>");
     });
@@ -255,6 +300,7 @@ TEST_F(SessionTlsTest, AFullHandshakeIsRefusedWhereResumptionIsRequired)
         co_await client_->expect("522 The data connection must resume the control connection's TLS session.");
         const std::string got = co_await client_data_->rest();
         EXPECT_EQ(got, "<broken>");
+        co_await server_->say("150 begins");
         co_await server_data_->expect("<broken>");
     });
 }
@@ -406,6 +452,7 @@ TEST_F(SessionTlsTest, BytesThatAreNoTlsBeginNothingBeforeTheCommand)
         co_await server_->expect("STOR a");
         server_data_ = co_await accept(server_data_listener_);
         co_await client_->expect("522 The TLS handshake on the data connection failed.");
+        co_await server_->say("150 begins");
         const std::string got = co_await server_data_->rest();
         EXPECT_EQ(got, "<broken>");
     });
