@@ -71,8 +71,10 @@ Result<client::RunStart> start_command(const RunArguments& arguments, const clie
         return std::unexpected(command.error());
     std::vector<client::ServerName> known = known_servers(settings);
     std::set<std::uint16_t> ports = possible_ports(arguments, settings, known);
-    return client::RunStart{settings, std::move(*resources), std::move(*own_helper), std::move(*command), std::move(ports), {},
-        arguments.command, std::move(known)};
+    std::set<std::uint16_t> others = client::ports_of_other_services();
+    others.insert(arguments.other_ports.begin(), arguments.other_ports.end());
+    return client::RunStart{settings, std::move(*resources), std::move(*own_helper), std::move(*command), std::move(ports),
+        std::move(others), {}, arguments.command, std::move(known)};
 }
 
 /// Of a child that has told the user already why there is no command.

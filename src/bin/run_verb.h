@@ -12,6 +12,7 @@ namespace safetp::bin {
 struct RunArguments {
     EngineArguments engine{};
     std::vector<std::uint16_t> ports{}; ///< of FTP servers, beside 21
+    std::vector<std::uint16_t> other_ports{}; ///< of anything but FTP
     std::string host{};                 ///< what the server is called; empty: found out
     bool is_telling = false;            ///< say which connections were made safe
     std::vector<std::string> command{};

@@ -172,6 +172,10 @@ void declare_run(CLI::App& app, Arguments& arguments, Verbs& verbs)
         ->allow_extra_args(false)
         ->check(CLI::Range(1, 65535))
         ->type_name("N");
+    run->add_option("--other-port", to.other_ports, "A port of something else than FTP, whose connections are left alone")
+        ->allow_extra_args(false)
+        ->check(CLI::Range(1, 65535))
+        ->type_name("N");
     run->add_flag("-v,--verbose", to.is_telling, "Say what was made safe (default: only errors)");
     run->footer("The command and its words stand behind --.");
     verbs.add(run, to);

@@ -141,20 +141,56 @@ void refuse_hidden(int calls, const seccomp_notif& call)
     answer(calls, call.id, EACCES);
 }
 
+/// Nothing: no TCP connection that could be ours. With `data_place` where it is a data connection.
+std::optional<ConnectCall::Kind> kind_of(const Endpoint& target, const Concern& concern, std::optional<Endpoint>& data_place)
+{
+    if (concern.ports.contains(target.port))
+        return ConnectCall::Kind::server;
+    data_place = concern.data_place_for(target);
+    if (data_place)
+        return ConnectCall::Kind::data;
+    if (target.port == 0 || concern.other_ports.contains(target.port))
+        return std::nullopt;
+    return ConnectCall::Kind::unknown;
+}
+
+bool is_connected(int socket)
+{
+    SocketAddress peer;
+    peer.length = sizeof peer.storage;
+    return ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) == 0;
+}
+
+/// As rsh(1) and NFS take one: whoever listens there would miss it, and no FTP client wants one.
+bool has_privileged_port(int socket)
+{
+    const auto here = local_endpoint(socket);
+    return here && here->port != 0 && here->port < IPPORT_RESERVED;
+}
+
+/// The kernel only says EISCONN, or that the connection that was begun before stands now.
+bool is_for_the_kernel(const ConnectCall& call)
+{
+    const int socket = call.socket.get();
+    return !is_tcp(socket) || is_connected(socket)
+        || (call.kind == ConnectCall::Kind::unknown && has_privileged_port(socket));
+}
+
 std::optional<ConnectCall> judge_connect(
     int calls, const seccomp_notif& call, const Arguments& arguments, const Concern& concern)
 {
     const auto thread = static_cast<pid_t>(call.pid);
     Sight sight = Sight::seen;
-    const std::optional<Endpoint> target = read_target(thread, arguments, sight);
-    const bool is_server = target && concern.ports.contains(target->port);
-    const auto data_place = target && !is_server ? concern.data_place_for(*target) : std::nullopt;
-    bool is_ftp = is_server || data_place;
-    UniqueFd socket;
-    if (is_ftp) {
-        socket = fetch_socket(thread, arguments.fd);
-        sight = socket || errno == EBADF ? sight : Sight::hidden;
-        is_ftp = socket && is_tcp(socket.get());
+    ConnectCall found{.id = call.id, .target = {}, .socket = {}};
+    std::optional<ConnectCall::Kind> kind;
+    if (const auto target = read_target(thread, arguments, sight)) {
+        found.target = *target;
+        kind = kind_of(*target, concern, found.data_place);
+    }
+    if (kind) {
+        found.kind = *kind;
+        found.socket = fetch_socket(thread, arguments.fd);
+        sight = found.socket || errno == EBADF ? sight : Sight::hidden;
     }
     if (!is_valid(calls, call.id))
         return std::nullopt;
@@ -162,11 +198,11 @@ std::optional<ConnectCall> judge_connect(
         refuse_hidden(calls, call);
         return std::nullopt;
     }
-    if (!is_ftp) {
+    if (!found.socket || is_for_the_kernel(found)) {
         let_go_on(calls, call.id);
         return std::nullopt;
     }
-    return ConnectCall{call.id, *target, std::move(socket), data_place};
+    return found;
 }
 
 std::optional<ConnectCall> judge(int calls, const seccomp_notif& call, const Concern& concern)
@@ -238,6 +274,16 @@ int connect_program(int socket, const SocketAddress& to, SteadyClock::time_point
 }
 
 } // namespace
+
+bool ConnectCall::is_blocking() const { return (::fcntl(socket.get(), F_GETFL) & O_NONBLOCK) == 0; }
+
+std::optional<IpAddress> ConnectCall::source() const
+{
+    const auto here = local_endpoint(socket.get());
+    if (!here || here->address.is_unspecified() || here->address.family() != target.address.family())
+        return std::nullopt;
+    return here->address;
+}
 
 Result<std::optional<ConnectCall>> next_connect(int calls, const Concern& concern)
 {

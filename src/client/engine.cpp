@@ -13,14 +13,14 @@ namespace {
 
 constexpr std::chrono::seconds kFarewell{2}; // for the last replies of sessions that are cut off
 
-ftp::Policy make_policy(const Settings& settings, bool is_server_known)
+ftp::Policy make_policy(const Settings& settings, bool passes_greeting)
 {
     config::Listener listener;
     listener.security = config::Security::optional;
     ftp::Policy policy = proxy::make_policy(settings.config, listener);
     policy.secure_leg = ftp::SecureLeg::server;
     policy.server_line_bytes = settings.config.limits.line_bytes; // who sends it may say all of it to this server anyway
-    policy.passes_greeting = is_server_known;
+    policy.passes_greeting = passes_greeting;
     policy.server_words = "The FTP server";
     return policy;
 }
@@ -63,7 +63,7 @@ Engine::Engine(const net::Executor& executor, const Settings& settings, Resource
     , environment_{.executor = executor, .config = settings.config, .announced_names = announced_names_, .buffers = buffers_,
           .xferlog = xferlog_, .start_server = {}}
     , known_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, true), .client_side = &client_side_}
-    , by_user_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, false), .client_side = &client_side_}
+    , greeted_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, false), .client_side = &client_side_}
 {
     client_side_.understand = [](std::string_view typed) -> std::expected<proxy::Destination, std::string> {
         const auto name = ServerName::parse(typed);
@@ -83,12 +83,13 @@ net::Task<> Engine::run() { co_await names_.run(); }
 
 void Engine::close() { names_.close(); }
 
-net::Task<> Engine::serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination)
+net::Task<> Engine::serve(
+    UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination, proxy::Overheard overheard)
 {
     const std::uint64_t number = next_number_++;
-    const proxy::Front& front = destination ? known_ : by_user_;
+    const proxy::Front& front = destination && !overheard.is_greeted ? known_ : greeted_;
     try {
-        proxy::Session session(environment_, front, number, std::move(client), peer, std::move(destination));
+        proxy::Session session(environment_, front, number, std::move(client), peer, std::move(destination), overheard.said);
         sessions_.emplace(number, &session);
         co_await session.run();
         sessions_.erase(number);

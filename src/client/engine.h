@@ -36,7 +36,8 @@ public:
 
     /// Serves the FTP client at the other end of `client`, whose address is `peer`, until the session is over. Without a
     /// destination the client names its server itself, as USER user@host. Never throws. Spawn it; any number may run at once.
-    net::Task<> serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination);
+    net::Task<> serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination,
+        proxy::Overheard overheard);
 
     bool has_room() const { return sessions_.size() < settings_.config.limits.sessions; }
     std::size_t sessions() const { return sessions_.size(); }
@@ -64,8 +65,8 @@ private:
     proxy::Xferlog xferlog_;
     proxy::ClientSide client_side_;
     proxy::Environment environment_;
-    proxy::Front known_;   ///< for clients whose server is known
-    proxy::Front by_user_; ///< for clients that name it
+    proxy::Front known_;   ///< for clients that their server is to greet
+    proxy::Front greeted_; ///< for clients that have been greeted already, by us most of the time
     std::map<std::uint64_t, proxy::Session*> sessions_;
     std::uint64_t next_number_ = 1;
 };

@@ -128,7 +128,8 @@ void Proxy::refuse(const net::Accepted& accepted, std::string_view reply, std::s
 
 net::Task<> Proxy::serve(UniqueFd client, Endpoint peer, std::optional<proxy::Destination> destination)
 {
-    co_await engine_.serve(std::move(client), peer, std::move(destination));
+    proxy::Overheard nothing;
+    co_await engine_.serve(std::move(client), peer, std::move(destination), std::move(nothing));
     leave_if_done();
 }
 

@@ -71,4 +71,10 @@ NameChoice names_for(const Endpoint& target, const std::vector<std::string>& wor
     return choice;
 }
 
+std::set<std::uint16_t> ports_of_other_services()
+{
+    return {22, 25, 53, 80, 88, 110, 143, 389, 443, 445, 465, 587, 631, 636, 853, 873, 990, 993, 995, 1433, 1521, 2049, 3128,
+        3306, 3389, 5432, 5672, 6379, 8080, 8443, 11211, 27017};
+}
+
 } // namespace safetp::client

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "client/connect_calls.h"
 #include "client/exit_codes.h"
+#include "client/passages.h"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <span>
 #include <string_view>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -32,6 +34,16 @@ sigset_t signals_of_run()
     for (const int signal : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU})
         ::sigaddset(&signals, signal);
     return signals;
+}
+
+/// Each connection that goes through us takes two. The command has started with its own limit.
+void allow_many_descriptors()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// As a terminal does it; where nobody could let us go on (an orphaned process group, setpgid(2)) the kernel stops nothing.
@@ -73,13 +85,16 @@ public:
     explicit Run(RunStart start)
         : settings_(start.settings)
         , command_(start.command.pid)
-        , concern_{std::move(start.ports), [this](const Endpoint& target) { return engine_.data_place_for(target); }}
+        , concern_{std::move(start.ports), std::move(start.other_ports),
+              [this](const Endpoint& target) { return engine_.data_place_for(target); }}
         , host_(std::move(start.host))
         , words_(std::move(start.words))
         , known_(std::move(start.known))
         , engine_(io_.get_executor(), start.settings, std::move(start.resources))
         , lookups_(io_.get_executor(), std::move(start.name_helper))
         , calls_(io_.get_executor(), std::move(start.command.calls))
+        , passages_(io_.get_executor(), start.settings.config.timeouts.keepalive,
+              [this](std::uint64_t id, int error) { answer(calls_.fd(), id, error); })
         , signals_(io_.get_executor(), open_signals())
         , tasks_(io_.get_executor())
     {
@@ -93,6 +108,7 @@ public:
         tasks_.spawn("signals", obey_signals());
         tasks_.spawn("calls", take_calls());
         io_.run();
+        say_if_nothing_was_led();
         if (exit_code_ == kSignalled + SIGINT && is_killed_)
             die_of_interrupt();
         return exit_code_;
@@ -100,8 +116,9 @@ public:
 
 private:
     net::Task<> take_calls();
-    void receive(const ConnectCall& call);
-    net::Task<> serve(UniqueFd client, Endpoint peer, Endpoint target);
+    void receive(ConnectCall call);
+    net::Task<> serve(UniqueFd client, Endpoint peer, Endpoint target, proxy::Overheard overheard);
+    net::Task<> look_into(ConnectCall call);
     net::Task<proxy::Destination> destination_for(Endpoint target);
     struct Candidate {
         std::string host;
@@ -118,6 +135,7 @@ private:
     net::Task<> drain();
     void stop();
     void leave_if_done();
+    void say_if_nothing_was_led() const;
 
     asio::io_context io_{1}; // first: what its tasks refer to must go after them; and this object is never destroyed
     const Settings& settings_;
@@ -129,10 +147,12 @@ private:
     Engine engine_;
     NameService lookups_;
     net::Channel calls_;
+    Passages passages_;
     net::Channel signals_;
     int exit_code_ = kExitFailure;
     bool is_killed_ = false; ///< the command, by a signal
     unsigned serving_ = 0;
+    unsigned led_ = 0; ///< sessions of FTP
     bool has_callers_ = true; ///< somebody is left who is watched
     bool is_stopping_ = false;
     net::TaskGroup tasks_;
@@ -147,7 +167,7 @@ net::Task<> Run::take_calls()
         if ((entry.revents & POLLIN) != 0) {
             auto call = next_connect(calls_.fd(), concern_);
             if (call && *call)
-                receive(**call);
+                receive(std::move(**call));
             if (call) {
                 co_await net::yield(io_.get_executor());
                 continue;
@@ -163,10 +183,14 @@ net::Task<> Run::take_calls()
     stop();
 }
 
-void Run::receive(const ConnectCall& call)
+void Run::receive(ConnectCall call)
 {
-    if (call.data_place)
+    if (call.kind == ConnectCall::Kind::data)
         return answer(calls_.fd(), call.id, lead_to_data_place(call));
+    if (call.kind == ConnectCall::Kind::unknown) {
+        ++serving_;
+        return tasks_.spawn("passage", look_into(std::move(call)));
+    }
     if (!engine_.has_room()) {
         log::Event(Level::error, 0, "refused", "refused: too many sessions").with("server", call.target.to_string());
         return answer(calls_.fd(), call.id, ECONNREFUSED);
@@ -174,7 +198,7 @@ void Run::receive(const ConnectCall& call)
     LedHere led = lead_here(call);
     if (led.fd) {
         ++serving_;
-        tasks_.spawn("session", serve(std::move(led.fd), led.peer, call.target));
+        tasks_.spawn("session", serve(std::move(led.fd), led.peer, call.target, {}));
     } else {
         log::Event(Level::error, 0, "not-led", "cannot lead a connection through safetp")
             .with("server", call.target.to_string()).with("errno", led.error);
@@ -182,12 +206,29 @@ void Run::receive(const ConnectCall& call)
     answer(calls_.fd(), call.id, led.error);
 }
 
-net::Task<> Run::serve(UniqueFd client, Endpoint peer, Endpoint target)
+net::Task<> Run::look_into(ConnectCall call)
 {
+    auto found = co_await passages_.carry(std::move(call));
+    if (found && !engine_.has_room()) {
+        log::Event(Level::error, 0, "refused", "refused: too many sessions").with("server", found->target.to_string());
+    } else if (found) {
+        concern_.ports.insert(found->target.port);
+        log::Event(Level::info, 0, "found", "this is FTP: it goes through TLS from here on; --port says so beforehand")
+            .with("server", found->target.to_string());
+        ++serving_;
+        co_await serve(std::move(found->client), found->peer, found->target, std::move(found->overheard));
+    }
+    --serving_;
+    leave_if_done();
+}
+
+net::Task<> Run::serve(UniqueFd client, Endpoint peer, Endpoint target, proxy::Overheard overheard)
+{
+    ++led_;
     proxy::Destination destination = co_await destination_for(target);
     log::Event(Level::info, 0, "connection", "the command connects").with("server", destination.to_string())
         .with("address", target.address);
-    co_await engine_.serve(std::move(client), peer, std::move(destination));
+    co_await engine_.serve(std::move(client), peer, std::move(destination), std::move(overheard));
     --serving_;
     leave_if_done();
 }
@@ -287,6 +328,7 @@ void Run::stop()
     if (is_stopping_)
         return;
     is_stopping_ = true;
+    passages_.finish();
     tasks_.spawn("drain", drain());
     leave_if_done();
 }
@@ -317,6 +359,14 @@ void Run::leave_if_done()
         io_.stop();
 }
 
+/// Whoever runs something under safetp run expects FTP of it.
+void Run::say_if_nothing_was_led() const
+{
+    if (led_ == 0 && passages_.carried() > 0)
+        log::Event(Level::warning, 0, "nothing-led", "none of the command's connections was FTP, so none went through TLS")
+            .with("connections", passages_.carried());
+}
+
 } // namespace
 
 sigset_t block_signals_of_run()
@@ -330,6 +380,7 @@ sigset_t block_signals_of_run()
 int run_command(RunStart start)
 {
     // Never destroyed: the process ends with it, and the frames of tasks that still wait refer to it.
+    allow_many_descriptors();
     static Run* const run = new Run(std::move(start)); // static: still reachable for leak checkers
     return run->run();
 }

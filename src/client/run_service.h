@@ -18,6 +18,7 @@ struct RunStart {
     UniqueFd name_helper;             ///< a second one, start_name_helper(): finds the name that an address was connected by
     WatchedCommand command;           ///< started with the mask that block_signals_of_run() gave
     std::set<std::uint16_t> ports;    ///< of FTP servers
+    std::set<std::uint16_t> other_ports; ///< of something else, whose connections are none of ours
     std::string host;                 ///< what every server is called; empty: found out
     std::vector<std::string> words;   ///< the command's
     std::vector<ServerName> known;    ///< servers that may be meant where the words do not say which
@@ -42,6 +43,9 @@ NameChoice names_for(const Endpoint& target, const std::vector<std::string>& wor
 /// What in a command's words may be a server: ftp://[USER[:PASSWORD]@]HOST[:PORT][/...], and any word that is a host name with
 /// a dot or HOST:PORT of such a name.
 std::vector<ServerName> names_in(const std::vector<std::string>& words);
+
+/// Of services that are elsewhere the same all over the world: ssh, mail, web, databases and the like.
+std::set<std::uint16_t> ports_of_other_services();
 
 /// The ports of all ftp://HOST:PORT in a command's words.
 std::set<std::uint16_t> ports_in(const std::vector<std::string>& words);

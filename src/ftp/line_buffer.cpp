@@ -23,6 +23,16 @@ std::span<std::byte> LineBuffer::free_space()
 
 void LineBuffer::commit(std::size_t bytes) { end_ += bytes; }
 
+void LineBuffer::put(std::string_view bytes)
+{
+    if (bytes.empty())
+        return;
+    if (bytes_.size() < end_ + bytes.size())
+        bytes_.resize(end_ + bytes.size());
+    std::ranges::copy(bytes, bytes_.begin() + static_cast<std::ptrdiff_t>(end_));
+    end_ += bytes.size();
+}
+
 LineBuffer::Line LineBuffer::next()
 {
     const auto from = bytes_.begin() + static_cast<std::ptrdiff_t>(scanned_);

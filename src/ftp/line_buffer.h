@@ -22,6 +22,7 @@ public:
     std::span<std::byte> free_space();
     bool has_room() const { return end_ - begin_ < max_line_; } ///< always after next() has given none
     void commit(std::size_t bytes); ///< so many of free_space() were filled
+    void put(std::string_view bytes); ///< as if one read had brought them, however many
 
     struct Line {
         enum class Kind { none, line, too_long };

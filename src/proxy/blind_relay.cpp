@@ -1,6 +1,6 @@
 #include "proxy/blind_relay.h"
 
-#include <vector>
+#include <memory>
 
 namespace safetp::proxy {
 
@@ -44,7 +44,8 @@ void BlindRelay::close()
 
 net::Task<> BlindRelay::pass(net::Channel& from, net::Channel& to)
 {
-    std::vector<std::byte> buffer(buffer_bytes_);
+    const auto memory = std::make_unique_for_overwrite<std::byte[]>(buffer_bytes_);
+    const std::span buffer(memory.get(), buffer_bytes_);
     net::Turn turn;
     while (from.is_open() && to.is_open()) {
         const auto read = from.stream().try_read(buffer);
@@ -61,7 +62,7 @@ net::Task<> BlindRelay::pass(net::Channel& from, net::Channel& to)
         }
         bool is_passed = read.kind == Kind::done;
         if (is_passed)
-            is_passed = co_await write(to, std::span(buffer).first(read.bytes));
+            is_passed = co_await write(to, buffer.first(read.bytes));
         if (!is_passed)
             co_return cut();
         if (turn.is_over())

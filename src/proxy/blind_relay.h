@@ -20,13 +20,14 @@ public:
     /// as a reset.
     net::Task<> run();
 
+    /// All of them, to one of the two. False: it takes no more.
+    static net::Task<bool> write(net::Channel& to, std::span<const std::byte> bytes);
+
     void finish(); ///< from now on the first end that is seen ends both directions
     void cut();    ///< resets both ends now
 
 private:
     net::Task<> pass(net::Channel& from, net::Channel& to);
-    /// False: `to` takes no more.
-    net::Task<bool> write(net::Channel& to, std::span<const std::byte> bytes);
     void close();
 
     net::Executor executor_;

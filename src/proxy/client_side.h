@@ -26,6 +26,12 @@ struct Destination {
     std::string to_string() const;      ///< HOST, or HOST:PORT where the port is not 21
 };
 
+/// What was heard of a client's session before it came to us.
+struct Overheard {
+    std::string said{};       ///< the client's first words, which nobody has answered
+    bool is_greeted = false;  ///< by somebody
+};
+
 struct ServerRules {
     bool implicit_tls = false;
     bool may_be_clear = false;              ///< a server that refuses AUTH may be spoken to in clear

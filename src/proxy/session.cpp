@@ -26,7 +26,7 @@ void wipe(std::string& text)
 
 Session::Session(
     const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer,
-    std::optional<Destination> destination)
+    std::optional<Destination> destination, std::string_view said)
     : environment_(environment)
     , front_(front)
     , number_(number)
@@ -52,6 +52,7 @@ Session::Session(
     , client_left_(environment.executor)
     , timer_(environment.executor, Clock::time_point::max())
 {
+    client_lines_.put(said);
 }
 
 Session::~Session() { wipe(to_server_.bytes); }

@@ -24,7 +24,8 @@ namespace safetp::proxy {
 class Session {
 public:
     Session(const Environment& environment, const Front& front, std::uint64_t number, UniqueFd client, const Endpoint& peer,
-        std::optional<Destination> destination = {}); ///< a client side's: none, and the client is asked for it
+        std::optional<Destination> destination = {}, ///< a client side's: none, and the client is asked for it
+        std::string_view said = {}); ///< by the client already
     ~Session();
     Session(const Session&) = delete;
 
