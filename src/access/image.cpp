@@ -117,7 +117,7 @@ private:
 Result<Tables> Tables::open(std::span<const std::byte> bytes)
 {
     if (!image::Checker(bytes).image())
-        return fail(ErrorCode::bad_file, 0, "compiled access tables");
+        return fail(ErrorCode::bad_file, 0, "the compiled access tables are damaged");
     Tables tables;
     tables.image_ = bytes;
     return tables;

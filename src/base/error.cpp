@@ -33,9 +33,11 @@ std::string_view describe(ErrorCode code)
 std::string describe(const Error& error)
 {
     std::string text = error.context;
-    if (!text.empty())
+    const bool is_said = error.code == ErrorCode::bad_file && !text.empty(); // which file, and what is wrong with it
+    if (!text.empty() && !is_said)
         text += ": ";
-    text += describe(error.code);
+    if (!is_said)
+        text += describe(error.code);
     if (error.os_error != 0) {
         text += ": ";
         text += std::strerror(error.os_error);

@@ -52,19 +52,24 @@ Result<Login> find_login(const client::FtpUrl& url)
     const char* const from_environment = std::getenv("SAFETP_PASSWORD");
     if (from_environment != nullptr && !url.user.empty())
         return Login{.user = url.user, .password = from_environment};
-    const auto netrc = client::read_netrc();
+    const std::string path = client::netrc_path();
+    const auto netrc = client::read_netrc(path);
     if (!netrc)
         return std::unexpected(netrc.error());
-    if (auto entry = client::find_in_netrc(*netrc, url.server.host, url.user))
-        return Login{.user = std::move(entry->user), .password = std::move(entry->password)};
-    if (url.user.empty() || url.user == "anonymous" || url.user == "ftp")
+    const auto entry = client::find_in_netrc(*netrc, url.server.host, url.user);
+    if (!entry)
+        return fail(ErrorCode::bad_file, 0, path + ", " + entry.error().context);
+    if (*entry && (*entry)->password)
+        return Login{.user = (*entry)->user, .password = *(*entry)->password};
+    const std::string user = *entry ? (*entry)->user : url.user;
+    if (user.empty() || user == "anonymous" || user == "ftp")
         return Login{};
     if (has_person()) {
-        if (auto password = ask_password(fmt::format("Password of {} at {}: ", printable(url.user), url.server.to_string())))
-            return Login{.user = url.user, .password = *std::move(password)};
+        if (auto password = ask_password(fmt::format("Password of {} at {}: ", printable(user), url.server.to_string())))
+            return Login{.user = user, .password = *std::move(password)};
     }
     return fail(ErrorCode::cancelled, 0,
-        "no password for " + printable(url.user) + ": give it in SAFETP_PASSWORD or in ~/.netrc, since nobody can be asked");
+        "no password for " + printable(user) + ": give it in SAFETP_PASSWORD or in ~/.netrc, since nobody can be asked");
 }
 
 /// True: the person says that the key is right, and it is remembered.

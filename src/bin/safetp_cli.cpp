@@ -97,6 +97,12 @@ void declare_connection(CLI::App& app, ConnectionArguments& connection)
     app.add_flag("-q,--quiet", connection.is_quiet, "Neither progress nor notices, only errors");
 }
 
+/// "The following argument was not expected" would leave it to the reader what was.
+void declare_more(CLI::App& app, std::vector<std::string>& more)
+{
+    app.add_option("more", more)->group(""); // not shown in the help
+}
+
 void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
 {
     constexpr const char* kUrl = "ftp[s]://[USER@]HOST[:PORT]/PATH";
@@ -105,6 +111,7 @@ void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
     get->add_option("url", arguments.get.url, "The file")->required()->type_name(kUrl);
     get->add_option("-o,--output", arguments.get.output, "Where to put it (- is standard output)")->type_name("FILE");
     get->add_flag("-c,--continue", arguments.get.is_continued, "Continue a download that was broken off");
+    declare_more(*get, arguments.get.more);
     verbs.add(get, arguments.get);
 
     CLI::App* const put = app.add_subcommand("put", "Send a file");
@@ -112,11 +119,13 @@ void declare_transfer_verbs(CLI::App& app, Arguments& arguments, Verbs& verbs)
     put->add_option("file", arguments.put.file, "What to send (- is standard input)")->required()->type_name("FILE");
     put->add_option("url", arguments.put.url, "Where to; a directory ends with /")->required()->type_name(kUrl);
     put->add_flag("-c,--continue", arguments.put.is_continued, "Continue an upload that was broken off");
+    declare_more(*put, arguments.put.more);
     verbs.add(put, arguments.put);
 
     CLI::App* const list = app.add_subcommand("ls", "Show a directory");
     declare_connection(*list, arguments.list.connection);
     list->add_option("url", arguments.list.url, "The directory")->required()->type_name(kUrl);
+    declare_more(*list, arguments.list.more);
     list->add_flag("-1", arguments.list.has_only_names, "Only the names");
     verbs.add(list, arguments.list);
 }

@@ -200,6 +200,9 @@ std::variant<FtpUrl, int> url_of(const std::string& text, const std::string& fil
 
 int get(const GetArguments& arguments)
 {
+    if (!arguments.more.empty())
+        return complain(client::kExitUsage,
+            "get fetches one file, and " + printable(arguments.more.front()) + " is one word more: fetch it with another get");
     auto url = FtpUrl::parse(arguments.url);
     if (!url)
         return complain(client::kExitUsage, url.error().context);
@@ -224,6 +227,10 @@ int get(const GetArguments& arguments)
 
 int put(const PutArguments& arguments)
 {
+    if (!arguments.more.empty())
+        return complain(client::kExitUsage,
+            "put sends one file, FILE URL, and here are " + std::to_string(2 + arguments.more.size())
+                + " words: send each file with a put of its own");
     const bool is_standard_input = arguments.file == "-";
     const std::string name = is_standard_input ? "" : std::filesystem::path(arguments.file).filename().string();
     auto url = url_of(arguments.url, name);
@@ -257,6 +264,9 @@ int put(const PutArguments& arguments)
 
 int list(const ListArguments& arguments)
 {
+    if (!arguments.more.empty())
+        return complain(client::kExitUsage,
+            "ls shows one directory, and " + printable(arguments.more.front()) + " is one word more: show it with another ls");
     auto url = FtpUrl::parse(arguments.url);
     if (url && !url->file_name.empty())
         url = url->with_file("");

@@ -2,12 +2,14 @@
 // judge, those of data connections included.
 #include "client/curl_outcome.h"
 #include "client/transfer.h"
+#include "client/transfer_dialogue.h"
 #include "tls/peer_certificate.h"
 
 #include <algorithm>
 #include <array>
 #include <curl/curl.h>
 #include <deque>
+#include <fmt/format.h>
 #include <memory>
 #include <poll.h>
 #include <set>
@@ -29,6 +31,10 @@ constexpr long kKeepaliveSeconds = 60; ///< the control connection rests while d
 
 struct FreeCurl {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+
+struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
 /// A socket that is closed with something unread resets the connection, and the other end may lose what it has not read yet.
@@ -66,13 +72,18 @@ private:
     void set_up_download();
     void set_up_upload();
     void set_up_callbacks();
+    void add_command(std::unique_ptr<curl_slist, FreeList>& list, const std::string& command);
 
     bool judge(const tls::PeerCertificate& certificate);
     void abandon(bool& reason);
     void wait_for_room() const;
     void note_move() { last_move_ = Clock::now(); }
     std::optional<std::time_t> modified() const;
-    bool is_whole() const;
+    std::optional<std::int64_t> announced() const;
+    bool is_cut() const;
+    std::string what_is_not_as_announced() const;
+    bool is_startable();
+    CurlOutcome outcome_of(CURLcode code) const;
     void settle(CURLcode code);
 
     // libcurl's callbacks; `self` is this object.
@@ -94,16 +105,22 @@ private:
     std::set<int> sockets_;      ///< all that are open
     std::set<int> data_sockets_; ///< of these the data connections
     std::array<char, CURL_ERROR_SIZE> words_{};
-    std::string last_reply_;
+    TransferDialogue dialogue_;
+    std::unique_ptr<curl_slist, FreeList> commands_before_;    ///< the transfer; libcurl borrows both lists
+    std::unique_ptr<curl_slist, FreeList> commands_afterwards_;
     Clock::time_point last_move_ = Clock::now();
     Clock::time_point last_progress_{};
     curl_off_t moved_ = 0;
+    std::int64_t received_ = 0;
+    std::int64_t sent_ = 0;
     curl_off_t skipped_ = 0;    ///< of an upload: the server has it already
     bool is_secured_ = false;   ///< the server has answered under TLS, so the handshake is complete
-    bool has_transfer_ = false; ///< the server has said 150 or 125: else nothing was left to come
     bool has_begun_ = false;
     bool is_local_failure_ = false;
     bool is_other_file_ = false;
+    bool is_missing_ = false;  ///< of a download: the server has no such file
+    bool is_complete_ = false; ///< of a download: nothing was left to come
+    bool is_unclear_ = false;  ///< of an upload: nobody knows where to continue
     bool is_stalled_ = false;
     bool is_cancelled_ = false;
     CURLcode setup_ = CURLE_OK;
@@ -160,7 +177,13 @@ void CurlTransfer::set_up_download()
     if (request_.kind != Kind::get)
         return;
     set(CURLOPT_FILETIME, 1L);
-    set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(request_.resume_from));
+    // libcurl takes "213 -1" for 1, stops at what SIZE said, and does not look whether REST did anything. So it neither asks
+    // for the size nor knows of a resumption: both commands are ours, and it reads on until the server ends the data.
+    set(CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
+    add_command(commands_before_, "*SIZE " + request_.url.file_name);
+    if (request_.resume_from > 0)
+        add_command(commands_before_, "REST " + std::to_string(request_.resume_from));
+    set(CURLOPT_PREQUOTE, commands_before_.get());
 }
 
 void CurlTransfer::set_up_upload()
@@ -172,6 +195,22 @@ void CurlTransfer::set_up_upload()
     set(CURLOPT_SEEKDATA, this);
     // No CURLOPT_INFILESIZE_LARGE: libcurl would not ask for more after the last byte, and wait_for_room() would not be called.
     set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(request_.resume_from));
+    if (request_.resume_from == TransferRequest::kAppend) {
+        add_command(commands_afterwards_, "*SIZE " + request_.url.file_name);
+        set(CURLOPT_POSTQUOTE, commands_afterwards_.get());
+    }
+}
+
+/// One that begins with "*" may fail.
+void CurlTransfer::add_command(std::unique_ptr<curl_slist, FreeList>& list, const std::string& command)
+{
+    curl_slist* const longer = curl_slist_append(list.get(), command.c_str());
+    if (longer == nullptr) {
+        setup_ = CURLE_OUT_OF_MEMORY;
+        return;
+    }
+    (void)list.release(); // it is the longer one's
+    list.reset(longer);
 }
 
 void CurlTransfer::set_up_callbacks()
@@ -186,8 +225,6 @@ void CurlTransfer::set_up_callbacks()
     set(CURLOPT_OPENSOCKETDATA, this);
     set(CURLOPT_CLOSESOCKETFUNCTION, &CurlTransfer::on_close);
     set(CURLOPT_CLOSESOCKETDATA, this);
-    if (!request_.on_dialogue)
-        return;
     set(CURLOPT_VERBOSE, 1L);
     set(CURLOPT_DEBUGFUNCTION, &CurlTransfer::on_dialogue);
     set(CURLOPT_DEBUGDATA, this);
@@ -259,18 +296,80 @@ std::optional<std::time_t> CurlTransfer::modified() const
     return static_cast<std::time_t>(time);
 }
 
+/// How many bytes are to come, as far as the server has said so.
+std::optional<std::int64_t> CurlTransfer::announced() const
+{
+    if (const auto size = dialogue_.size())
+        return *size - request_.resume_from;
+    return request_.resume_from > 0 ? std::nullopt : dialogue_.size_in_150();
+}
+
 /// libcurl takes any end of a data connection for the end of the data: whoever can send a FIN could cut a file. Either the
 /// server has ended its TLS in order, or all the bytes are there that it had announced under TLS.
-bool CurlTransfer::is_whole() const
+bool CurlTransfer::is_cut() const
 {
     const bool has_orderly_end = ends_.size() > 1 && ends_.back().has_close_notify;
-    if (request_.kind == Kind::put || !has_transfer_ || has_orderly_end || !request_.needs_close_notify)
+    if (request_.kind == Kind::put || !dialogue_.has_transfer() || has_orderly_end || !request_.needs_close_notify)
+        return false;
+    return request_.kind != Kind::get || announced() != received_;
+}
+
+/// Empty where all is as it was announced, or nothing was.
+std::string CurlTransfer::what_is_not_as_announced() const
+{
+    const std::string server = request_.url.server.to_string();
+    const auto expected = announced();
+    if (request_.kind == Kind::get && dialogue_.has_transfer() && expected && *expected != received_)
+        return fmt::format("The server {} had announced {} bytes and has sent {}, so the file is not known to be whole{}.",
+            server, *expected, received_,
+            received_ > *expected ? "; if it is being written to at the moment, fetch it when that is over" : "");
+    const auto there = dialogue_.size_afterwards();
+    if (request_.kind == Kind::put && there && *there != skipped_ + sent_)
+        return fmt::format("The server {} has {} bytes of the file now and not {}, so it is not known to be whole; somebody "
+                           "else may have written to it: send it anew, without -c.",
+            server, *there, skipped_ + sent_);
+    return {};
+}
+
+/// Looks at the answers to SIZE and REST. False: the download shall not begin.
+bool CurlTransfer::is_startable()
+{
+    if (request_.kind != Kind::get)
         return true;
-    curl_off_t announced = -1;
-    curl_off_t received = 0;
-    curl_easy_getinfo(handle_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
-    curl_easy_getinfo(handle_.get(), CURLINFO_SIZE_DOWNLOAD_T, &received);
-    return request_.kind == Kind::get && announced >= 0 && received == announced;
+    const bool is_resumed = request_.resume_from > 0;
+    if (dialogue_.has_answer_to("SIZE")) {
+        const auto size = dialogue_.size();
+        is_missing_ = dialogue_.last_reply().starts_with("550");
+        is_complete_ = is_resumed && size == request_.resume_from;
+        const bool is_possible = size && *size >= request_.resume_from; // unknown: nothing would show that it went wrong
+        is_other_file_ = is_resumed && !is_missing_ && !is_possible;
+    }
+    if (dialogue_.has_answer_to("REST"))
+        is_other_file_ = !dialogue_.last_reply().starts_with("350");
+    return !is_missing_ && !is_complete_ && !is_other_file_;
+}
+
+CurlOutcome CurlTransfer::outcome_of(CURLcode code) const
+{
+    CurlOutcome outcome{.code = code, .words = words_.data(), .last_reply = dialogue_.last_reply()};
+    outcome.is_connected = !outcome.last_reply.empty() || result_.certificate.has_value();
+    outcome.is_secure = is_secured_;
+    if ((outcome.words.empty() || is_missing_) && code != CURLE_OK)
+        outcome.words = curl_easy_strerror(code);
+    if (code == CURLE_OK && is_cut()) {
+        outcome.code = CURLE_PARTIAL_FILE;
+        outcome.words = "the data ended without the end of their TLS: somebody may have cut them";
+        outcome.last_reply.clear(); // it says that all is well
+    }
+    if (is_unclear_) {
+        outcome.code = CURLE_PARTIAL_FILE;
+        outcome.words = "it cannot be understood where to continue: send the file anew, without -c";
+    }
+    if (is_stalled_)
+        outcome.words = "nothing moved for " + std::to_string(request_.stall_timeout.count()) + " seconds";
+    if (is_cancelled_)
+        outcome.words = "it was interrupted";
+    return outcome;
 }
 
 void CurlTransfer::settle(CURLcode code)
@@ -281,21 +380,15 @@ void CurlTransfer::settle(CURLcode code)
     }
     if (request_.kind == Kind::get)
         result_.modified = modified();
-    CurlOutcome outcome{.code = code, .words = words_.data(), .last_reply = last_reply_};
-    outcome.is_connected = !last_reply_.empty() || result_.certificate.has_value();
-    outcome.is_secure = is_secured_;
-    if (outcome.words.empty() && code != CURLE_OK)
-        outcome.words = curl_easy_strerror(code);
-    if (code == CURLE_OK && !is_whole()) {
-        outcome.code = CURLE_PARTIAL_FILE;
-        outcome.words = "the data ended without the end of their TLS: somebody may have cut them";
-        outcome.last_reply.clear(); // it says that all is well
+    if (is_complete_)
+        code = CURLE_OK;
+    if (is_missing_)
+        code = CURLE_REMOTE_FILE_NOT_FOUND;
+    explain_outcome(request_, outcome_of(code), result_);
+    if (result_.end == End::done) {
+        result_.sentence = what_is_not_as_announced();
+        result_.end = result_.sentence.empty() ? End::done : End::broken_off;
     }
-    if (is_stalled_)
-        outcome.words = "nothing moved for " + std::to_string(request_.stall_timeout.count()) + " seconds";
-    if (is_cancelled_)
-        outcome.words = "it was interrupted";
-    explain_outcome(request_, outcome, result_);
     if (is_local_failure_ || is_other_file_) { // the caller knows why
         result_.end = is_local_failure_ ? End::local_failure : End::other_file;
         result_.sentence.clear();
@@ -322,6 +415,12 @@ std::size_t CurlTransfer::on_data(char* bytes, std::size_t size, std::size_t cou
         return CURL_WRITEFUNC_ERROR;
     }
     transfer.has_begun_ = true;
+    transfer.received_ += static_cast<std::int64_t>(total);
+    const auto left = transfer.announced();
+    if (transfer.request_.resume_from > 0 && (!left || transfer.received_ > *left)) { // from the beginning, in spite of REST
+        transfer.abandon(transfer.is_other_file_);
+        return CURL_WRITEFUNC_ERROR;
+    }
     if (transfer.request_.sink && transfer.request_.sink({bytes, total}))
         return total;
     transfer.abandon(transfer.is_local_failure_);
@@ -337,6 +436,7 @@ std::size_t CurlTransfer::on_source(char* buffer, std::size_t size, std::size_t 
         transfer.wait_for_room();
         tls::allow_end(transfer.ends_.back());
     }
+    transfer.sent_ += std::max<std::ptrdiff_t>(filled, 0);
     if (filled >= 0)
         return static_cast<std::size_t>(filled);
     transfer.abandon(transfer.is_local_failure_);
@@ -347,6 +447,10 @@ int CurlTransfer::on_seek(void* self, curl_off_t offset, int origin)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
     transfer.skipped_ = offset;
+    if (transfer.dialogue_.size() != offset) { // what libcurl has read is no size
+        transfer.is_unclear_ = true;
+        return CURL_SEEKFUNC_FAIL;
+    }
     if (origin == SEEK_SET && transfer.request_.skip && transfer.request_.skip(offset))
         return CURL_SEEKFUNC_OK;
     transfer.is_local_failure_ = true;
@@ -360,15 +464,12 @@ std::size_t CurlTransfer::on_reply(char* bytes, std::size_t size, std::size_t co
     std::string_view line(bytes, size * count);
     while (line.ends_with('\n') || line.ends_with('\r'))
         line.remove_suffix(1);
-    const bool is_reply = line.size() >= 3 && line.find_first_not_of("0123456789") >= 3;
-    if (is_reply) // and none of those that libcurl makes up for HTTP's sake, as Last-Modified
-        transfer.last_reply_ = line;
+    transfer.dialogue_.heard(line);
     transfer.is_secured_ = transfer.is_secured_ || transfer.result_.certificate.has_value();
-    transfer.has_transfer_ = transfer.has_transfer_ || (is_reply && line.front() == '1');
-    return size * count;
+    return transfer.is_startable() ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-int CurlTransfer::on_progress(void* self, curl_off_t download_total, curl_off_t downloaded, curl_off_t, curl_off_t uploaded)
+int CurlTransfer::on_progress(void* self, curl_off_t, curl_off_t downloaded, curl_off_t, curl_off_t uploaded)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
     const Clock::time_point now = Clock::now();
@@ -389,7 +490,9 @@ int CurlTransfer::on_progress(void* self, curl_off_t download_total, curl_off_t 
         && now - transfer.last_progress_ > kProgressPause) {
         transfer.last_progress_ = now;
         const std::int64_t before = std::max<std::int64_t>(transfer.request_.resume_from, 0);
-        const std::int64_t total = download_total > 0 ? before + download_total : transfer.request_.source_size;
+        const auto coming = transfer.announced();
+        const bool is_download = transfer.request_.kind != Kind::put;
+        const std::int64_t total = is_download ? before + coming.value_or(-before) : transfer.request_.source_size;
         transfer.request_.on_progress(
             {.done = before + transfer.skipped_ + transfer.moved_, .total = std::max<std::int64_t>(total, 0)});
     }
@@ -398,10 +501,14 @@ int CurlTransfer::on_progress(void* self, curl_off_t download_total, curl_off_t 
 
 int CurlTransfer::on_dialogue(CURL*, curl_infotype type, char* bytes, std::size_t size, void* self)
 {
-    const auto& transfer = *static_cast<CurlTransfer*>(self);
+    auto& transfer = *static_cast<CurlTransfer*>(self);
     std::string_view line(bytes, size);
     while (line.ends_with('\n') || line.ends_with('\r'))
         line.remove_suffix(1);
+    if (type == CURLINFO_HEADER_OUT)
+        transfer.dialogue_.sent(line);
+    if (!transfer.request_.on_dialogue)
+        return 0;
     if (type == CURLINFO_HEADER_OUT)
         transfer.request_.on_dialogue("> " + std::string(line.starts_with("PASS ") ? "PASS ..." : line));
     if (type == CURLINFO_HEADER_IN)
@@ -425,7 +532,7 @@ int CurlTransfer::on_close(void* self, curl_socket_t socket)
 {
     auto& transfer = *static_cast<CurlTransfer*>(self);
     transfer.sockets_.erase(socket);
-    if (transfer.data_sockets_.erase(socket) > 0 && transfer.has_transfer_)
+    if (transfer.data_sockets_.erase(socket) > 0 && transfer.dialogue_.has_transfer())
         wait_for_end(socket);
     return ::close(socket);
 }

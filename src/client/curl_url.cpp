@@ -1,8 +1,10 @@
 // FtpUrl, by libcurl's own parser: what is shown and checked is what libcurl will dial.
 #include "client/ftp_url.h"
 
+#include <algorithm>
 #include <curl/curl.h>
 #include <memory>
+#include <strings.h>
 
 namespace safetp::client {
 
@@ -29,6 +31,7 @@ Result<std::optional<std::string>> part(CURLU* url, CURLUPart which, unsigned fl
     case CURLUE_OK: return std::optional<std::string>(text);
     case CURLUE_NO_USER:
     case CURLUE_NO_PASSWORD:
+    case CURLUE_NO_ZONEID:
     case CURLUE_NO_PORT: return std::optional<std::string>();
     default: return complain(std::string("the URL's ") + name + " cannot be used: " + curl_url_strerror(code));
     }
@@ -54,8 +57,6 @@ Result<void> read_path(CURLU* url, FtpUrl& result)
         return std::unexpected(path.error());
     const std::string& text = path->value();
     result.file_name = text.substr(text.rfind('/') + 1);
-    if (const std::size_t type = result.file_name.find(";type="); type != std::string::npos)
-        result.file_name.resize(type); // RFC 1738 section 3.2.2
     return {};
 }
 
@@ -67,11 +68,15 @@ Result<void> read_server(CURLU* url, FtpUrl& result)
     if (*scheme != "ftp" && *scheme != "ftps")
         return complain("the URL begins with " + scheme->value() + "://, not with ftp:// or ftps://");
     result.is_implicit = *scheme == "ftps";
-    const auto host = part(url, CURLUPART_HOST, 0, "host");
+    auto host = part(url, CURLUPART_HOST, 0, "host");
+    const auto zone = part(url, CURLUPART_ZONEID, 0, "zone");
     const auto port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, "port");
-    if (!host || !port)
-        return std::unexpected(!host ? host.error() : port.error());
-    auto server = ServerName::parse(host->value() + ":" + port->value());
+    if (!host || !zone || !port)
+        return std::unexpected(!host ? host.error() : !zone ? zone.error() : port.error());
+    std::string& name = **host;
+    if (*zone && name.ends_with(']'))
+        name.insert(name.size() - 1, "%" + **zone);
+    auto server = ServerName::parse(name + ":" + port->value());
     if (!server)
         return std::unexpected(server.error());
     result.server = *std::move(server);
@@ -92,15 +97,71 @@ Result<FtpUrl> understand(CURLU* url)
     return result;
 }
 
+std::string with_percent(std::string_view text, std::string_view characters)
+{
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (characters.contains(c))
+            encoded.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+        else
+            encoded += c;
+    }
+    return encoded;
+}
+
+/// The path without its last ";type=i". Files go as they are; another type is another wish.
+Result<std::string_view> without_type(std::string_view path)
+{
+    constexpr std::string_view kType = ";type=";
+    const std::size_t file = path.rfind('/') + 1;
+    const std::string_view name = path.substr(file);
+    const std::size_t at = name.find(kType);
+    if (at == std::string_view::npos)
+        return path;
+    const std::string_view type = name.substr(at + kType.size());
+    if (type != "i" && type != "I")
+        return complain("the URL ends with ;type=, and files are carried as they are: leave that away, or write ;type=i");
+    return path.substr(0, file + at);
+}
+
+/// libcurl reads RFC 3986, where "?" begins a query and "#" a fragment, and both are left away silently, and it looks for
+/// ";type=" anywhere. In a path and a login of RFC 1738 sections 3.1 and 3.2 "?" stands for itself: it is written so that
+/// libcurl understands the same. `rest` is what stands behind "://".
+Result<std::string> as_libcurl_reads_it(std::string_view rest)
+{
+    if (rest.contains('#'))
+        return complain("the URL has a bare \"#\": write %23 where a name has it");
+    if (rest.contains(' '))
+        return complain("the URL has a blank: write %20 where a name has it");
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    const std::string_view authority = rest.substr(0, slash);
+    const std::size_t at = authority.rfind('@');
+    const std::string_view host = at == std::string_view::npos ? authority : authority.substr(at + 1);
+    if (host.contains('?'))
+        return complain("the URL's host has a \"?\": a path begins with a slash");
+    const auto path = without_type(rest.substr(slash));
+    if (!path)
+        return std::unexpected(path.error());
+    const std::string_view login = authority.substr(0, authority.size() - host.size());
+    return with_percent(login, "?").append(host).append(with_percent(*path, "?;"));
+}
+
 } // namespace
 
 Result<FtpUrl> FtpUrl::parse(const std::string& text)
 {
     const UrlPtr url(curl_url());
-    const bool is_ftp = text.starts_with("ftp://") || text.starts_with("ftps://");
-    if (!is_ftp || text[text.find("://") + 3] == '/') // libcurl would take what follows ftp:/// for a host
+    const bool is_ftp = ::strncasecmp(text.c_str(), "ftp://", 6) == 0 || ::strncasecmp(text.c_str(), "ftps://", 7) == 0;
+    const std::size_t behind_scheme = text.find("://") + 3;
+    if (!is_ftp || text[behind_scheme] == '/') // libcurl would take what follows ftp:/// for a host
         return complain("not a URL like ftp://HOST/FILE or ftps://HOST/FILE"); // it may hold a password: not shown
-    if (const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0); code != CURLUE_OK)
+    const auto rest = as_libcurl_reads_it(std::string_view(text).substr(behind_scheme));
+    if (!rest)
+        return std::unexpected(rest.error());
+    const std::string readable = text.substr(0, behind_scheme) + *rest;
+    if (const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, readable.c_str(), 0); code != CURLUE_OK)
         return complain(std::string("the URL cannot be read: ") + curl_url_strerror(code));
     return understand(url.get());
 }

@@ -146,7 +146,7 @@ std::expected<proxy::ServerRules, std::string> Engine::rules_for(const proxy::De
         if (!known)
             return std::unexpected("The list of known servers cannot be used (" + describe(known.error())
                 + "), so it is not known whether this server must be secure.");
-        rules.may_be_clear = !known->must_be_secure && known->unreadable_line.empty() && server.trust.configured_pins.empty();
+        rules.may_be_clear = !known->must_be_secure && server.trust.configured_pins.empty();
     }
     return rules;
 }

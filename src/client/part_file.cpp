@@ -24,6 +24,22 @@ bool is_still_named(int fd, const std::string& path)
         && ours.st_dev == named.st_dev;
 }
 
+/// What is written goes into this file and nowhere else, and nobody else owns what will have the file's name: in a directory
+/// that others may write to, the part may have been put there for us.
+Result<void> must_be_ours_alone(int fd, const std::string& part)
+{
+    struct stat status { };
+    if (::fstat(fd, &status) != 0)
+        return fail(ErrorCode::bad_file, errno, part);
+    if (!S_ISREG(status.st_mode))
+        return fail(ErrorCode::bad_file, 0, part + " is not a plain file");
+    if (status.st_uid != 0 && status.st_uid != ::geteuid())
+        return fail(ErrorCode::bad_file, 0, part + " belongs to another user: have it removed, or use another directory");
+    if (status.st_nlink > 1)
+        return fail(ErrorCode::bad_file, 0, part + " has another name (a hard link), whose content would change: remove it");
+    return {};
+}
+
 } // namespace
 
 PartFile::PartFile(std::string path, UniqueFd fd) : path_(std::move(path)), part_path_(path_ + ".part"), fd_(std::move(fd))
@@ -42,9 +58,8 @@ Result<PartFile> PartFile::open(const std::string& path)
         UniqueFd fd(::open(part.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kFileMode));
         if (!fd)
             return fail(ErrorCode::bad_file, errno, "cannot write " + part);
-        struct stat status { };
-        if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
-            return fail(ErrorCode::bad_file, 0, part + " is not a plain file");
+        if (const auto ours = must_be_ours_alone(fd.get(), part); !ours)
+            return std::unexpected(ours.error());
         if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
             return fail(ErrorCode::bad_file, 0, "another process is writing " + part);
         if (is_still_named(fd.get(), part))

@@ -15,8 +15,8 @@ namespace safetp::client {
 /// Holds a lock on FILE.part, so that two downloads never write the same one.
 class PartFile {
 public:
-    /// Makes FILE.part, or opens the one that an earlier download has left. bad_file: it cannot be made, or another process
-    /// writes it.
+    /// Makes FILE.part, or opens the one that an earlier download has left. bad_file: it cannot be made, is no plain file, is
+    /// another user's, has a second name (a hard link), or another process writes it.
     static Result<PartFile> open(const std::string& path);
 
     std::int64_t size() const { return size_; }

@@ -69,6 +69,12 @@ std::string understand(const std::vector<std::string_view>& words, Pin& pin)
     return {};
 }
 
+/// Almost any word could be a host's name; a line of ours goes on with a key. Without one the name may be cut, too.
+bool looks_like_key(std::string_view word)
+{
+    return word == "-" || word.starts_with("SHA256:") || word.starts_with("sha256//");
+}
+
 bool is_base64(unsigned char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
@@ -114,8 +120,10 @@ PinLine parse_pin_line(std::string_view line)
     if (words.empty() || words[0].starts_with('#'))
         return CommentLine{};
     const auto server = ServerName::parse(words[0]);
-    if (!server)
-        return BadLine{.server = std::nullopt, .complaint = "does not begin with a server: " + log::escape(words[0], 64)};
+    if (!server || words.size() < 2 || !looks_like_key(words[1]))
+        return BadLine{.server = std::nullopt,
+            .complaint
+            = "does not begin with a server and its key, so no unknown server is accepted: " + log::escape(words[0], 64)};
     Pin pin{.server = *server};
     if (std::string complaint = understand(words, pin); !complaint.empty())
         return BadLine{.server = *server, .complaint = std::move(complaint)};

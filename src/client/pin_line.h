@@ -16,7 +16,7 @@ namespace safetp::client {
 
 struct CommentLine { }; ///< also an empty line
 struct BadLine {
-    std::optional<ServerName> server; ///< where the first word names one
+    std::optional<ServerName> server; ///< where the line begins like one of a server: a name, and then a key or "-"
     std::string complaint;
 };
 using PinLine = std::variant<Pin, CommentLine, BadLine>;

@@ -69,6 +69,10 @@ KnownServer look_up(std::vector<Line>& lines, const ServerName& server, const st
             known.unreadable_line = place(path, i);
             known.must_be_secure = true;
         }
+        if (bad != nullptr && !bad->server && known.nameless_line.empty()) {
+            known.nameless_line = place(path, i);
+            known.must_be_secure = true;
+        }
         const Pin* const pin = pin_of(lines[i], server);
         if (pin == nullptr)
             continue;
@@ -161,7 +165,8 @@ Result<KnownServer> PinStore::remember(const Pin& pin)
     auto lines = read_lines(path_);
     if (!lines)
         return std::unexpected(lines.error());
-    if (KnownServer known = look_up(*lines, pin.server, path_); !known.pins.empty() || !known.unreadable_line.empty())
+    KnownServer known = look_up(*lines, pin.server, path_);
+    if (!known.pins.empty() || !known.unreadable_line.empty() || !known.nameless_line.empty())
         return known;
     append(*lines, pin);
     if (const auto written = write_lines(path_, *lines); !written)

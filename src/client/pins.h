@@ -33,8 +33,10 @@ std::string_view to_text(Pin::How how); ///< first-use, by-hand, config, authori
 /// What the file says of one server.
 struct KnownServer {
     std::vector<Pin> pins;         ///< those with a key; several while a key is being replaced
-    bool must_be_secure = false;   ///< it has been secure once, or has a pin: never speak to it in the clear
+    bool must_be_secure = false;   ///< it has been secure once or has a pin, or may have: never speak to it in the clear
     std::string unreadable_line{}; ///< "FILE:LINE" of a line that begins with this server but cannot be understood
+    /// "FILE:LINE" of the first line that cannot be understood and names no server at all: it may have been this server's.
+    std::string nameless_line{};
 };
 
 /// Any number of processes may use one file: changes are made one after another under flock(2) on FILE.lock, each as a new

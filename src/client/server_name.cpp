@@ -12,10 +12,19 @@ namespace {
 
 constexpr std::size_t kMaxHost = 253; // RFC 1035 section 2.3.4, as text
 
+/// 10.0.0.300, 127.1, 0x7f.1: what the C library would take for an address of its own spelling.
+bool ends_in_number(std::string_view text)
+{
+    const std::string_view label = text.substr(text.rfind('.') + 1);
+    const bool is_hexadecimal = label.starts_with("0x") || label.starts_with("0X");
+    return label.find_first_not_of(is_hexadecimal ? "xX0123456789abcdefABCDEF" : "0123456789") == std::string_view::npos;
+}
+
+/// Without a dot at its end.
 bool is_host_name(std::string_view text)
 {
-    return !text.empty() && text.size() <= kMaxHost && text.front() != '.' && text.front() != '-'
-        && text.find("..") == std::string_view::npos
+    return !text.empty() && text.size() <= kMaxHost && text.front() != '.' && text.front() != '-' && text.back() != '.'
+        && text.find("..") == std::string_view::npos && !ends_in_number(text)
         && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_'; });
 }
 
@@ -38,8 +47,7 @@ Result<ServerName> ServerName::make(std::string_view host, std::uint16_t port)
         return ServerName{.host = address->to_string(), .port = port};
     if (bare.ends_with('.'))
         bare.remove_suffix(1);
-    const bool is_number = bare.find_first_not_of("0123456789.") == std::string_view::npos; // 10.0.0.300, 127.1
-    if (has_brackets || is_number || !is_host_name(bare))
+    if (has_brackets || !is_host_name(bare))
         return complain(host, "is neither a host name nor an IP address");
     std::string name(bare);
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

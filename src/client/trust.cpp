@@ -124,6 +124,17 @@ Verdict refuse_for_store(const ServerName& server, const tls::PeerCertificate& c
         "refused: " + why);
 }
 
+/// What was there may have been the very line about this server.
+Verdict refuse_for_nameless(const ServerName& server, const tls::PeerCertificate& certificate, const TrustOptions& options,
+    const std::string& line)
+{
+    return refuse_for_store(server, certificate,
+        fmt::format("{} cannot be understood and names no server, so it may have been this one's; put the file back from a "
+                    "copy, or remove what cannot be understood (safetp pin list shows it), or, if the server's key is {}, "
+                    "run: {}",
+            line, certificate.key_fingerprint, how_to_add(server, certificate.key_fingerprint, options)));
+}
+
 } // namespace
 
 std::optional<TrustPolicy> parse_policy(std::string_view text)
@@ -174,6 +185,8 @@ std::optional<Verdict> judge(const ServerName& server, const tls::PeerCertificat
         return refuse_not_vouched(server, certificate, options);
     if (!needs_pin || is_known)
         return accept(server, certificate, needs_pin ? Reason::pinned : Reason::vouched);
+    if (!known.nameless_line.empty())
+        return refuse_for_nameless(server, certificate, options, known.nameless_line);
     if (options.refuse_unknown)
         return refuse_unknown(server, certificate, options);
     if (now < certificate.not_before || now > certificate.not_after)

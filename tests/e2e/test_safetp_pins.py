@@ -162,6 +162,26 @@ def test_damaged_line(client, play, certificate):
     assert "other.example SHA256:damaged\n" in client.pins.read_text()
 
 
+GARBAGE = {"zeros": bytes(4096), "words": b"lorem ipsum dolor sit amet\n", "program": b"\x7fELF\x02\x01\x01\n", "cut": b"ftp.exam"}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_file_that_was_replaced_by_garbage(client, play, certificate, garbage):
+    """Guards against its servers counting as new, and the next key being believed."""
+    server = play(serving(server_context(certificate)))
+    name = f"127.0.0.1:{server.port}"
+    client.run("get", url_of(server) + "/file").expect(safetp.OK)
+    client.pins.write_bytes(garbage)
+    seen = len(server.seen)
+    refused = client.run("get", url_of(server) + "/file").expect(safetp.NOT_TRUSTED, "known_servers:1", "names no server")
+    command = f"safetp pin add --pins {client.pins} {name} {fingerprint(certificate)}"
+    assert command in refused.err and server.seen[seen:] == [b"AUTH TLS"]
+    assert client.pins.read_bytes() == garbage
+    client.run("pin", "list").expect(safetp.OK, "known_servers:1: this line", "no unknown server is accepted")
+    client.run("pin", "add", name, fingerprint(certificate)).expect(safetp.OK)
+    client.run("get", url_of(server) + "/file").expect(safetp.OK)
+
+
 def test_default_places(directory):
     """XDG_CONFIG_HOME, else ~/.config; for root one for the whole machine, which this test leaves alone by being nobody."""
     home = directory / "home"

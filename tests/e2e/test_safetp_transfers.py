@@ -211,3 +211,67 @@ def test_many_uploads(start_secure, client, name):
         (client.directory / "file").write_bytes(content)
         client.run("put", "file", url + "/").expect(safetp.OK)
         assert (server.home / "file").read_bytes() == content
+
+
+def test_names_that_urls_have_signs_for(start_secure, client):
+    """RFC 1738 lets a path hold "?", so it is a part of the name; "#" must be written %23, and nothing is left away silently."""
+    url, server = start_secure("proftpd")
+    server.put("report", b"the old report")
+    (client.directory / "x").write_bytes(b"content")
+    client.run("put", "x", url + "/report?v=2").expect(safetp.OK)
+    assert (server.home / "report?v=2").read_bytes() == b"content"
+    client.run("get", url + "/report?v=2").expect(safetp.OK)
+    assert (client.directory / "report?v=2").read_bytes() == b"content"
+    client.run("put", "x", url + "/report#2").expect(safetp.USAGE, "%23")
+    client.run("get", url + "/report#2").expect(safetp.USAGE, "%23")
+    client.run("put", "x", url + "/a;type=i").expect(safetp.OK)
+    client.run("put", "x", url + "/b;type=a").expect(safetp.USAGE, "type=i")
+    client.run("put", "x", url + "/c%3Btype=a").expect(safetp.OK)
+    (server.home / "d;type=a").mkdir()
+    os.chmod(server.home / "d;type=a", 0o777)
+    client.run("put", "x", url + "/d;type=a/e").expect(safetp.OK)
+    assert server.home.joinpath("d;type=a", "e").read_bytes() == b"content"
+    assert (server.home / "report").read_bytes() == b"the old report"
+    assert sorted(os.listdir(server.home)) == ["a", "c;type=a", "d;type=a", "report", "report?v=2"]
+
+
+def test_netrc_that_is_not_understood(start_secure, client):
+    """A password that begins with "#" is sent; one that is missing is not sent as an empty one."""
+    url, server = start_secure("proftpd")
+    del client.environment["SAFETP_PASSWORD"]
+    netrc = client.directory / ".netrc"
+
+    def ls(text: str):
+        netrc.write_text(text)
+        netrc.chmod(0o600)
+        return client.run("ls", "-v", url)
+
+    for text in (f"machine 127.0.0.1 login {server.user} password", f"machine 127.0.0.1 login {server.user} password\nmachine x"):
+        assert "> USER" not in ls(text).expect(safetp.LOGIN_FAILED, ".netrc, line 1", "password has no value").err
+    assert "> USER" not in ls(f"machine 127.0.0.1 login {server.user}").expect(safetp.LOGIN_FAILED, "no password").err
+    ls(f"machine 127.0.0.1 login {server.user} # he\npassword {server.password} # secret").expect(safetp.OK)
+
+
+def test_part_with_another_name(start_secure, client):
+    """Guards against writing through a link that somebody has put there."""
+    url, server = start_secure("proftpd")
+    server.put("file", b"content")
+    (client.directory / "precious").write_bytes(b"precious")
+    os.link(client.directory / "precious", client.directory / "file.part")
+    client.run("get", url + "/file").expect(safetp.CANNOT_CREATE, "hard link", "remove it")
+    client.run("get", "-c", url + "/file").expect(safetp.CANNOT_CREATE, "hard link")
+    assert (client.directory / "precious").read_bytes() == b"precious"
+    os.unlink(client.directory / "file.part")
+    if os.getuid() == 0:
+        (client.directory / "file.part").write_bytes(b"")
+        os.chown(client.directory / "file.part", 12345, 12345)
+        client.run("get", url + "/file").expect(safetp.CANNOT_CREATE, "another user")
+
+
+def test_words_too_many(client):
+    """Each says what it takes, and nothing is sent."""
+    client.run("get", "ftp://127.0.0.1:1/a", "ftp://127.0.0.1:1/b").expect(safetp.USAGE, "get fetches one file", "127.0.0.1:1/b")
+    client.run("put", "a", "b", "ftp://127.0.0.1:1/").expect(safetp.USAGE, "put sends one file")
+    client.run("ls", "ftp://127.0.0.1:1/a", "ftp://127.0.0.1:1/b").expect(safetp.USAGE, "ls shows one directory")
+    said = client.run("put", ".", "ftp://127.0.0.1:1/x").expect(safetp.NO_INPUT, "is a directory: put sends one file").err
+    assert "file cannot be used" not in said

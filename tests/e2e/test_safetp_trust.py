@@ -176,7 +176,8 @@ def test_server_without_tls(play, client, reply):
         session.serve_rest({"AUTH": reply, "USER": "331 password?", "PASS": "230 in"})
 
     server = play(script)
-    client.run("ls", url_of(server)).expect(safetp.NOT_TRUSTED, "no TLS", "nothing was sent")
+    refused = client.run("ls", url_of(server)).expect(safetp.NOT_TRUSTED, "no TLS", "nothing was sent", reply, "administrators")
+    assert "SSL level" not in refused.err, "libcurl's words for it tell nobody anything"
     assert {line.split()[0] for line in server.seen} <= {b"AUTH", b"QUIT"}
     assert not client.pins.exists()
 
@@ -204,8 +205,14 @@ def test_server_with_old_tls(play, client, certificate):
         begin_tls(session, context)
 
     server = play(script)
-    client.run("ls", url_of(server)).expect(safetp.NOT_TRUSTED, "nothing was sent")
+    client.run("ls", url_of(server)).expect(safetp.NOT_TRUSTED, "nothing was sent", "too old", "TLS 1.2")
     assert server.seen == [b"AUTH TLS"]
+
+
+def test_server_that_does_not_speak_tls_at_once(play, client):
+    server = play(lambda session: (session.say("220 scripted"), session.socket.recv(65536)))
+    url = url_of(server).replace("ftp://", "ftps://")
+    client.run("ls", url).expect(safetp.NOT_TRUSTED, "nothing was sent", "ftp:// instead of ftps://")
 
 
 def test_server_that_does_not_protect_data(play, client, certificate):

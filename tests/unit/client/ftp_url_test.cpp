@@ -36,6 +36,39 @@ TEST(FtpUrl, RefusesWhatIsNoFtpUrl)
         EXPECT_FALSE(FtpUrl::parse(text)) << text;
 }
 
+TEST(FtpUrl, AQuestionMarkStandsForItself)
+{
+    const auto url = FtpUrl::parse("ftp://us?er:pw?x@host/dir?a/report?v=2;type=i");
+    ASSERT_TRUE(url) << url.error().context;
+    EXPECT_EQ(url->user, "us?er");
+    EXPECT_EQ(url->password, "pw?x");
+    EXPECT_EQ(url->file_name, "report?v=2");
+    EXPECT_EQ(url->address, "ftp://host/dir%3Fa/report%3Fv=2");
+    EXPECT_EQ(FtpUrl::parse("ftp://host/dir?a/")->with_file("b?c")->address, "ftp://host/dir%3fa/b%3fc");
+}
+
+TEST(FtpUrl, WhatWouldBeLeftAwayIsRefusedWithWhatToWrite)
+{
+    const auto complaint = [](const char* text) { return FtpUrl::parse(text).error().context; };
+    EXPECT_NE(complaint("ftp://host/a#b").find("%23"), std::string::npos);
+    EXPECT_NE(complaint("ftp://user:se#cret@host/a").find("%23"), std::string::npos);
+    EXPECT_EQ(complaint("ftp://user:se#cret@host/a").find("cret"), std::string::npos);
+    EXPECT_NE(complaint("ftp://host/a b").find("%20"), std::string::npos);
+    EXPECT_NE(complaint("ftp://good.example?@evil.example?/a").find("slash"), std::string::npos);
+    EXPECT_NE(complaint("ftp://host?a/b").find("slash"), std::string::npos);
+    EXPECT_NE(complaint("ftp://host/a;type=a").find("type=i"), std::string::npos);
+    EXPECT_NE(complaint("ftp://host/a;type=d").find("type=i"), std::string::npos);
+    EXPECT_EQ(FtpUrl::parse("ftp://host/a%23b")->file_name, "a#b");
+}
+
+TEST(FtpUrl, OnlyAnEndingOfTheNameIsAType)
+{
+    EXPECT_EQ(FtpUrl::parse("ftp://host/a;type=I")->file_name, "a");
+    EXPECT_EQ(FtpUrl::parse("ftp://host/a;b;type=i")->address, "ftp://host/a%3Bb");
+    EXPECT_EQ(FtpUrl::parse("ftp://host/a%3Btype=a")->file_name, "a;type=a") << "written so, it is a part of the name";
+    EXPECT_EQ(FtpUrl::parse("ftp://host/d;type=a/b")->address, "ftp://host/d%3Btype=a/b");
+}
+
 TEST(FtpUrl, ComplaintsDoNotShowThePassword)
 {
     for (const char* text : {"ftpx://user:secret@host/f", "ftp://user:secret@ho st/f", "ftp://user:secret%00@host/f"}) {

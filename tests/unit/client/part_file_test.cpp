@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sstream>
 #include <string_view>
+#include <unistd.h>
 
 namespace safetp::client {
 namespace {
@@ -87,6 +88,27 @@ TEST_F(Part, RefusesWhatIsNoPlainFile)
     std::filesystem::create_directory(path_ + ".part");
     EXPECT_FALSE(PartFile::open(path_));
     EXPECT_FALSE(PartFile::open(directory_ + "/no/such/place"));
+}
+
+TEST_F(Part, RefusesAFileThatHasAnotherName)
+{
+    std::ofstream(directory_ + "/precious") << "precious";
+    std::filesystem::create_hard_link(directory_ + "/precious", path_ + ".part");
+    const auto part = PartFile::open(path_);
+    ASSERT_FALSE(part);
+    EXPECT_NE(part.error().context.find("hard link"), std::string::npos) << part.error().context;
+    EXPECT_EQ(content(directory_ + "/precious"), "precious");
+}
+
+TEST_F(Part, RefusesAFileOfAnotherUser)
+{
+    std::ofstream(path_ + ".part") << "theirs";
+    if (::chown((path_ + ".part").c_str(), 12345, 12345) != 0)
+        return; // only root can give files away
+    const auto part = PartFile::open(path_);
+    ASSERT_FALSE(part);
+    EXPECT_NE(part.error().context.find("another user"), std::string::npos) << part.error().context;
+    EXPECT_EQ(content(path_ + ".part"), "theirs");
 }
 
 } // namespace

@@ -198,6 +198,28 @@ TEST_F(Pins, AnUnreadableLineIsNotAnUnknownServer)
     EXPECT_TRUE(store.find(*ServerName::parse("host2"))->unreadable_line.empty());
 }
 
+TEST_F(Pins, WhereALineNamesNobodyItMayBeAnybodys)
+{
+    const std::string good = "other:21 " + kKey + " 2023-11-14T22:13:20Z first-use - secure\n";
+    const std::string zeros(512, '\0');
+    const std::vector<std::string> garbages{
+        "garbage\n", zeros, "lorem ipsum dolor\n", "ftp.exam\n", "host:21\n", "\x7f\x01\x02\n", "<html>\n"};
+    for (const std::string& garbage : garbages) {
+        write(good + garbage);
+        PinStore store(path_);
+        const auto known = store.find(*ServerName::parse("host"));
+        ASSERT_TRUE(known);
+        EXPECT_EQ(known->nameless_line, path_ + ":2") << garbage;
+        EXPECT_TRUE(known->must_be_secure) << garbage;
+        const auto remembered = store.remember(pin("host", kKey));
+        ASSERT_TRUE(remembered);
+        EXPECT_TRUE(remembered->pins.empty()) << "a first use is not believed";
+        EXPECT_EQ(store.find(*ServerName::parse("other"))->pins.size(), 1U) << "who is known stays known";
+        ASSERT_TRUE(store.add(pin("host", kKey))) << "a person may say what is right";
+        EXPECT_EQ(store.find(*ServerName::parse("host"))->pins.size(), 1U);
+    }
+}
+
 TEST_F(Pins, RefusesFilesThatOthersCanChange)
 {
     PinStore store(path_);

@@ -133,6 +133,24 @@ TEST(Trust, AnUnreadableLineAboutTheServerRefusesItUnlessAKeyIsConfigured)
     EXPECT_TRUE(judge(kServer, certificate(), {.configured_pins = {kKey}}, known, kNow)->is_accepted());
 }
 
+TEST(Trust, ALineThatNamesNobodyRefusesFirstUses)
+{
+    KnownServer known;
+    known.nameless_line = "known_servers:3";
+    for (const bool refuse_unknown : {false, true}) {
+        const auto verdict = judge(kServer, certificate(), {.refuse_unknown = refuse_unknown}, known, kNow);
+        ASSERT_TRUE(verdict) << "no first use";
+        EXPECT_EQ(verdict->reason, Reason::bad_store);
+        for (const char* part : {"known_servers:3", "safetp pin list", "safetp pin add ftp.example.com:21 "})
+            EXPECT_NE(verdict->for_person.find(part), std::string::npos) << verdict->for_person;
+    }
+    EXPECT_TRUE(judge(kServer, certificate(), {.configured_pins = {kKey}}, known, kNow)->is_accepted());
+    EXPECT_TRUE(judge(kServer, certificate(true), {.policy = TrustPolicy::ca}, known, kNow)->is_accepted());
+    KnownServer with_key = known_as({kKey});
+    with_key.nameless_line = known.nameless_line;
+    EXPECT_TRUE(judge(kServer, certificate(), {}, with_key, kNow)->is_accepted());
+}
+
 TEST(Trust, AKeyThatCannotBeReadEqualsNothing)
 {
     tls::PeerCertificate peer = certificate(true);
