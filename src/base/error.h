@@ -41,7 +41,7 @@ struct Error {
 
 std::string_view describe(ErrorCode code);
 
-/// One sentence: the context, what happened (of a bad_file the context says it), and errno's text where there is one.
+/// One sentence: the context, what happened, and errno's text where there is one.
 std::string describe(const Error& error);
 
 } // namespace safetp

@@ -1,5 +1,6 @@
 #include "bin/cli.h"
 
+#include "base/zoned_address.h"
 #include "supervisor/address_argument.h"
 #include "supervisor/exit_codes.h"
 
@@ -32,7 +33,10 @@ std::string must_be_address(const std::string& text)
     return parse_address_argument(text) ? "" : "'" + text + "' is not [ADDRESS:]PORT, as in 2121, 127.0.0.1:2121 or [::1]:2121";
 }
 
-std::string must_be_ip(const std::string& text) { return IpAddress::parse(text) ? "" : "'" + text + "' is not an IP address"; }
+std::string must_be_ip(const std::string& text)
+{
+    return parse_zoned_address(text) ? "" : "'" + text + "' is not an IP address";
+}
 
 /// Options of the program as a whole, and those that the verbs repeat.
 void declare_common(CLI::App& app, Raw& raw)
@@ -159,7 +163,7 @@ void understand(const Raw& raw, CommandLine& line)
     source.overrides.is_verbose = raw.is_verbose;
     line.options.is_inetd = raw.is_inetd;
     if (!raw.listen.empty())
-        line.serve.address = *IpAddress::parse(raw.listen);
+        line.serve.address = *parse_zoned_address(raw.listen);
     line.serve.is_verbose = raw.is_verbose;
 }
 

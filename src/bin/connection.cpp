@@ -114,6 +114,11 @@ std::variant<Connection, int> prepare(const ConnectionArguments& arguments, Tran
         if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
             return complain(client::kExitNoInput, "cannot read " + file + ": " + std::strerror(errno));
     }
+    // libcurl would say that the server's TLS is at fault. A person is asked for the passphrase of a key by OpenSSL.
+    if (!server.certificate.certificate.empty() && !has_person()) {
+        if (const auto usable = tls::inspect_certificate(server.certificate); !usable)
+            return complain(client::kExitNoInput, usable.error().context);
+    }
     watch_for_interruption();
     const bool needs_login = kind != TransferRequest::Kind::show_key;
     const auto login = needs_login ? find_login(url) : Result<Login>(Login{});

@@ -1,5 +1,7 @@
 #include "client/name_service.h"
 
+#include "base/zoned_address.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -136,7 +138,7 @@ NameService::NameService(const net::Executor& executor, UniqueFd helper)
 
 net::Task<Result<std::vector<IpAddress>>> NameService::look_up(std::string host)
 {
-    if (const auto address = IpAddress::parse(host))
+    if (const auto address = parse_zoned_address(host))
         co_return std::vector<IpAddress>{*address};
     if (host.empty() || host.size() > kMaxHostBytes || host.find('\0') != std::string::npos)
         co_return fail(ErrorCode::bad_address, 0, host);

@@ -1,5 +1,7 @@
 #include "client/run_service.h"
 
+#include "base/zoned_address.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -31,7 +33,7 @@ std::vector<ServerName> names_in(const std::vector<std::string>& words)
     for (const std::string& word : words) {
         const std::string_view authority = authority_of(word);
         auto name = ServerName::parse(authority.empty() ? std::string_view(word) : authority, kNoPort);
-        const bool is_plausible = name && !IpAddress::parse(name->host) && (!authority.empty() || name->host.contains('.'));
+        const bool is_plausible = name && !ZonedAddress::parse(name->host) && (!authority.empty() || name->host.contains('.'));
         if (!is_plausible)
             continue;
         if (name->port == kNoPort)
@@ -56,7 +58,7 @@ NameChoice names_for(const Endpoint& target, const std::vector<std::string>& wor
 {
     NameChoice choice;
     const auto add = [&](const ServerName& name) {
-        const bool fits = (name.port == 0 || name.port == target.port) && !IpAddress::parse(name.host);
+        const bool fits = (name.port == 0 || name.port == target.port) && !ZonedAddress::parse(name.host);
         if (fits && std::ranges::find(choice.candidates, name.host) == choice.candidates.end())
             choice.candidates.push_back(name.host);
     };

@@ -1,6 +1,6 @@
 #include "client/server_name.h"
 
-#include "base/ip_address.h"
+#include "base/zoned_address.h"
 
 #include <algorithm>
 #include <cctype>
@@ -43,7 +43,7 @@ Result<ServerName> ServerName::make(std::string_view host, std::uint16_t port)
         bare = bare.substr(1, bare.size() - 2);
     if (port == 0)
         return complain(host, "has port 0, which no server can have");
-    if (const auto address = IpAddress::parse(bare))
+    if (const auto address = ZonedAddress::parse(bare))
         return ServerName{.host = address->to_string(), .port = port};
     if (bare.ends_with('.'))
         bare.remove_suffix(1);

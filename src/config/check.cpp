@@ -167,6 +167,8 @@ void check_tls(const Tls& tls, Report& report)
     }
     if (!tls.client_ca.empty())
         check_readable({tls.client_ca, "\"client_ca\" in [tls]", report.line_of("tls.client_ca")}, report);
+    if (!tls.client_crl.empty())
+        check_readable({tls.client_crl, "\"client_crl\" in [tls]", report.line_of("tls.client_crl")}, report);
     if (tls.certificates.empty()) // only then a key is made
         check_own_directory({tls.key_directory, "\"key_directory\" in [tls]", report.line_of("tls.key_directory")}, report);
 }

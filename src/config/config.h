@@ -65,6 +65,7 @@ struct Tls {
     std::string ciphers;                        ///< TLS 1.2 list, OpenSSL's language; empty: ECDHE with AEAD only
     std::string ciphersuites;                   ///< TLS 1.3; empty: OpenSSL's default
     std::string client_ca;                      ///< PEM; needed where client certificates are asked for
+    std::string client_crl;                     ///< PEM; revocation lists beside those in client_ca; empty: none
     bool refuse_unknown_names = false;          ///< SNI that no certificate bears: unrecognized_name instead of the default
     seconds ticket_lifetime{7200};
     bool operator==(const Tls&) const = default;

@@ -183,6 +183,7 @@ constexpr Key<Tls> kTlsKeys[] = {
     {"ciphers", [](const Slot& at, Tls& to) { read_text(at, to.ciphers); }},
     {"ciphersuites", [](const Slot& at, Tls& to) { read_text(at, to.ciphersuites); }},
     {"client_ca", [](const Slot& at, Tls& to) { read_path(at, to.client_ca); }},
+    {"client_crl", [](const Slot& at, Tls& to) { read_path(at, to.client_crl); }},
     {"refuse_unknown_names", [](const Slot& at, Tls& to) { read_bool(at, to.refuse_unknown_names); }},
     {"ticket_lifetime", // seven days is the most that RFC 8446 4.6.1 lets a ticket say
         [](const Slot& at, Tls& to) { read_time(at, seconds(1), hours(7 * 24), to.ticket_lifetime); }},

@@ -68,6 +68,13 @@ void check_listeners(const Config& config, Report& report)
     }
 }
 
+void check_tls(Report& report)
+{
+    if (report.is_given("tls.client_crl") && !report.is_given("tls.client_ca"))
+        report.error(report.line_of("tls.client_crl"),
+            "\"client_crl\" in [tls] says whose certificates are revoked, but \"client_ca\" does not say who may sign them");
+}
+
 void check_server(const Config& config, Report& report)
 {
     const Server& server = config.server;
@@ -155,6 +162,7 @@ void check_rules(const Config& config, Report& report)
 {
     check_places(config, report);
     check_listeners(config, report);
+    check_tls(report);
     check_server(config, report);
     check_access(config, report);
     check_loop(config, report);

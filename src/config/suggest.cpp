@@ -23,6 +23,7 @@ constexpr std::string_view kReuse = "that is \"session_reuse\" in [[listener]]";
 constexpr std::string_view kImplicit = "that is \"implicit_tls\" in [[listener]]";
 constexpr std::string_view kCertificates = "that is \"certificates\" in [tls]";
 constexpr std::string_view kClientCa = "that is \"client_ca\" in [tls]";
+constexpr std::string_view kClientCrl = "that is \"client_crl\" in [tls]";
 constexpr std::string_view kClientCertificate = "that is \"client_certificate\" in [[listener]]";
 constexpr std::string_view kCiphers = "that is \"ciphers\" in [tls]";
 constexpr std::string_view kMinimumVersion = "that is \"minimum_version\" in [tls]";
@@ -67,7 +68,8 @@ constexpr ForeignName kForeignNames[] = {
     {"AllowForeignAddress", kPeer}, {"TLSEngine", kSecurity}, {"TLSRequired", kSecurity},
     {"TLSRSACertificateFile", kCertificates}, {"TLSRSACertificateKeyFile", kCertificates},
     {"TLSECCertificateFile", kCertificates}, {"TLSECCertificateKeyFile", kCertificates},
-    {"TLSCertificateChainFile", kCertificates}, {"TLSCACertificateFile", kClientCa}, {"TLSVerifyClient", kClientCertificate},
+    {"TLSCertificateChainFile", kCertificates}, {"TLSCACertificateFile", kClientCa},
+    {"TLSCARevocationFile", kClientCrl}, {"TLSVerifyClient", kClientCertificate},
     {"TLSProtocol", kMinimumVersion}, {"TLSCipherSuite", kCiphers}, {"TLSOptions", kReuse}, {"NoSessionReuseRequired", kReuse},
     {"UseImplicitSSL", kImplicit}, {"MaxInstances", kSessions}, {"MaxClientsPerHost", kPerClient},
     {"MaxLoginAttempts", kLoginFailures}, {"TimeoutIdle", kIdle}, {"TimeoutLogin", kLogin}, {"TimeoutStalled", kStall},

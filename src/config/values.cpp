@@ -1,5 +1,7 @@
 #include "config/values.h"
 
+#include "base/zoned_address.h"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
@@ -230,10 +232,14 @@ void read_command(const Slot& slot, std::vector<std::string>& out)
 
 void read_address(const Slot& slot, std::optional<IpAddress>& out)
 {
-    const auto address = slot.node.kind == Node::Kind::text ? IpAddress::parse(slot.node.text)
-                                                            : fail(ErrorCode::bad_address);
-    if (!address || address->is_multicast_or_broadcast())
+    const auto zoned = slot.node.kind == Node::Kind::text ? ZonedAddress::parse(slot.node.text) : fail(ErrorCode::bad_address);
+    if (!zoned || zoned->address.is_multicast_or_broadcast())
         return slot.refuse("an IPv4 or IPv6 address of one machine, as \"192.0.2.1\" or \"2001:db8::1\"");
+    const auto address = zoned->resolve();
+    if (!address && zoned->zone.empty())
+        return slot.refuse("a link-local address with its interface, as \"fe80::1%eth0\"");
+    if (!address)
+        return slot.refuse("an address on an interface that is there");
     out = *address;
 }
 

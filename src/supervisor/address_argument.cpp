@@ -1,5 +1,7 @@
 #include "supervisor/address_argument.h"
 
+#include "base/zoned_address.h"
+
 #include <charconv>
 
 namespace safetp::supervisor {
@@ -13,7 +15,7 @@ Result<AddressArgument> parse_address_argument(std::string_view text)
         const bool is_bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
         if (is_bracketed)
             host = host.substr(1, host.size() - 2);
-        const auto address = IpAddress::parse(host);
+        const auto address = parse_zoned_address(host);
         const bool is_ipv6_text = host.find(':') != std::string_view::npos;
         if (!address || is_ipv6_text != is_bracketed)
             return fail(ErrorCode::bad_address, 0, std::string(text));

@@ -13,7 +13,7 @@ struct AddressArgument {
     std::uint16_t port = 0;
 };
 
-/// 21, 127.0.0.1:21, [::1]:21; bad_address or bad_port otherwise. An IPv6 address needs its brackets.
+/// 21, 127.0.0.1:21, [::1]:21, [fe80::1%eth0]:21; bad_address or bad_port otherwise. An IPv6 address needs its brackets.
 Result<AddressArgument> parse_address_argument(std::string_view text);
 
 } // namespace safetp::supervisor

@@ -73,9 +73,12 @@ Result<std::vector<tls::ServerContext>> make_contexts(const config::Config& conf
     options.ciphers = config.tls.ciphers;
     options.ciphersuites = config.tls.ciphersuites;
     options.client_ca = config.tls.client_ca;
+    options.client_crl = config.tls.client_crl;
     options.refuse_unknown_names = config.tls.refuse_unknown_names;
     options.ticket_lifetime = config.tls.ticket_lifetime;
 
+    if (const auto rehearsed = tls::rehearse(options); !rehearsed) // what the listeners have in common: once for all of them
+        return std::unexpected(rehearsed.error());
     std::vector<tls::ServerContext> contexts;
     for (const config::Listener& listener : config.listeners) {
         options.client_certificate = to_tls(listener.client_certificate);
@@ -180,6 +183,8 @@ std::vector<config::Problem> check_contexts(const config::Config& config, const 
         if (auto warning = expiry_warning(files))
             problems.push_back({.severity = Severity::warning, .file = file, .text = std::move(*warning)});
     }
+    for (std::string& doubt : tls::doubts_about_revocation(config.tls.client_ca, config.tls.client_crl))
+        problems.push_back({.severity = Severity::warning, .file = file, .text = std::move(doubt)});
     if (const auto contexts = make_contexts(config); !contexts)
         problems.push_back({.file = file, .text = describe(contexts.error())});
     return problems;
@@ -193,8 +198,10 @@ std::vector<std::string> watched_files(const config::Config& config)
         if (!pair.key.empty())
             files.push_back(pair.key);
     }
-    if (!config.tls.client_ca.empty())
-        files.push_back(config.tls.client_ca);
+    for (const std::string& file : {config.tls.client_ca, config.tls.client_crl}) {
+        if (!file.empty())
+            files.push_back(file);
+    }
     return files;
 }
 

@@ -1,5 +1,6 @@
 #include "supervisor/listeners.h"
 
+#include "base/zoned_address.h"
 #include "supervisor/upgrade.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ enum class Sharing { none, reuse_port };
 
 std::string describe_address(const config::Listener& listener)
 {
-    return listener.address ? Endpoint{*listener.address, listener.port}.to_string() : fmt::format("port {}", listener.port);
+    return listener.address ? to_zoned_string({*listener.address, listener.port}) : fmt::format("port {}", listener.port);
 }
 
 void set_option(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
@@ -36,7 +37,7 @@ Result<UniqueFd> bind_socket(const Endpoint& endpoint, bool is_dual_stack, Shari
     if (!endpoint.address.is_ipv4())
         set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, is_dual_stack ? 0 : 1);
     if (::bind(fd.get(), address.get(), address.length) != 0)
-        return fail(ErrorCode::system_call, errno, endpoint.to_string());
+        return fail(ErrorCode::system_call, errno, to_zoned_string(endpoint));
     return fd;
 }
 
@@ -181,7 +182,7 @@ std::vector<std::string> ListenerSet::addresses() const
 {
     std::vector<std::string> result;
     for (const Entry& entry : entries_)
-        result.push_back(local_endpoint(entry.sockets.front().get()).value_or(Endpoint{}).to_string());
+        result.push_back(to_zoned_string(local_endpoint(entry.sockets.front().get()).value_or(Endpoint{})));
     return result;
 }
 

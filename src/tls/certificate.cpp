@@ -13,8 +13,13 @@ namespace safetp::tls {
 
 namespace {
 
-/// Never asks: a daemon has nobody to ask.
-int refuse_passphrase(char*, int, int, void*) { return -1; }
+/// Never asks: a daemon has nobody to ask. Notes that there was a passphrase to ask for, which OpenSSL's own words hide.
+int refuse_passphrase(char*, int, int, void* was_asked)
+{
+    if (was_asked != nullptr)
+        *static_cast<bool*>(was_asked) = true;
+    return -1;
+}
 
 std::string lower_case(std::string_view text)
 {
@@ -79,7 +84,12 @@ Result<KeyPair> load_key_pair(const CertificateFiles& files)
     const BioPtr key_file(BIO_new_file(key_path.c_str(), "r"));
     if (!key_file)
         return setup_failure(key_path);
-    pair.key.reset(PEM_read_bio_PrivateKey(key_file.get(), nullptr, refuse_passphrase, nullptr));
+    bool is_encrypted = false;
+    pair.key.reset(PEM_read_bio_PrivateKey(key_file.get(), nullptr, refuse_passphrase, &is_encrypted));
+    if (is_encrypted)
+        return fail(ErrorCode::tls_setup, 0,
+            key_path + ": the key is encrypted, and nobody can be asked for its passphrase: store it without one, as by "
+                       "openssl pkey -in FILE -out NEWFILE, readable by its owner only");
     if (!pair.key)
         return setup_failure(key_path + ": no private key in PEM form");
     ERR_clear_error();

@@ -1,5 +1,6 @@
 #include "tls/client_context.h"
 
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 #include "tls/client_context_impl.h"
 #include "tls/openssl_error.h"
@@ -47,11 +48,11 @@ Result<void> set_rules(SSL_CTX* context, const ClientOptions& options)
     return {};
 }
 
-Result<void> load_authorities(SSL_CTX* context, const std::string& file)
+Result<void> know_authorities(SSL_CTX* context, const std::string& file)
 {
     if (file.empty())
         return SSL_CTX_set_default_verify_paths(context) == 1 ? Result<void>() : setup_failure("the system's authorities");
-    return SSL_CTX_load_verify_file(context, file.c_str()) == 1 ? Result<void>() : setup_failure("authorities " + file);
+    return load_authorities(context, file);
 }
 
 Result<void> load_certificate(SSL_CTX* context, const CertificateFiles& files)
@@ -93,7 +94,7 @@ Result<ClientContext> ClientContext::make(const ClientOptions& options)
         return setup_failure("OpenSSL");
     if (const auto ruled = set_rules(context, options); !ruled)
         return std::unexpected(ruled.error());
-    if (const auto loaded = load_authorities(context, options.authorities); !loaded)
+    if (const auto loaded = know_authorities(context, options.authorities); !loaded)
         return std::unexpected(loaded.error());
     if (const auto loaded = load_certificate(context, options.certificate); !loaded)
         return std::unexpected(loaded.error());

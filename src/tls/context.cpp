@@ -1,5 +1,6 @@
 #include "tls/context.h"
 
+#include "tls/authorities.h"
 #include "tls/context_impl.h"
 #include "tls/hello.h"
 #include "tls/openssl_error.h"
@@ -52,6 +53,8 @@ Result<int> version_number(const std::string& text)
     return fail(ErrorCode::tls_setup, 0, "minimum TLS version \"" + text + "\": only \"1.2\" and \"1.3\" are known");
 }
 
+} // namespace
+
 Result<void> set_rules(SSL_CTX* context, const ContextOptions& options)
 {
     const auto version = version_number(options.minimum_version);
@@ -78,6 +81,8 @@ Result<void> set_rules(SSL_CTX* context, const ContextOptions& options)
         return setup_failure("key exchange groups");
     return {};
 }
+
+namespace {
 
 Result<void> load_identities(ServerContext::Impl& impl, const ContextOptions& options)
 {
@@ -113,9 +118,12 @@ Result<void> ask_for_client_certificates(SSL_CTX* context, const ContextOptions&
         return {};
     if (options.client_ca.empty())
         return fail(ErrorCode::tls_setup, 0, "client certificates are asked for, but no client CA file is configured");
-    ERR_clear_error();
-    if (SSL_CTX_load_verify_file(context, options.client_ca.c_str()) != 1)
-        return setup_failure("client CA " + options.client_ca);
+    if (const auto loaded = load_authorities(context, options.client_ca); !loaded)
+        return loaded;
+    if (!options.client_crl.empty()) {
+        if (const auto loaded = load_revocation_lists(context, options.client_crl); !loaded)
+            return loaded;
+    }
     STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(options.client_ca.c_str());
     if (names == nullptr)
         return setup_failure("client CA " + options.client_ca);

@@ -31,7 +31,8 @@ struct ContextOptions {
     std::string ciphers{};      ///< TLS 1.2, OpenSSL's language; empty: ECDHE with AEAD
     std::string ciphersuites{}; ///< TLS 1.3; empty: AES-128-GCM, ChaCha20, AES-256-GCM
     ClientCertificate client_certificate = ClientCertificate::off;
-    std::string client_ca{};    ///< PEM file; needed unless client_certificate is off
+    std::string client_ca{};    ///< PEM file; needed unless client_certificate is off. Revocation lists in it count
+    std::string client_crl{};   ///< PEM file with further revocation lists; empty: none
     bool refuse_unknown_names = false; ///< SNI that no certificate bears: unrecognized_name instead of the default certificate
     /// How long a login may be resumed. Data connections of a live FTP session may resume it for at least 12 times as long.
     std::chrono::seconds ticket_lifetime{7200};
@@ -59,6 +60,14 @@ private:
     explicit ServerContext(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
+
+/// Makes handshakes with itself, in memory, for each certificate and each version of TLS that `options` allow, with a client
+/// that takes what OpenSSL's clients take. tls_setup names the setting that can never work, and what to write instead.
+Result<void> rehearse(const ContextOptions& options);
+
+/// Sentences about revocation lists in these files (client_ca, client_crl) with which clients are refused now: lists that are
+/// out of date, authorities without a list where others have one. Files that cannot be read are for ServerContext::make.
+std::vector<std::string> doubts_about_revocation(const std::string& authorities_file, const std::string& lists_file);
 
 struct CertificateSummary {
     std::chrono::system_clock::time_point not_after;

@@ -24,6 +24,9 @@ struct ServerContext::Impl {
     SessionsById sessions_by_id;
 };
 
+/// Versions, ciphers, groups: what `options` say of them, or tls_setup.
+Result<void> set_rules(SSL_CTX* context, const ContextOptions& options);
+
 inline ServerContext::Impl& impl_of(const SSL* ssl)
 {
     return *static_cast<ServerContext::Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));

@@ -2,8 +2,8 @@
 
 #include <cstring>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 namespace safetp::tls {
 
@@ -22,7 +22,6 @@ const char* explain_ssl_reason(int reason)
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: return " (the client does not accept our certificate)";
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return " (a client certificate is required)";
-    case SSL_R_CERTIFICATE_VERIFY_FAILED: return " (the client's certificate is not one of the client CA's, or not valid now)";
     default: return "";
     }
 }
@@ -53,8 +52,6 @@ const char* explain(unsigned long code, OtherEnd other_end)
         return explain_server_reason(ERR_GET_REASON(code));
     if (ERR_GET_LIB(code) == ERR_LIB_SSL)
         return explain_ssl_reason(ERR_GET_REASON(code));
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ)
-        return " (the key is encrypted: store it without a passphrase)";
     return "";
 }
 
@@ -79,6 +76,21 @@ bool is_version_mismatch()
     const int reason = ERR_GET_REASON(code);
     return ERR_GET_LIB(code) == ERR_LIB_SSL
         && (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION);
+}
+
+std::string explain_verification(long result)
+{
+    const std::string words = X509_verify_cert_error_string(result);
+    switch (result) {
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return words + " (the client's certificate is not one of the client CA's)";
+    case X509_V_ERR_UNABLE_TO_GET_CRL: return words + " (there is no revocation list of its authority)";
+    case X509_V_ERR_CRL_HAS_EXPIRED: return words + " (its authority's revocation list is out of date)";
+    default: return words;
+    }
 }
 
 std::unexpected<Error> setup_failure(const std::string& what)

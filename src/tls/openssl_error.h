@@ -17,6 +17,9 @@ std::string take_openssl_error(OtherEnd other_end = OtherEnd::client);
 /// Whether the oldest entry says that no version of TLS suits both ends. Leaves the queue alone.
 bool is_version_mismatch();
 
+/// What X509_V_ERR_... says of a client's certificate, in OpenSSL's words, with what it means here where that is known.
+std::string explain_verification(long result);
+
 /// tls_setup: "`what`: the words of take_openssl_error".
 std::unexpected<Error> setup_failure(const std::string& what);
 

@@ -1,6 +1,7 @@
 #include "tls/peer_certificate.h"
 
-#include "base/ip_address.h"
+#include "base/zoned_address.h"
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 #include "tls/openssl_types.h"
 #include "tls/verify.h"
@@ -58,8 +59,8 @@ std::string key_fingerprint_of(X509* certificate)
 
 bool is_for_host(X509* certificate, const std::string& host)
 {
-    if (IpAddress::parse(host))
-        return X509_check_ip_asc(certificate, host.c_str(), 0) == 1;
+    if (const auto address = ZonedAddress::parse(host)) // a certificate's addresses have no zones
+        return X509_check_ip_asc(certificate, address->address.to_string().c_str(), 0) == 1;
     return X509_check_host(certificate, host.data(), host.size(), 0, nullptr) == 1;
 }
 
@@ -87,6 +88,10 @@ std::string explain(int error, int depth, const PeerCertificate& certificate)
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         return "its certificate is signed by nobody whom this system knows (" + certificate.issuer + ")";
+    case X509_V_ERR_CERT_REVOKED:
+        return depth == 0 ? "its authority has revoked its certificate" : "an authority above it has been revoked";
+    case X509_V_ERR_UNABLE_TO_GET_CRL: return "there is no revocation list of " + certificate.issuer + " among those of others";
+    case X509_V_ERR_CRL_HAS_EXPIRED: return "the revocation list of " + certificate.issuer + " is out of date";
     default: return whose + " cannot be verified: " + X509_verify_cert_error_string(error);
     }
 }
@@ -155,11 +160,10 @@ bool put_peers_before(const PeerJudge& judge, const PeerRules& rules, PeerEnd& e
 {
     auto* const context = static_cast<SSL_CTX*>(ssl_ctx);
     ERR_clear_error();
-    const char* const file = rules.authorities.c_str();
-    const int knows_authorities
-        = rules.authorities.empty() ? SSL_CTX_set_default_verify_paths(context) : SSL_CTX_load_verify_file(context, file);
+    const bool knows_authorities = rules.authorities.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
+                                                             : load_authorities(context, rules.authorities).has_value();
     const int version = rules.minimum_version == "1.2" ? TLS1_2_VERSION : TLS1_3_VERSION;
-    if (knows_authorities != 1 || SSL_CTX_set_min_proto_version(context, version) != 1)
+    if (!knows_authorities || SSL_CTX_set_min_proto_version(context, version) != 1)
         return false;
     if (SSL_CTX_set_ex_data(context, end_index(), &end) != 1)
         return false;

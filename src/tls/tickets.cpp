@@ -1,5 +1,6 @@
 #include "tls/tickets.h"
 
+#include "tls/authorities.h"
 #include "tls/context_impl.h"
 #include "tls/tls_session.h"
 
@@ -41,10 +42,12 @@ bool is_of_scope(std::span<const unsigned char> id_context, const TlsSession& st
                                [&](const Identity& identity) { return starts_with(id_context, identity.scope); });
 }
 
-bool is_client_certificate_expired(SSL_SESSION* session)
+/// Nothing is judged anew at a resumption, so what would refuse it now must be looked at.
+bool is_client_certificate_expired(SSL_SESSION* session, const SSL_CTX* context)
 {
     const X509* const certificate = SSL_SESSION_get0_peer(session);
-    return certificate != nullptr && X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0;
+    return certificate != nullptr
+        && (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0 || is_list_out_of_date(context));
 }
 
 SSL_TICKET_RETURN decide_on_data(SSL_SESSION* session, const TlsSession& stream)
@@ -60,7 +63,7 @@ SSL_TICKET_RETURN decide_on_data(SSL_SESSION* session, const TlsSession& stream)
 
 SSL_TICKET_RETURN decide_on_control(SSL_SESSION* session, const TlsSession& stream)
 {
-    if (!is_of_scope(id_context_of(session), stream) || is_client_certificate_expired(session))
+    if (!is_of_scope(id_context_of(session), stream) || is_client_certificate_expired(session, stream.context().ssl_ctx.get()))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return stream.label(session) ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_ABORT;
 }

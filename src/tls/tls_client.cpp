@@ -1,5 +1,5 @@
 // The client side's part of a TlsSession: what happens before and in a handshake with a server.
-#include "base/ip_address.h"
+#include "base/zoned_address.h"
 #include "tls/tls_session.h"
 #include "tls/verify.h"
 
@@ -12,7 +12,7 @@ namespace {
 /// SNI, which has no room for addresses (RFC 6066 section 3). As SSL_set_tlsext_host_name, whose macro casts the old way.
 bool name_server(SSL* ssl, std::string host)
 {
-    if (IpAddress::parse(host))
+    if (ZonedAddress::parse(host))
         return true;
     return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) == 1;
 }

@@ -259,9 +259,18 @@ IoStep TlsSession::failure_of_handshake(int os_error, bool is_end_of_stream)
     if (!is_end_of_stream && other_end() == OtherEnd::server && is_version_mismatch())
         return fail_for_good(ErrorCode::tls_version, 0, {});
     if (!is_end_of_stream)
-        return fail_for_good(ErrorCode::tls_handshake, 0, take_openssl_error(other_end()));
+        return fail_for_good(ErrorCode::tls_handshake, 0, take_openssl_error(other_end()) + why_not_verified());
     const char* const whom = other_end() == OtherEnd::client ? "the client" : "the server";
     return fail_for_good(ErrorCode::tls_handshake, os_error, std::string(whom) + " closed the connection");
+}
+
+/// Why the client's certificate was refused; empty where it was not.
+std::string TlsSession::why_not_verified() const
+{
+    const long result = SSL_get_verify_result(ssl_.get());
+    if (other_end() != OtherEnd::client || result == X509_V_OK)
+        return {};
+    return std::string(": ") + explain_verification(result);
 }
 
 IoStep TlsSession::fail_for_good(ErrorCode code, int os_error, std::string context)

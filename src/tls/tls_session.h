@@ -61,6 +61,7 @@ private:
     OtherEnd other_end() const { return client_session_ == nullptr ? OtherEnd::client : OtherEnd::server; }
     IoStep after_failure(int result, int os_error);
     IoStep fail_for_good(ErrorCode code, int os_error, std::string context);
+    std::string why_not_verified() const;
     IoStep failure_of_handshake(int os_error, bool is_end_of_stream);
     bool finish_handshake();
     bool may_be_cut() const

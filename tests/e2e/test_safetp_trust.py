@@ -438,6 +438,12 @@ def test_client_certificate(play, client, authority, certificate):
     options = ["--client-cert", ours.certificate, "--client-key", ours.key]
     client.run("get", *options, url_of(server) + "/file").expect(safetp.OK)
     client.run("get", "--client-cert", "no-such-file", url_of(server) + "/file").expect(safetp.NO_INPUT, "no-such-file")
+    encrypted = client.directory / "encrypted.key"
+    command = ["openssl", "pkey", "-in", ours.key, "-aes128", "-passout", "pass:secret", "-out", encrypted]
+    subprocess.run(command, check=True, capture_output=True)
+    for key, words in {encrypted: "the key is encrypted", authority.root.key: "is not the key of"}.items():
+        options = ["--client-cert", ours.certificate, "--client-key", key]
+        client.run("get", *options, url_of(server) + "/file").expect(safetp.NO_INPUT, words)
 
 
 def test_ipv6(running, client, certificate):

@@ -1,9 +1,15 @@
 """The TLS of the control connection: versions, ciphers, names, client certificates, and how it begins and ends."""
 
+import signal
 import ssl
 import subprocess
+import time
 
 import pytest
+
+from support.certificates import Certificate
+from support.client import SAFETY_NET
+from support.gateway import binary
 
 
 def context_of(authority, **versions) -> ssl.SSLContext:
@@ -222,6 +228,117 @@ def test_client_certificate_requested(start_server, start_gateway, authority, cl
     )
     gateway.secure(client_certificates()).login(server.server.user, server.server.password)
     gateway.secure(client_certificates(authority.issue("bob", "bob"))).login(server.server.user, server.server.password)
+
+
+def is_let_in(gateway, context) -> bool:
+    """Under TLS 1.3 a refusal comes after the client has finished."""
+    client = gateway.connect().greet()
+    client.expect("AUTH TLS", 234)
+    try:
+        client.start_tls(context)
+        client.expect("NOOP", 200, 530)
+        return True
+    except (ssl.SSLError, ConnectionError, EOFError):
+        return False
+    finally:
+        client.close()
+
+
+def check(gateway) -> subprocess.CompletedProcess:
+    return subprocess.run([binary(), "check", "-c", gateway.config_path], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("place", ["client_ca", "client_crl"])
+def test_revoked_client_certificate(start_server, start_gateway, authority, client_certificates, directory, place):
+    """Guards against a list that is loaded and never looked at."""
+    alice, mallory = authority.issue("good-alice", "alice"), authority.issue("bad-mallory", "mallory")
+    lists = directory / "lists.pem"
+    lists.write_text((authority.root.certificate.read_text() if place == "client_ca" else "") + authority.revocation_list(mallory))
+    tls = {"client_ca": str(authority.root.certificate)} | {place: str(lists)}
+    gateway = start_gateway(start_server(), listener={"client_certificate": "require"}, tls=tls)
+    assert check(gateway).returncode == 0
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        assert is_let_in(gateway, client_certificates(alice, maximum=version))
+        assert not is_let_in(gateway, client_certificates(mallory, maximum=version))
+    gateway.wait_for_log("certificate revoked")
+
+
+def test_changed_revocation_list_counts_at_once(start_server, start_gateway, authority, client_certificates, directory):
+    """Like a renewed certificate: without a signal, and nothing is resumed past it."""
+    mallory = authority.issue("late-mallory", "mallory")
+    lists = directory / "lists.pem"
+    lists.write_text(authority.revocation_list())
+    tls = {"client_ca": str(authority.root.certificate), "client_crl": str(lists)}
+    gateway = start_gateway(start_server(), listener={"client_certificate": "require"}, tls=tls)
+    context = client_certificates(mallory)
+    first = gateway.secure(context)
+    first.expect("NOOP", 200, 530)
+    session = first.tls.session
+    new = directory / "lists.new"
+    new.write_text(authority.revocation_list(mallory))
+    new.replace(lists)
+    deadline = time.monotonic() + SAFETY_NET
+    while is_let_in(gateway, context):
+        assert time.monotonic() < deadline, "the new list is not read"
+        time.sleep(0.5)
+    with pytest.raises((ssl.SSLError, ConnectionError, EOFError, AssertionError)):
+        gateway.secure(context, session=session).expect("NOOP", 200, 530)
+
+
+def test_revocation_list_that_is_out_of_date(start_server, start_gateway, authority, client_certificates, directory):
+    lists = directory / "lists.pem"
+    lists.write_text(authority.revocation_list(days=-1))
+    tls = {"client_ca": str(authority.root.certificate), "client_crl": str(lists)}
+    gateway = start_gateway(start_server(), listener={"client_certificate": "require"}, tls=tls)
+    checked = check(gateway)
+    assert checked.returncode == 0 and "revocation list of CN=Test CA is out of date" in checked.stdout
+    assert not is_let_in(gateway, client_certificates(authority.issue("in-vain", "alice")))
+    gateway.wait_for_log("CRL has expired")
+
+
+def make_strange_key(authority) -> Certificate:
+    """On a curve that no client's list has."""
+    made = Certificate(authority.directory / "strange.pem", authority.directory / "strange.key")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-nodes", "-days", "3"]
+    command += ["-subj", "/CN=strange", "-addext", "subjectAltName=DNS:strange.example", "-out", made.certificate]
+    subprocess.run([*command, "-keyout", made.key], check=True, capture_output=True)
+    made.key.chmod(0o600)
+    return made
+
+
+@pytest.mark.parametrize("what", ["ciphers", "key", "key behind the default"])
+def test_settings_that_can_never_work(start_server, start_gateway, authority, certificate, tls, what):
+    """Guards against a gateway that starts and serves nobody. check, the start and a reload refuse, and say what to write."""
+    strange = make_strange_key(authority).toml
+    settings, words = {
+        "ciphers": ({"ciphers": "DHE+AESGCM"}, ['ciphers = "DHE+AESGCM"', "TLS 1.2", "ECDHE+AESGCM"]),
+        "key": ({"certificates": [strange]}, ["secp256k1", "no TLS client", "P-256"]),
+        "key behind the default": ({"certificates": [certificate.toml, strange]}, ["secp256k1", "strange.pem"]),
+    }[what]
+    server = start_server()
+    never = start_gateway(server, start=False, tls=settings)
+    checked = check(never)
+    assert checked.returncode == 78 and all(word in checked.stdout for word in words), checked.stdout
+    with pytest.raises(AssertionError, match="ended with 78"):
+        never.start()
+    gateway = start_gateway(server)
+    gateway.change(tls=settings)
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_for_log(words[0].replace('"', '\\\\"').replace("+", r"\+"))
+    gateway.secure(tls)
+
+
+def test_encrypted_key(start_gateway, start_server, certificate, directory):
+    """A daemon has nobody to ask; the message says so, and what to do."""
+    encrypted = directory / "encrypted.key"
+    command = ["openssl", "pkey", "-in", certificate.key, "-aes128", "-passout", "pass:secret", "-out", encrypted]
+    subprocess.run(command, check=True, capture_output=True)
+    encrypted.chmod(0o600)
+    gateway = start_gateway(start_server(), start=False, tls={"certificates": [certificate.toml | {"key": str(encrypted)}]})
+    said = check(gateway).stdout
+    assert "the key is encrypted" in said and "openssl pkey" in said and "interrupted" not in said
+    with pytest.raises(AssertionError, match="the key is encrypted"):
+        gateway.start()
 
 
 def test_data_connection_with_another_client_certificate_is_refused(

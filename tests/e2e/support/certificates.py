@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ssl
 import subprocess
 from dataclasses import dataclass
@@ -48,6 +49,26 @@ class Authority:
         if names:
             extra += ["-addext", "subjectAltName=" + ",".join(names)]
         return self._make(name, f"/CN={common_name}", extra)
+
+    def revocation_list(self, *revoked: Certificate, days: float = 1) -> str:
+        """In PEM; with negative days it is out of date."""
+        place = self.directory / "revocation"
+        place.mkdir(exist_ok=True)
+        lines = []
+        for certificate in revoked:
+            serial = subprocess.check_output(["openssl", "x509", "-in", certificate.certificate, "-noout", "-serial"], text=True)
+            lines.append(f"R\t991231235959Z\t240101000000Z\t{serial.strip().split('=')[1]}\tunknown\t/CN=revoked\n")
+        (place / "index.txt").write_text("".join(lines))
+        (place / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={place}/index.txt\ndefault_md=sha256\n"
+        )
+        now = datetime.datetime.now(datetime.timezone.utc)
+        begin, end = (
+            (now + datetime.timedelta(days=offset)).strftime("%Y%m%d%H%M%SZ") for offset in (min(days, 0) - 1, days)
+        )
+        command = ["openssl", "ca", "-gencrl", "-config", place / "ca.cnf", "-crl_lastupdate", begin, "-crl_nextupdate", end]
+        command += ["-cert", self.root.certificate, "-keyfile", self.root.key]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def trusting(self, **versions) -> ssl.SSLContext:
         """A client's context that trusts this CA; names are not checked, tests dial addresses."""

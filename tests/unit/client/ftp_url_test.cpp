@@ -23,6 +23,7 @@ TEST(FtpUrl, ImplicitTlsHasAPortOfItsOwn)
     EXPECT_TRUE(FtpUrl::parse("ftps://host/f")->is_implicit);
     EXPECT_EQ(FtpUrl::parse("ftps://host:2121/f")->server.port, 2121);
     EXPECT_EQ(FtpUrl::parse("ftp://[::1]:2121/f")->server.to_string(), "[::1]:2121");
+    EXPECT_EQ(FtpUrl::parse("ftp://[fe80::1%25eth0]:2121/f")->server.to_string(), "[fe80::1%eth0]:2121");
     EXPECT_FALSE(FtpUrl::parse("ftp://host/f")->password);
     EXPECT_TRUE(FtpUrl::parse("ftp://host")->file_name.empty());
     EXPECT_TRUE(FtpUrl::parse("ftp://host/dir/")->file_name.empty());

@@ -28,6 +28,8 @@ TEST(ServerName, HasOneSpelling)
              Named{"[2001:db8::1]:990", "[2001:db8::1]:990"},
              Named{"::ffff:192.0.2.1", "192.0.2.1:21"},
              Named{"3com.example", "3com.example:21"},
+             Named{"FE80::1%Eth0", "[fe80::1%Eth0]:21"},
+             Named{"[fe80:0::1%eth0]:990", "[fe80::1%eth0]:990"},
          }) {
         const auto name = ServerName::parse(text);
         ASSERT_TRUE(name) << text;
@@ -72,6 +74,7 @@ TEST(ServerName, RefusesWhatIsNoServer)
     for (const char* text : {"", ":", ":21", "host:", "host:0", "host:65536", "host:21x", "host: 21", "host:-1", "ho st",
              "host\n", "-host", ".host", "a..b", "[::1", "::1]", "[host]", "[]:21", "[::1]21", "[::1]x:21", "192.0.2.300",
              "127.1", "12", "0x7f.1", "0x7f000001", "a.0X1F", "a.1", "localhost..", "a..", ".", "..",
+             "[2001:db8::1%eth0]:21", "host%eth0", "[fe80::1%]:21", "[fe80::1%a b]:21",
              "user@host", "ftp://host", "h\xc3\xb6st", "*", "#host"}) {
         EXPECT_FALSE(ServerName::parse(text)) << text;
     }

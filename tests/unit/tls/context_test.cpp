@@ -91,7 +91,10 @@ TEST_F(Context, AnEncryptedKeyIsRefusedWithoutAsking)
     BIO_free(file);
     ContextOptions encrypted = options();
     encrypted.certificates.front().key = path;
-    expect_refused(encrypted, "encrypted.pem");
+    expect_refused(encrypted, "encrypted.pem: the key is encrypted");
+    std::string error = ServerContext::make(encrypted).error().context;
+    EXPECT_EQ(error.find("interrupted"), std::string::npos) << error << ": OpenSSL's words say nothing to anybody";
+    EXPECT_NE(error.find("openssl pkey"), std::string::npos) << error;
 }
 
 TEST_F(Context, WeakKeysAreRefusedAlsoBehindTheDefault)

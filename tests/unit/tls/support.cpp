@@ -63,7 +63,7 @@ Certificate& Certificate::make()
 {
     static long serial = 1;
     const auto bits = static_cast<std::size_t>(rsa_bits);
-    key = {is_rsa ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256"), EVP_PKEY_free};
+    key = {is_rsa ? EVP_RSA_gen(bits) : EVP_EC_gen(curve), EVP_PKEY_free};
     x509 = {X509_new(), X509_free};
     X509_set_version(x509.get(), X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), serial++);

@@ -34,6 +34,7 @@ struct Certificate {
     bool is_authority = false;
     bool is_rsa = false;
     int rsa_bits = 2048;
+    const char* curve = "P-256"; ///< unless is_rsa
     long valid_seconds = 86400;
     std::shared_ptr<X509> x509{};
     std::shared_ptr<EVP_PKEY> key{};
