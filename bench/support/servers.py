@@ -242,6 +242,8 @@ certificates = [{{ certificate = "{certificate.certificate}", key = "{certificat
 [limits]
 sessions = 20000
 sessions_per_client = 20000
+startups = "20000:0:20000"
+connection_rate = "1000000/1s"
 
 [log]
 target = "stderr"

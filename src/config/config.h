@@ -85,9 +85,26 @@ struct Data {
     bool operator==(const Data&) const = default;
 };
 
+/// How many sessions may be without a login at one time, as MaxStartups of sshd_config(5): from `begin` on `percent` of the
+/// new ones are refused at random, rising to all of them at `full`.
+struct Startups {
+    unsigned begin = 0;
+    unsigned percent = 30;
+    unsigned full = 0;
+    bool operator==(const Startups&) const = default;
+};
+
+struct Rate {
+    unsigned count = 1;
+    seconds time{1};
+    bool operator==(const Rate&) const = default;
+};
+
 struct Limits {
     unsigned sessions = 2000;
-    unsigned sessions_per_client = 20;   ///< per client address (IPv6: per /64)
+    unsigned sessions_per_client = 20;   ///< per client: an IPv4 address or an IPv6 /64; 4 times that a /56, 16 times a /48
+    std::optional<Startups> startups;    ///< none: startups_of() works it out
+    Rate connection_rate{120, seconds(60)}; ///< new connections per client that lead to no login; networks as above
     unsigned waiting_commands = 64;
     unsigned line_bytes = 4096;          ///< a command line, CRLF included
     unsigned reply_line_bytes = 16384;
@@ -97,6 +114,9 @@ struct Limits {
     bool operator==(const Limits&) const = default;
 };
 
+/// What counts where nothing is configured: half of all sessions, refused at random from a quarter on; but of few sessions all.
+Startups startups_of(const Limits& limits);
+
 struct Timeouts {
     seconds handshake{15};
     seconds login{60};
@@ -104,6 +124,7 @@ struct Timeouts {
     seconds server_connect{10};
     seconds server_greeting{30};
     seconds server_reply{300};
+    seconds server_end{60}; ///< for a started raw ftpd after its session; then SIGTERM, and soon SIGKILL
     seconds data_connection{60};
     seconds data_stall{300};
     seconds data_close{5};

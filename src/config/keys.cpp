@@ -212,6 +212,8 @@ constexpr Key<Data> kDataKeys[] = {
 constexpr Key<Limits> kLimitKeys[] = {
     {"sessions", [](const Slot& at, Limits& to) { read_number(at, 1, 1'000'000, to.sessions); }},
     {"sessions_per_client", [](const Slot& at, Limits& to) { read_number(at, 1, 1'000'000, to.sessions_per_client); }},
+    {"startups", [](const Slot& at, Limits& to) { read_startups(at, to.startups); }},
+    {"connection_rate", [](const Slot& at, Limits& to) { read_rate(at, 1'000'000, hours(1), to.connection_rate); }},
     {"waiting_commands", [](const Slot& at, Limits& to) { read_number(at, 1, 10'000, to.waiting_commands); }},
     {"line_bytes", [](const Slot& at, Limits& to) { read_number(at, 512, 65'536, to.line_bytes); }},
     {"reply_line_bytes", [](const Slot& at, Limits& to) { read_number(at, 512, 1 << 20, to.reply_line_bytes); }},
@@ -227,6 +229,7 @@ constexpr Key<Timeouts> kTimeoutKeys[] = {
     {"server_connect", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, minutes(10), to.server_connect); }},
     {"server_greeting", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(1), to.server_greeting); }},
     {"server_reply", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(24), to.server_reply); }},
+    {"server_end", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(24), to.server_end); }},
     {"data_connection", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(1), to.data_connection); }},
     {"data_stall", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(24), to.data_stall); }},
     {"data_close", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, minutes(10), to.data_close); }},

@@ -171,6 +171,9 @@ void check_rules(const Config& config, Report& report)
     if (config.timeouts.idle < kLeastIdle)
         report.warning(report.line_of("timeouts.idle"),
             "\"idle\" in [timeouts] is below the five minutes that RFC 1123 4.1.3.2 asks for: slow users will be cut off");
+    if (config.limits.startups && config.limits.startups->full >= config.limits.sessions)
+        report.warning(report.line_of("limits.startups"),
+            "\"startups\" in [limits] should end below \"sessions\": clients that never log in can take every place");
     if (config.limits.reply_bytes < config.limits.reply_line_bytes)
         report.error(report.line_of("limits.reply_bytes"),
             "\"reply_bytes\" in [limits] must not be less than \"reply_line_bytes\": a reply has at least one line");

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <netdb.h>
+#include <ranges>
 #include <strings.h>
 
 namespace safetp::config {
@@ -79,17 +80,22 @@ std::optional<std::int64_t> seconds_in_unit(char unit)
     }
 }
 
+std::optional<seconds> parse_time_text(std::string_view text)
+{
+    if (text.size() < 2 || text.size() > 10)
+        return std::nullopt;
+    const auto unit = seconds_in_unit(text.back());
+    const auto number = parse_digits(text.substr(0, text.size() - 1));
+    if (!unit || !number)
+        return std::nullopt;
+    return seconds(*number * *unit); // nine digits of days fit
+}
+
 std::optional<seconds> parse_time(const Node& node)
 {
     if (node.kind == Node::Kind::integer)
         return seconds(node.number);
-    if (node.kind != Node::Kind::text || node.text.size() < 2 || node.text.size() > 10)
-        return std::nullopt;
-    const auto unit = seconds_in_unit(node.text.back());
-    const auto number = parse_digits(std::string_view(node.text).substr(0, node.text.size() - 1));
-    if (!unit || !number)
-        return std::nullopt;
-    return seconds(*number * *unit); // nine digits of days fit
+    return node.kind == Node::Kind::text ? parse_time_text(node.text) : std::nullopt;
 }
 
 std::string show_time(seconds time)
@@ -281,6 +287,30 @@ void read_time(const Slot& slot, seconds least, seconds most, seconds& out)
         return slot.refuse(fmt::format("a time from {} to {}, as \"15s\", \"5m\", \"2h\" or a whole number of seconds",
             show_time(least), show_time(most)));
     out = *time;
+}
+
+void read_rate(const Slot& slot, std::int64_t most, seconds longest, Rate& out)
+{
+    const std::string_view text = slot.node.text;
+    const auto slash = text.find('/');
+    const auto count = slot.node.kind == Node::Kind::text ? parse_digits(text.substr(0, slash)) : std::nullopt;
+    const auto time = slash == std::string_view::npos ? std::nullopt : parse_time_text(text.substr(slash + 1));
+    if (!count || !time || *count < 1 || *count > most || *time < seconds(1) || *time > longest)
+        return slot.refuse(fmt::format("how many in which time, 1 to {} in 1s to {}, as \"120/1m\"", most, show_time(longest)));
+    out = {static_cast<unsigned>(*count), *time};
+}
+
+void read_startups(const Slot& slot, std::optional<Startups>& out)
+{
+    constexpr std::int64_t kMost = 1'000'000;
+    std::vector<std::int64_t> numbers;
+    for (const auto part : std::views::split(std::string_view(slot.node.text), ':'))
+        numbers.push_back(parse_digits(std::string_view(part)).value_or(-1));
+    const bool is_good = slot.node.kind == Node::Kind::text && numbers.size() == 3 && numbers[0] >= 1 && numbers[1] >= 0
+        && numbers[1] <= 100 && numbers[2] >= numbers[0] && numbers[2] <= kMost;
+    if (!is_good)
+        return slot.refuse("where refusing begins, with how many percent, and where all are refused, as \"500:30:1000\"");
+    out = Startups{static_cast<unsigned>(numbers[0]), static_cast<unsigned>(numbers[1]), static_cast<unsigned>(numbers[2])};
 }
 
 std::optional<std::size_t> read_word(const Slot& slot, std::span<const std::string_view> words)

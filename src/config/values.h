@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/ip_address.h"
+#include "config/config.h"
 #include "config/node.h"
 #include "config/report.h"
 
@@ -47,6 +48,12 @@ void read_announced(const Slot& slot, std::string& out);             ///< IPv4 a
 
 /// "15s", "5m", "2h", "1d" or a whole number of seconds.
 void read_time(const Slot& slot, std::chrono::seconds least, std::chrono::seconds most, std::chrono::seconds& out);
+
+/// "120/1m": a number up to `most` in a time up to `longest`.
+void read_rate(const Slot& slot, std::int64_t most, std::chrono::seconds longest, Rate& out);
+
+/// "500:30:1000", begin, percent and full of Startups.
+void read_startups(const Slot& slot, std::optional<Startups>& out);
 
 /// The position of the text among the words; reports all of them when it is none.
 std::optional<std::size_t> read_word(const Slot& slot, std::span<const std::string_view> words);

@@ -80,7 +80,7 @@ private:
             const Endpoint target{address_, server.port};
             co_return co_await net::connect(channel_, environment_.executor, target, std::nullopt);
         }
-        auto started = co_await environment_.start_server(nullptr);
+        auto started = co_await environment_.start_server(0, IpAddress(), nullptr);
         if (!started)
             co_return std::unexpected(started.error());
         channel_.emplace(environment_.executor, std::move(*started));
@@ -190,6 +190,8 @@ net::Task<std::optional<Verdict>> ServerLine::probe(IpAddress address, std::size
         net::Clock::now() + timeouts.server_connect + timeouts.server_greeting + kReplyTime);
     conversation.close();
     co_await tasks.all_done();
+    if (environment_.on_probe_end)
+        environment_.on_probe_end();
     const ftp::LineProbe& probe = conversation.probe();
     greeting = probe.greeting().fingerprint();
     log::Event(Level::debug, 0, "server-line", "tried a line on the raw ftpd").with("bytes", bytes)

@@ -68,7 +68,7 @@ net::Task<Result<void>> Session::open_server_connection()
             co_return fail(ErrorCode::peer_closed);
         co_return co_await net::connect(server_, environment_.executor, target, std::nullopt);
     }
-    auto started = co_await environment_.start_server(access_record_.get());
+    auto started = co_await environment_.start_server(number_, peer_.address, access_record_.get());
     if (!started)
         co_return std::unexpected(started.error());
     server_.emplace(environment_.executor, std::move(*started));

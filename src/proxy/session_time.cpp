@@ -85,8 +85,11 @@ void Session::check_deadlines()
 void Session::note_waiting()
 {
     const bool is_logged_in = dialogue_.is_logged_in();
-    if (std::exchange(was_logged_in_, is_logged_in) && !is_logged_in)
+    const bool was_logged_in = std::exchange(was_logged_in_, is_logged_in);
+    if (was_logged_in && !is_logged_in)
         login_since_ = Clock::now(); // another USER was accepted: a new login begins
+    if (is_logged_in && !was_logged_in && environment_.on_login)
+        environment_.on_login(number_);
     if (const Waiting now = dialogue_.waiting(); now != waiting_) {
         waiting_ = now;
         waiting_since_ = Clock::now();

@@ -208,8 +208,9 @@ std::vector<std::string> watched_files(const config::Config& config)
 unsigned worker_count(const config::Config& config)
 {
     static constexpr unsigned kMostByDefault = 64;
+    static constexpr unsigned kMostWorkers = SharedCounters::kMaxWorkers / 4; // room for older generations
     if (config.process.workers != 0)
-        return std::min(config.process.workers, SharedCounters::kMaxWorkers / 2);
+        return std::min(config.process.workers, kMostWorkers);
     cpu_set_t usable;
     CPU_ZERO(&usable);
     const bool is_known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;

@@ -3,11 +3,12 @@
 namespace safetp::supervisor {
 
 net::Task<Inquiries::Answer> Inquiries::ask(
-    RequestKind kind, std::uint64_t version, const Facts* facts, int passed_fd, proxy::AccessWait* wait)
+    Request request, const Facts* facts, int passed_fd, proxy::AccessWait* wait)
 {
     Waiting waiting(executor_);
     const std::uint32_t id = next_id_++;
-    if (const auto sent = send_request(channel_, {kind, id, version}, facts, passed_fd); !sent) {
+    request.id = id;
+    if (const auto sent = send_request(channel_, request, facts, passed_fd); !sent) {
         waiting.answer.os_error = sent.error().os_error != 0 ? sent.error().os_error : EIO;
         co_return std::move(waiting.answer);
     }

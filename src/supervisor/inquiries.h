@@ -20,9 +20,9 @@ public:
         UniqueFd passed;
     };
 
-    /// `facts` and `passed_fd` where the kind has them. Without `wait`: for as long as it takes.
-    net::Task<Answer> ask(RequestKind kind, std::uint64_t version = 0, const Facts* facts = nullptr, int passed_fd = -1,
-        proxy::AccessWait* wait = nullptr);
+    /// `facts` and `passed_fd` where the kind has them. Without `wait`: for as long as it takes. The request's id is set here.
+    net::Task<Answer> ask(
+        Request request, const Facts* facts = nullptr, int passed_fd = -1, proxy::AccessWait* wait = nullptr);
 
     void take(ReceivedNotice received); ///< an answer; what nobody waits for any more is dropped
 

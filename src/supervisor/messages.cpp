@@ -1,5 +1,6 @@
 #include "supervisor/messages.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -90,7 +91,7 @@ struct RequestPacket {
 };
 static_assert(sizeof(RequestPacket) == sizeof(Request) + sizeof(Facts));
 
-bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::system_log; }
+bool is_known(RequestKind kind) { return kind >= RequestKind::start_server && kind <= RequestKind::session_end; }
 
 bool is_sound(const Facts& facts)
 {
@@ -128,6 +129,16 @@ Result<std::pair<UniqueFd, UniqueFd>> make_channel()
 bool has_facts(RequestKind kind)
 {
     return kind == RequestKind::start_server_for || kind == RequestKind::run_command || kind == RequestKind::twist;
+}
+
+std::array<std::uint8_t, 16> to_bytes(const IpAddress& address)
+{
+    if (!address.is_ipv4())
+        return address.bytes();
+    std::array<std::uint8_t, 16> mapped{};
+    mapped[10] = mapped[11] = 0xff;
+    std::ranges::copy(address.ipv4_bytes(), mapped.begin() + 12);
+    return mapped;
 }
 
 Result<void> send_request(int channel, const Request& request, const Facts* facts, int passed_fd)

@@ -1,6 +1,7 @@
 // Sends and receives the structs of protocol.h over a SOCK_SEQPACKET pair, with a descriptor where one belongs.
 #pragma once
 
+#include "base/ip_address.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "supervisor/protocol.h"
@@ -14,6 +15,7 @@ namespace safetp::supervisor {
 Result<std::pair<UniqueFd, UniqueFd>> make_channel();
 
 bool has_facts(RequestKind kind);
+std::array<std::uint8_t, 16> to_bytes(const IpAddress& address); ///< Request::client; IpAddress::from_ipv6 leads back
 
 /// Neither blocks: a full queue is system_call with EAGAIN. The descriptor is only borrowed. `facts` where the kind has them.
 Result<void> send_request(int channel, const Request& request, const Facts* facts = nullptr, int passed_fd = -1);

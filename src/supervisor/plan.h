@@ -55,7 +55,6 @@ class FileWatch {
 public:
     void start(std::vector<FileStamp> now);
     bool has_changed(std::vector<FileStamp> now);
-    void ask_again() { accepted_.clear(); } ///< the change could not be taken up: it is said once more at the next look
 
 private:
     std::vector<FileStamp> accepted_;

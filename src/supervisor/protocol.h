@@ -2,6 +2,7 @@
 // supervisor checks each against the configuration, never against what the worker claims; a malformed one ends the worker.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace safetp::supervisor {
@@ -14,12 +15,17 @@ enum class RequestKind : std::uint32_t {
     run_command,      ///< with Facts: run the command (spawn, aclexec) that they lead to; the answer has its exit status
     twist,            ///< with Facts and the client's connection, which the command that they lead to gets
     system_log,       ///< a new connection to syslogd, which was started anew; the answer carries it
+    session_end,      ///< `session` is over, and its raw ftpd has to end; nothing is answered
 };
 
+/// What the worker claims of a session serves for counting only: one that was taken over could as well count wrong.
 struct Request {
     RequestKind kind;
-    std::uint32_t id; ///< chosen by the worker, given back in the answer
+    std::uint32_t id = 0; ///< chosen by the worker, given back in the answer
     std::uint64_t version = 0;
+    std::uint64_t session = 0;     ///< start_server, start_server_for, session_end: its number; 0: no client's
+    std::uint64_t is_logged_in = 0; ///< session_end: somebody had logged in
+    std::array<std::uint8_t, 16> client{}; ///< start_server, start_server_for: IPv6, or IPv4 mapped into it
 };
 
 /// What an evaluation of tables rested on. Texts end with NUL. No result is in it: whoever acts on it comes to the result by

@@ -60,7 +60,9 @@ Service::Service(
     , pid_file_(pid_file)
     , only_client_(std::move(only_client))
     , is_inetd_(only_client_)
+    , counters_(counters)
     , table_(counters)
+    , servers_(counters)
     , tables_([this](const TableAnswer& answer) { give_tables(answer); })
 {
 }
@@ -82,7 +84,7 @@ int Service::run()
     next_watchdog_ = Clock::now() + watchdog_;
     if (!is_inetd() && state_ == State::running)
         tell_that_we_serve();
-    while (!table_.is_empty() || !respawns_.empty())
+    while (!table_.is_empty() || !respawns_.empty() || (!servers_.is_empty() && state_ != State::ending))
         wait_and_handle();
     if (!is_inetd())
         log::Event(log::Level::notice, 0, "stop", "safetpd stopped");
@@ -114,11 +116,14 @@ Result<void> Service::start_workers()
     const unsigned count = is_inetd() ? 1 : worker_count(config());
     delays_.assign(count, {});
     respawns_.clear();
+    Result<void> all;
     for (unsigned index = 0; index < count; ++index) {
-        if (const auto started = start_worker(index); !started)
-            return started;
+        if (auto started = start_worker(index); !started) {
+            respawns_.push_back({index, Clock::now() + RespawnDelay::kLongest});
+            all = std::move(started);
+        }
     }
-    return {};
+    return all;
 }
 
 Result<void> Service::start_worker(unsigned index)
@@ -130,8 +135,8 @@ Result<void> Service::start_worker(unsigned index)
         .only_client = std::move(only_client_), .index = index, .generation_number = generation_number_};
     for (const int fd : tables_.descriptors())
         order.not_for_worker.push_back(fd);
-    for (const int fd : {signals_.get(), predecessor_.get(), successor_ ? successor_->ready_fd() : -1, resolver_.descriptor(),
-             names_.descriptor()}) {
+    for (const int fd : {counters_.descriptor(), signals_.get(), predecessor_.get(), successor_ ? successor_->ready_fd() : -1,
+             resolver_.descriptor(), names_.descriptor()}) {
         if (fd >= 0)
             order.not_for_worker.push_back(fd);
     }
@@ -168,6 +173,7 @@ int Service::milliseconds_to_next_task() const
     if (watchdog_.count() > 0)
         next = std::min(next, next_watchdog_);
     next = std::min(next, tables_.deadline().value_or(next));
+    next = std::min(next, servers_.deadline().value_or(next));
     if (looks_names_up())
         next = std::min(next, names_.deadline().value_or(next));
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
@@ -182,14 +188,16 @@ void Service::run_due_tasks()
         next_watchdog_ = now + watchdog_;
     }
     if (state_ == State::finishing && now >= finish_deadline_) {
-        log::Event(log::Level::warning, 0, "stop", "sessions did not end in time and are cut off");
+        log::Event(log::Level::warning, 0, "stop", "sessions or their raw ftpds did not end in time and are cut off");
         end_now(exit_code_);
     }
     tables_.on_deadline(now);
+    servers_.on_deadline(now);
     if (looks_names_up())
         tell_addresses(names_.look(now));
     if (now >= next_look_) {
         next_look_ = now + kLookAtCertificates;
+        counters_.clear_rows_of_the_dead();
         if (state_ == State::running && !is_inetd() && certificates_.has_changed(look_at_certificates()))
             reload_certificates();
     }
@@ -239,15 +247,21 @@ void Service::act_on(const signalfd_siginfo& signal)
 void Service::reap()
 {
     int status = 0;
-    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (servers_.erase(pid) != 0) {
-            log::Event(log::Level::debug, 0, "server-end", "started raw ftpd " + describe_end(status)).with("pid", pid);
-            continue;
-        }
-        if (on_helper_end(pid, status))
-            continue;
-        if (const auto dead = table_.remove(pid))
-            on_worker_end(*dead, status);
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
+        on_child_end(pid, status);
+}
+
+void Service::on_child_end(pid_t pid, int status)
+{
+    if (servers_.on_child_end(pid)) {
+        log::Event(log::Level::debug, 0, "server-end", "started raw ftpd " + describe_end(status)).with("pid", pid);
+        return;
+    }
+    if (on_helper_end(pid, status))
+        return;
+    if (const auto dead = table_.remove(pid)) {
+        servers_.on_worker_end(pid, config().timeouts.server_end);
+        on_worker_end(*dead, status);
     }
 }
 
@@ -259,7 +273,7 @@ void Service::on_worker_end(const Worker& dead, int status)
             exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : kExitFailure;
         return;
     }
-    const bool is_expected = is_clean && (dead.is_draining || state_ != State::running);
+    const bool is_expected = dead.is_killed_for_room || (is_clean && (dead.is_draining || state_ != State::running));
     if (is_expected || state_ == State::ending) {
         log::Event(log::Level::debug, 0, "worker-end", "worker " + describe_end(status)).with("pid", dead.pid);
         return;
@@ -282,8 +296,6 @@ void Service::reload()
     auto next = prepare(std::move(loaded.config), Listening::yes, &prepared_, {});
     if (!next)
         return say_reload_failed(next.error().text);
-    if (!has_room_for(*next))
-        return say_reload_failed("too many older workers still drain; wait for their sessions to end");
     log::open(next->config().log.options);
     switch_to(std::move(*next));
 }
@@ -296,18 +308,9 @@ void Service::reload_certificates()
             "the changed certificate files cannot be used, the old ones stay: " + next.error().text);
         return;
     }
-    if (!has_room_for(*next)) {
-        if (!std::exchange(is_waiting_for_room_, true))
-            log::Event(log::Level::warning, 0, "certificate-problem",
-                "the changed certificate files will be used when fewer older workers drain, the old ones stay until then");
-        return certificates_.ask_again();
-    }
-    is_waiting_for_room_ = false;
     log::Event(log::Level::notice, 0, "certificate-change", "certificate files have changed");
     switch_to(std::move(*next));
 }
-
-bool Service::has_room_for(const Prepared& next) const { return worker_count(next.config()) <= table_.free_rows(); }
 
 void Service::switch_to(Prepared next)
 {
@@ -318,11 +321,11 @@ void Service::switch_to(Prepared next)
     if (prepared_.xferlog) // older workers go on for a while: not in the file that was rotated away
         table_.send_all({NoticeKind::reopen_log, 0, 0, 0}, prepared_.xferlog.get());
     certificates_.start(look_at_certificates());
-    if (const auto started = start_workers(); !started) {
+    kill_until_free(worker_count(config()));
+    if (const auto started = start_workers(); !started)
         log::Event(log::Level::error, 0, "worker-start", describe(started.error()));
-        respawns_.push_back({0, Clock::now() + RespawnDelay::kLongest});
-    }
     table_.drain_older_than(generation_number_);
+    end_oldest_until_free(worker_count(config()));
     log::Event(log::Level::notice, 0, "reload", "new configuration in force").with("generation", generation_number_);
     ::sd_notifyf(0, "READY=1\nSTATUS=Running, generation %u", generation_number_);
 }
@@ -359,7 +362,7 @@ void Service::upgrade()
 {
     if (successor_)
         return;
-    auto started = Successor::start(program_, prepared_.listeners.all());
+    auto started = Successor::start(program_, prepared_.listeners.all(), counters_.descriptor());
     if (!started) {
         log::Event(log::Level::error, 0, "upgrade-failed", "this program goes on: " + describe(started.error()));
         return;
@@ -407,6 +410,7 @@ void Service::finish()
     respawns_.clear();
     prepared_.listeners.close_all(); // new clients are refused by the kernel, not left waiting
     table_.send_all({NoticeKind::finish, 0, 0, static_cast<std::uint32_t>(drain.count())});
+    servers_.on_our_end();
 }
 
 void Service::end_now(int exit_code)
@@ -416,6 +420,7 @@ void Service::end_now(int exit_code)
     state_ = State::ending;
     respawns_.clear();
     table_.kill_all();
+    servers_.kill_all();
 }
 
 std::vector<FileStamp> Service::look_at_certificates() const

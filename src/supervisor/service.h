@@ -7,11 +7,11 @@
 #include "supervisor/prepare.h"
 #include "supervisor/resolver.h"
 #include "supervisor/rule_commands.h"
+#include "supervisor/started_servers.h"
 #include "supervisor/table_keeper.h"
 #include "supervisor/upgrade.h"
 #include "supervisor/worker_table.h"
 
-#include <set>
 #include <sys/signalfd.h>
 
 namespace safetp::supervisor {
@@ -44,12 +44,17 @@ private:
     void read_signals();
     void act_on(const signalfd_siginfo& signal);
     void reap();
+    void on_child_end(pid_t pid, int status);
     void on_worker_end(const Worker& dead, int status);
 
     void reload();
     void reload_certificates();
-    bool has_room_for(const Prepared& next) const;
     void switch_to(Prepared next);
+
+    // service_room.cpp
+    void kill_until_free(unsigned rows);
+    void end_oldest_until_free(unsigned rows);
+
     bool looks_names_up() const { return state_ == State::running && !is_inetd(); }
     void tell_addresses(const std::vector<std::size_t>& changed);
     void reopen_xferlog();
@@ -59,9 +64,11 @@ private:
     void end_now(int exit_code);
 
     // service_requests.cpp
+    void on_session_end(const Worker& worker, const Request& request);
     void serve_requests(Worker& worker);
     void answer(Worker& worker, ReceivedRequest& received);
     void start_server_for(Worker& worker, const Request& request, const Facts* facts);
+    Result<StartedServer> start_reserved_server(const Facts* facts) const;
     Result<ServerProgram> server_program(const Facts* facts) const;
     void give_tables(const TableAnswer& answer);
     void open_resolver_line(Worker& worker, const Request& request);
@@ -78,7 +85,9 @@ private:
     PidFile& pid_file_;
     UniqueFd only_client_;
     bool is_inetd_;
+    SharedCounters& counters_;
     WorkerTable table_;
+    StartedServers servers_;
     UniqueFd signals_;
     State state_ = State::running;
     std::string program_ = program_file();
@@ -88,13 +97,11 @@ private:
     unsigned generation_number_ = 1;
     std::vector<RespawnDelay> delays_;
     std::vector<Respawn> respawns_;
-    std::set<pid_t> servers_; ///< started raw ftpds that live
     TableKeeper tables_;
     Resolver resolver_;
     RuleCommands commands_;
     NameWatch names_;
     FileWatch certificates_;
-    bool is_waiting_for_room_ = false; ///< and that was said
     Clock::time_point next_look_;
     Clock::time_point finish_deadline_;
     std::chrono::microseconds watchdog_{0};

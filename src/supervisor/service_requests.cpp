@@ -11,11 +11,12 @@ namespace safetp::supervisor {
 
 namespace {
 
-constexpr std::size_t kLingeringServers = 16; ///< raw ftpds that still end while the next sessions begin
-
 constexpr unsigned kRequestsInARow = 64;
 
-bool is_of_access(RequestKind kind) { return kind != RequestKind::start_server && kind != RequestKind::system_log; }
+bool is_of_access(RequestKind kind)
+{
+    return kind != RequestKind::start_server && kind != RequestKind::system_log && kind != RequestKind::session_end;
+}
 
 bool is_daemon(const config::Config& config, std::string_view name)
 {
@@ -66,6 +67,7 @@ void Service::answer(Worker& worker, ReceivedRequest& received)
     case RequestKind::run_command:
     case RequestKind::twist: return run_rule_command(worker, received);
     case RequestKind::system_log: return give_system_log(worker, request);
+    case RequestKind::session_end: return on_session_end(worker, request);
     }
 }
 
@@ -76,17 +78,35 @@ void Service::start_server_for(Worker& worker, const Request& request, const Fac
             return table_.send(worker, {NoticeKind::answer, request.id, ENOENT, 0});
         return end_disobedient(worker, "worker asks for a raw ftpd, but none is configured: it is ended");
     }
-    if (servers_.size() >= config().limits.sessions + kLingeringServers)
-        return table_.send(worker, {NoticeKind::answer, request.id, EAGAIN, 0});
-    const auto program = server_program(facts);
-    auto started = program ? start_server(*program) : std::unexpected(program.error());
+    const SessionName session{worker.pid, request.session};
+    const IpAddress client = IpAddress::from_ipv6(request.client);
+    if (!is_inetd() && !servers_.reserve(session, client, config().limits))
+        return table_.send(worker, {NoticeKind::answer, request.id, EUSERS, 0});
+    auto started = start_reserved_server(facts);
     if (!started) {
+        servers_.give_back(session, client);
         log::Event(log::Level::error, 0, "server-start", describe(started.error()));
         const int error = started.error().os_error;
         return table_.send(worker, {NoticeKind::answer, request.id, error != 0 ? error : EIO, 0});
     }
-    servers_.insert(started->pid);
+    servers_.add(started->pid, session, client);
     table_.send(worker, {NoticeKind::answer, request.id, 0, 0}, started->our_end.get());
+}
+
+Result<StartedServer> Service::start_reserved_server(const Facts* facts) const
+{
+    const auto program = server_program(facts);
+    if (!program)
+        return std::unexpected(program.error());
+    return start_server(*program);
+}
+
+void Service::on_session_end(const Worker& worker, const Request& request)
+{
+    auto grace = config().timeouts.server_end;
+    if (request.is_logged_in == 0)
+        grace = std::min(grace, StartedServers::kStrangers); // no file of anybody's is being written
+    servers_.on_session_end({worker.pid, request.session}, grace);
 }
 
 Result<ServerProgram> Service::server_program(const Facts* facts) const

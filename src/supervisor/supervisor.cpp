@@ -8,6 +8,7 @@
 #include "supervisor/prepare.h"
 #include "supervisor/reporting.h"
 #include "supervisor/service.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/worker_table.h"
 
 #include <algorithm>
@@ -24,6 +25,22 @@ config::Log log_for(config::Log wanted, const std::optional<InetdClient>& inetd)
     if (inetd && inetd->took_stderr && wanted.options.target != log::Target::syslog)
         wanted.options.target = log::Target::syslog;
     return wanted;
+}
+
+/// Those of the program that we replace, so that its sessions go on to count.
+Result<SharedCounters> counters_to_go_on_with()
+{
+    const bool has_predecessor = is_successor();
+    UniqueFd inherited = take_counters();
+    if (!has_predecessor)
+        return SharedCounters::make();
+    auto taken = inherited ? SharedCounters::take_over(std::move(inherited))
+                           : fail(ErrorCode::supervisor, 0, "the older program does not pass its counters on");
+    if (taken)
+        return taken;
+    log::Event(log::Level::warning, 0, "limits-anew",
+        "limits do not count the older program's sessions: " + describe(taken.error()));
+    return SharedCounters::make();
 }
 
 std::string status_text(const Prepared& prepared, unsigned workers)
@@ -72,7 +89,7 @@ int supervise(const Options& options)
     PidFile pid_file(prepared->config().process.pid_file);
     if (const auto written = pid_file.write(); !written)
         return report_failure({kExitFailure, describe(written.error())});
-    auto counters = SharedCounters::make();
+    auto counters = counters_to_go_on_with();
     if (!counters)
         return report_failure({kExitFailure, describe(counters.error())});
 

@@ -19,8 +19,8 @@ std::string program_file();
 class Successor {
 public:
     /// Starts `program` with this process's own arguments and environment; `sockets` (borrowed) become its inherited sockets as
-    /// in sd_listen_fds(3). Errors: system_call.
-    static Result<Successor> start(const std::string& program, const std::vector<int>& sockets);
+    /// in sd_listen_fds(3), and it goes on with the memory `counters` (borrowed). Errors: system_call.
+    static Result<Successor> start(const std::string& program, const std::vector<int>& sockets, int counters);
 
     enum class State { starting, serves, failed };
     State look();                                   ///< does not block
@@ -37,5 +37,8 @@ bool is_successor();
 
 /// In the new process: where to write one byte when we serve, so that the old one hands over. None: nobody waits for that.
 UniqueFd take_predecessor();
+
+/// In the new process: the memory of SharedCounters in which the old one's workers count. None: it has given none.
+UniqueFd take_counters();
 
 } // namespace safetp::supervisor

@@ -6,14 +6,17 @@
 #include "proxy/server_line.h"
 #include "proxy/session.h"
 #include "supervisor/generation.h"
+#include "supervisor/refusal_log.h"
 #include "supervisor/worker_access.h"
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <deque>
 #include <exception>
 #include <map>
 #include <unistd.h>
+#include <utility>
 
 namespace safetp::supervisor {
 
@@ -33,12 +36,16 @@ private:
     void measure_server_line();
     net::Task<> accept_clients(ListeningSocket listening);
     void receive(std::size_t listener, net::Accepted accepted);
-    net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer);
+    void refuse(std::size_t listener, const net::Accepted& accepted, SharedCounters::Refusal refusal);
+    net::Task<> serve(std::size_t listener, UniqueFd client, Endpoint peer, std::optional<SharedCounters::Place> place);
     net::Task<> obey_supervisor();
     void obey(ReceivedNotice received);
     void announce(std::size_t place, std::uint32_t bytes);
     net::Task<> leave_after(std::chrono::seconds time);
-    net::Task<Result<UniqueFd>> start_server(const proxy::AccessRecord* record);
+    net::Task<Result<UniqueFd>> start_server(std::uint64_t session, const IpAddress& client, const proxy::AccessRecord* record);
+    void on_login(std::uint64_t session);
+    void tell_end_of(std::uint64_t session, bool was_logged_in);
+    net::Task<> send_waiting_notes();
     net::Task<> reach_syslogd();
     void stop_accepting();
     void leave_if_done();
@@ -51,7 +58,14 @@ private:
     proxy::Doorstep doorstep_;
     proxy::Environment environment_;
     std::vector<proxy::Front> fronts_;
-    std::map<std::uint64_t, proxy::Session*> sessions_;
+    struct Serving {
+        proxy::Session* session;
+        std::optional<SharedCounters::Place>* place;
+        bool was_logged_in = false;
+    };
+    std::map<std::uint64_t, Serving> sessions_;
+    RefusalLog refusals_;
+    std::deque<Request> waiting_notes_; ///< to the supervisor, whose queue was full
     std::vector<net::Channel*> listeners_;
     net::Channel supervisor_;
     Inquiries inquiries_;
@@ -71,7 +85,11 @@ Worker::Worker(WorkerStart start)
           .announced_names = announced_names_,
           .buffers = buffers_,
           .xferlog = xferlog_,
-          .start_server = [this](const proxy::AccessRecord* record) { return start_server(record); },
+          .start_server = [this](std::uint64_t session, const IpAddress& client, const proxy::AccessRecord* record) {
+              return start_server(session, client, record);
+          },
+          .on_probe_end = [this] { tell_end_of(0, false); },
+          .on_login = [this](std::uint64_t session) { on_login(session); },
           .access = start_.generation.config.access.enabled ? &access_ : nullptr,
           .doorstep = &doorstep_}
     , supervisor_(io_.get_executor(), std::move(start_.supervisor))
@@ -102,7 +120,7 @@ int Worker::run()
         const auto peer = peer_endpoint(start_.only_client.get());
         if (!peer)
             return 1;
-        tasks_.spawn("session", serve(0, std::move(start_.only_client), *peer));
+        tasks_.spawn("session", serve(0, std::move(start_.only_client), *peer, std::nullopt));
         is_draining_ = true;
     }
     io_.run();
@@ -145,39 +163,53 @@ net::Task<> Worker::accept_clients(ListeningSocket listening)
 
 void Worker::receive(std::size_t listener, net::Accepted accepted)
 {
-    const config::Limits& limits = start_.generation.config.limits;
-    const auto admission
-        = start_.counters.admit(start_.slot, accepted.peer.address, limits.sessions, limits.sessions_per_client);
-    if (admission == SharedCounters::Admission::admitted)
-        return tasks_.spawn("session", serve(listener, std::move(accepted.fd), accepted.peer));
+    auto place = start_.counters.admit(start_.slot, accepted.peer.address, start_.generation.config.limits);
+    if (!place)
+        return refuse(listener, accepted, place.error());
+    tasks_.spawn("session", serve(listener, std::move(accepted.fd), accepted.peer, std::move(*place)));
+}
 
-    const bool is_everybody = admission == SharedCounters::Admission::too_many_sessions;
-    log::Event(Level::warning, 0, "refused",
-        is_everybody ? "refused: too many sessions" : "refused: too many sessions from one client")
-        .with("client", accepted.peer.address);
-    constexpr std::string_view kRefusal = "421 Too many connections, please try again later.\r\n";
+void Worker::refuse(std::size_t listener, const net::Accepted& accepted, SharedCounters::Refusal refusal)
+{
+    if (const auto left_out = refusals_.take_line(net::Clock::now())) {
+        log::Event event(Level::warning, 0, "refused", std::string("refused: ") + to_string(refusal));
+        event.with("client", accepted.peer.address);
+        if (*left_out != 0)
+            event.with("not_logged", *left_out);
+    }
     if (!fronts_[listener].listener.implicit_tls) {
-        const auto ignored = ::send(accepted.fd.get(), kRefusal.data(), kRefusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const std::string_view reply = reply_to(refusal);
+        const auto ignored = ::send(accepted.fd.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         static_cast<void>(ignored); // a client that cannot take one line is not owed it
     }
 }
 
-net::Task<> Worker::serve(std::size_t listener, UniqueFd client, Endpoint peer)
+net::Task<> Worker::serve(
+    std::size_t listener, UniqueFd client, Endpoint peer, std::optional<SharedCounters::Place> place)
 {
     const std::uint64_t number = start_.counters.next_session_number();
     try {
         proxy::Session session(environment_, fronts_[listener], number, std::move(client), peer);
-        sessions_.emplace(number, &session);
+        sessions_.emplace(number, Serving{&session, &place});
         co_await session.run();
+        tell_end_of(number, sessions_.at(number).was_logged_in);
         sessions_.erase(number);
     } catch (const std::exception& error) {
         // Out of memory, or a mistake of ours: the session's tasks still refer to what is gone, so the process ends with it.
         log::Event(Level::error, number, "internal-error", std::string("worker ends: ") + error.what());
         ::_exit(1);
     }
-    if (!start_.listeners.empty())
-        start_.counters.leave(start_.slot, peer.address);
+    place.reset();
     leave_if_done();
+}
+
+void Worker::on_login(std::uint64_t session)
+{
+    const auto found = sessions_.find(session);
+    if (found == sessions_.end() || std::exchange(found->second.was_logged_in, true))
+        return;
+    if (*found->second.place)
+        (*found->second.place)->log_in();
 }
 
 // ---- the supervisor
@@ -206,8 +238,8 @@ void Worker::obey(ReceivedNotice received)
     case NoticeKind::finish:
         stop_accepting();
         tasks_.spawn("drain limit", leave_after(std::chrono::seconds(notice.value)));
-        for (const auto& [number, session] : std::map(sessions_))
-            session->drain();
+        for (const auto& [number, serving] : std::map(sessions_))
+            serving.session->drain();
         return leave_if_done();
     case NoticeKind::reopen_log: return xferlog_.reopen(std::move(received.passed));
     case NoticeKind::announced_name: return announce(notice.id, notice.value);
@@ -226,8 +258,8 @@ net::Task<> Worker::leave_after(std::chrono::seconds time)
     co_await net::wait(timer);
     log::Event(Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
         .with("sessions", sessions_.size());
-    for (const auto& [number, session] : std::map(sessions_))
-        session->cut_off();
+    for (const auto& [number, serving] : std::map(sessions_))
+        serving.session->cut_off();
     timer.expires_after(kFarewell);
     co_await net::wait(timer);
     ::_exit(0);
@@ -246,7 +278,8 @@ void Worker::leave_if_done()
         io_.stop();
 }
 
-net::Task<Result<UniqueFd>> Worker::start_server(const proxy::AccessRecord* record)
+net::Task<Result<UniqueFd>> Worker::start_server(
+    std::uint64_t session, const IpAddress& client, const proxy::AccessRecord* record)
 {
     std::optional<Facts> facts;
     if (record != nullptr) {
@@ -254,11 +287,37 @@ net::Task<Result<UniqueFd>> Worker::start_server(const proxy::AccessRecord* reco
         if (!facts)
             co_return fail(ErrorCode::supervisor, E2BIG, "starting the raw ftpd");
     }
-    const auto kind = facts ? RequestKind::start_server_for : RequestKind::start_server;
-    auto answer = co_await inquiries_.ask(kind, 0, facts ? &*facts : nullptr);
+    Request request{facts ? RequestKind::start_server_for : RequestKind::start_server};
+    request.session = session;
+    request.client = to_bytes(client);
+    auto answer = co_await inquiries_.ask(request, facts ? &*facts : nullptr);
     if (!answer.passed)
         co_return fail(ErrorCode::supervisor, answer.os_error, "starting the raw ftpd");
     co_return std::move(answer.passed);
+}
+
+void Worker::tell_end_of(std::uint64_t session, bool was_logged_in)
+{
+    if (start_.generation.config.server.command.empty())
+        return;
+    Request note{RequestKind::session_end};
+    note.session = session;
+    note.is_logged_in = was_logged_in;
+    waiting_notes_.push_back(note);
+    if (waiting_notes_.size() == 1)
+        tasks_.spawn("notes to the supervisor", send_waiting_notes());
+}
+
+// Each arrives, or the raw ftpd of its session would never be ended: the supervisor's queue may be full for a moment.
+net::Task<> Worker::send_waiting_notes()
+{
+    while (!waiting_notes_.empty()) {
+        const auto sent = send_request(supervisor_.fd(), waiting_notes_.front());
+        if (!sent && (sent.error().os_error == EAGAIN || sent.error().os_error == EWOULDBLOCK))
+            co_await supervisor_.wait(IoStep::Kind::want_write);
+        else
+            waiting_notes_.pop_front(); // where it cannot be sent the supervisor is gone, which obey_supervisor() sees
+    }
 }
 
 // It was stopped or started anew: the supervisor can find it again, we cannot.
@@ -266,7 +325,7 @@ net::Task<> Worker::reach_syslogd()
 {
     net::Timer pause(environment_.executor);
     for (;;) {
-        auto answer = co_await inquiries_.ask(RequestKind::system_log, 0);
+        auto answer = co_await inquiries_.ask({RequestKind::system_log});
         if (answer.passed)
             co_return log::give_syslogd(std::move(answer.passed));
         pause.expires_after(std::chrono::seconds(1));

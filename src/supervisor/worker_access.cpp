@@ -97,11 +97,11 @@ net::Task<> WorkerAccess::ask_for_tables()
 {
     while (!next_.empty()) {
         asked_.swap(next_);
-        auto answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
+        auto answer = co_await inquiries_.ask({RequestKind::tables, 0, image_ ? image_->version() : 0});
         while (answer.os_error == EAGAIN) { // the queue is full of other requests: it moves
             net::Timer pause(executor_, net::Clock::now() + kPause);
             co_await net::wait(pause);
-            answer = co_await inquiries_.ask(RequestKind::tables, image_ ? image_->version() : 0);
+            answer = co_await inquiries_.ask({RequestKind::tables, 0, image_ ? image_->version() : 0});
         }
         take_tables(std::move(answer));
         for (Waiter* waiter : std::exchange(asked_, {})) {
@@ -186,7 +186,7 @@ net::Task<bool> WorkerAccess::have_line(proxy::AccessWait& wait)
 
 net::Task<> WorkerAccess::open_line()
 {
-    Inquiries::Answer answer = co_await inquiries_.ask(RequestKind::resolver);
+    Inquiries::Answer answer = co_await inquiries_.ask({RequestKind::resolver});
     if (answer.passed) {
         line_.emplace(executor_, std::move(answer.passed));
         tasks_.spawn("resolver answers", read_answers());
@@ -224,7 +224,7 @@ net::Task<std::optional<int>> WorkerAccess::run_command(const proxy::AccessRecor
     const auto facts = to_facts(record);
     if (!facts)
         co_return std::nullopt;
-    const auto answer = co_await inquiries_.ask(RequestKind::run_command, record.version, &*facts, -1, &wait);
+    const auto answer = co_await inquiries_.ask({RequestKind::run_command, 0, record.version}, &*facts, -1, &wait);
     if (answer.os_error != 0)
         co_return std::nullopt;
     co_return static_cast<int>(answer.value);
@@ -235,7 +235,7 @@ net::Task<bool> WorkerAccess::twist(const proxy::AccessRecord& record, int clien
     const auto facts = to_facts(record);
     if (!facts)
         co_return false;
-    const auto answer = co_await inquiries_.ask(RequestKind::twist, record.version, &*facts, client, &wait);
+    const auto answer = co_await inquiries_.ask({RequestKind::twist, 0, record.version}, &*facts, client, &wait);
     co_return answer.os_error == 0;
 }
 

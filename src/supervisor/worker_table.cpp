@@ -9,6 +9,7 @@
 #include <csignal>
 #include <exception>
 #include <fcntl.h>
+#include <map>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -58,18 +59,22 @@ Result<void> wait_until_confined(pid_t pid, int reader)
 
 } // namespace
 
-unsigned WorkerTable::unused_row() const
-{
-    unsigned row = 0;
-    while (std::ranges::any_of(workers_, [row](const Worker& worker) { return worker.row == row; }))
-        ++row;
-    return row;
-}
-
 Result<void> WorkerTable::start(WorkerOrder order)
 {
-    if (free_rows() == 0)
+    const auto row = free_rows() == 0 ? std::nullopt : counters_.claim_row();
+    if (!row)
         return fail(ErrorCode::supervisor, EAGAIN, "too many worker processes, draining ones included");
+    auto worker = start_in_row(std::move(order), *row);
+    if (!worker) {
+        counters_.clear_row(*row, 0);
+        return std::unexpected(worker.error());
+    }
+    workers_.push_back(std::move(*worker));
+    return {};
+}
+
+Result<Worker> WorkerTable::start_in_row(WorkerOrder order, unsigned row)
+{
     auto channel = make_channel();
     if (!channel)
         return std::unexpected(channel.error());
@@ -78,7 +83,6 @@ Result<void> WorkerTable::start(WorkerOrder order)
         return fail(ErrorCode::system_call, errno, "pipe");
     const UniqueFd confined_reader(ends[0]);
     UniqueFd confined_writer(ends[1]);
-    const unsigned row = unused_row();
     const pid_t supervisor_pid = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0)
@@ -88,12 +92,13 @@ Result<void> WorkerTable::start(WorkerOrder order)
         become_worker(std::move(order), row, std::move(channel->second), std::move(confined_writer), supervisor_pid);
     }
     confined_writer.reset();
-    if (const auto confined = wait_until_confined(pid, confined_reader.get()); !confined)
-        return confined;
+    if (const auto confined = wait_until_confined(pid, confined_reader.get()); !confined) {
+        counters_.clear_row(row, pid);
+        return std::unexpected(confined.error());
+    }
     Worker worker{pid, row, order.index, order.generation_number, std::move(channel->first), Clock::now()};
     log::Event(log::Level::debug, 0, "worker-start", "worker started").with("pid", pid).with("generation", worker.generation);
-    workers_.push_back(std::move(worker));
-    return {};
+    return worker;
 }
 
 void WorkerTable::become_worker(
@@ -101,6 +106,7 @@ void WorkerTable::become_worker(
 {
     ::prctl(PR_SET_NAME, "safetpd:worker");
     ignore_signals();
+    counters_.hold_row(row); // before it sees no /proc
     workers_.clear(); // closes the other workers' channels
     for (const int fd : order.not_for_worker)
         ::close(fd);
@@ -128,7 +134,7 @@ std::optional<Worker> WorkerTable::remove(pid_t pid)
         return {};
     Worker dead = std::move(*found);
     workers_.erase(found);
-    counters_.clear_worker(dead.row);
+    counters_.clear_row(dead.row, pid);
     return dead;
 }
 
@@ -158,6 +164,46 @@ void WorkerTable::drain_older_than(unsigned generation)
         worker.is_draining = true;
         send(worker, {NoticeKind::drain, 0, 0, 0});
     }
+}
+
+std::vector<WorkerTable::Ended> WorkerTable::finish_oldest(unsigned rows, std::chrono::seconds time)
+{
+    std::map<unsigned, std::vector<Worker*>> by_age;
+    unsigned soon_free = free_rows();
+    for (Worker& worker : workers_) {
+        if (!worker.is_draining)
+            continue;
+        if (worker.is_finishing || counters_.sessions_of(worker.row) == 0)
+            ++soon_free;
+        else
+            by_age[worker.generation].push_back(&worker);
+    }
+    std::vector<Ended> result;
+    for (const auto& [generation, workers] : by_age) {
+        if (soon_free >= rows)
+            break;
+        Ended ended{.generation = generation};
+        for (Worker* const worker : workers) {
+            ++ended.workers;
+            ended.sessions += counters_.sessions_of(worker->row);
+            worker->is_finishing = true;
+            send(*worker, {NoticeKind::finish, 0, 0, static_cast<std::uint32_t>(time.count())});
+        }
+        soon_free += ended.workers;
+        result.push_back(ended);
+    }
+    return result;
+}
+
+Worker* WorkerTable::oldest_draining()
+{
+    Worker* oldest = nullptr;
+    for (Worker& worker : workers_) {
+        const bool is_older = oldest == nullptr || worker.generation < oldest->generation;
+        if (worker.is_draining && is_older)
+            oldest = &worker;
+    }
+    return oldest;
 }
 
 void WorkerTable::kill(Worker& worker)

@@ -21,6 +21,8 @@ struct Worker {
     UniqueFd channel;        ///< -1 once it broke: the process is being ended
     Clock::time_point started;
     bool is_draining = false;
+    bool is_finishing = false;       ///< draining, but not for longer than a while
+    bool is_killed_for_room = false;
 };
 
 struct WorkerOrder {
@@ -40,7 +42,7 @@ public:
     explicit WorkerTable(SharedCounters& counters) : counters_(counters) {}
 
     /// Forks, and returns when the child has given up its privileges and entered the sandbox; the child never returns from
-    /// here. EAGAIN: all rows are in use. EPERM: it could not be confined, and has ended.
+    /// here. EAGAIN: all rows are in use, ours or everybody's. EPERM: it could not be confined, and has ended.
     Result<void> start(WorkerOrder order);
 
     /// Takes the dead worker out and clears its row. Empty: not one of ours.
@@ -51,6 +53,15 @@ public:
     void send_all(const Notice& notice, int passed_fd = -1);
     void drain_older_than(unsigned generation);
 
+    struct Ended {
+        unsigned generation;
+        unsigned workers = 0;
+        unsigned sessions = 0;
+    };
+    /// Tells draining generations, the oldest first, to finish within `time`, until `rows` will be free: what that costs.
+    std::vector<Ended> finish_oldest(unsigned rows, std::chrono::seconds time);
+    Worker* oldest_draining(); ///< null: none drains
+
     void kill(Worker& worker);
     void kill_all();
 
@@ -59,7 +70,7 @@ public:
     unsigned free_rows() const { return SharedCounters::kMaxWorkers - static_cast<unsigned>(workers_.size()); }
 
 private:
-    unsigned unused_row() const;
+    Result<Worker> start_in_row(WorkerOrder order, unsigned row);
     [[noreturn]] void become_worker(WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer,
         pid_t supervisor_pid);
 

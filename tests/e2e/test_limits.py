@@ -3,10 +3,13 @@
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from support import ftpds
 from support.client import Truncated
+from support.gateway import binary
 
 
 def ends_with_421(client) -> str:
@@ -43,6 +46,145 @@ def test_all_sessions(start_server, start_gateway):
     assert ends_with_421(gateway.connect(source="127.0.0.5"))
     clients[0].rst()
     eventually_served(gateway)
+
+
+# -- who is let in --------------------------------------------------------------------------------------------------------------
+
+
+def test_sessions_without_a_login_have_a_limit_of_their_own(start_server, start_gateway, tls):
+    """Guards against strangers taking every place: who logs in has left theirs, and further strangers hear why they are refused."""
+    server = start_server("pure-ftpd")
+    gateway = start_gateway(server, limits={"sessions": 20, "startups": "3:100:3"})
+    users = [gateway.secure(tls).login(server.server.user, server.server.password) for _ in range(5)]
+    strangers = [gateway.connect(source=f"127.0.0.{number}").greet() for number in (2, 3, 4)]
+    assert "logging in" in ends_with_421(gateway.connect(source="127.0.0.5"))
+    for user in users:
+        user.expect("NOOP", 200)
+    assert any(event["message"] == "refused: too many sessions without a login" for event in gateway.events("refused"))
+    strangers[0].rst()
+    eventually_served(gateway)
+
+
+def test_connections_that_lead_to_no_login_have_a_rate(start_server, start_gateway, tls):
+    """Guards against one address that connects and hangs up without end; others, and whoever logs in, are not hurt."""
+    server = start_server("pure-ftpd")
+    gateway = start_gateway(server, limits={"connection_rate": "5/1h"})
+    for _ in range(5):
+        gateway.connect().greet().quit()
+    assert "Too many connections" in ends_with_421(gateway.connect())
+    gateway.connect(source="127.0.0.2").greet()
+    for _ in range(12):
+        client = gateway.secure(tls, source="127.0.0.3").login(server.server.user, server.server.password)
+        client.expect("QUIT", 221)
+
+
+def test_the_defaults_let_a_client_log_in_again_and_again(start_server, start_gateway):
+    """One connection for each file, as scripts do it, more of them than connection_rate has: logins do not count."""
+    server = start_server("pure-ftpd")
+    gateway = start_gateway(
+        server, listener={"security": "optional"}, limits={"connection_rate": None, "sessions_per_client": None}
+    )
+    for _ in range(150):
+        client = gateway.connect().greet().login(server.server.user, server.server.password)
+        client.expect("QUIT", 221)
+        client.close()
+
+
+# -- what they may cost ---------------------------------------------------------------------------------------------------------
+
+
+def raw_ftpds(gateway) -> list[int]:
+    """The processes that the supervisor has started for sessions."""
+    found = []
+    for child in map(int, Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()):
+        try:
+            if not Path(f"/proc/{child}/comm").read_text().startswith("safetpd"):
+                found.append(child)
+        except OSError:
+            pass  # gone meanwhile
+    return found
+
+
+@pytest.mark.parametrize("name", ["vsftpd", "inetutils-ftpd"])
+def test_who_hangs_up_at_once_has_no_more_raw_ftpds_than_sessions(name, start_gateway, directory):
+    """Guards against a fork a connection (seen: 116 ftpds after 0.3 s): each counts until it has ended."""
+    server = ftpds.make(name, directory / name)
+    gateway = start_gateway(None, server={"command": server.command, "line_bytes": 500}, limits={"sessions_per_client": 4})
+    most = 0
+    for _ in range(30):
+        clients = [gateway.connect() for _ in range(6)]
+        codes = [client.reply().code for client in clients]
+        most = max(most, len(raw_ftpds(gateway)))
+        assert set(codes) <= {220, 421}
+        for client in clients:
+            client.close()
+    assert 0 < most <= 4
+    gateway.connect(source="127.0.0.2").greet()
+    eventually_served(gateway)
+
+
+def stubborn_ftpd(directory: Path) -> Path:
+    """A raw ftpd that minds neither the end of its connection nor SIGTERM, and has a child that does not either."""
+    program = directory / "stubborn"
+    program.write_text("#!/bin/sh\ntrap '' TERM HUP\necho 220 ready\nsleep 10000 & sleep 10000; wait\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_raw_ftpd_that_ignores_its_end_counts_until_it_is_killed(start_gateway, directory):
+    """Guards against processes that pile up, and against a client's places being free while they do."""
+    gateway = start_gateway(
+        None,
+        server={"command": [str(stubborn_ftpd(directory))], "line_bytes": 500},
+        limits={"sessions_per_client": 3},
+        timeouts={"server_end": "1s"},
+    )
+    for _ in range(3):
+        gateway.connect().greet().rst()
+    for _ in range(20):
+        assert gateway.connect().reply().code == 421
+    started = raw_ftpds(gateway)
+    assert len(started) == 3
+    gateway.connect(source="127.0.0.2").greet()
+    gateway.wait_for_log("does not end on SIGTERM either and is killed")
+    deadline = time.monotonic() + 60
+    while set(started) & set(raw_ftpds(gateway)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    eventually_served(gateway)
+
+
+def test_sessions_without_a_login_count_until_their_raw_ftpds_have_ended(start_gateway, directory):
+    """Guards against many addresses that each hang up at once: together they start no more than startups allows."""
+    gateway = start_gateway(
+        None, server={"command": [str(stubborn_ftpd(directory))], "line_bytes": 500}, limits={"sessions": 100, "startups": "4:100:4"}
+    )
+    for number in range(2, 6):
+        gateway.connect(source=f"127.0.0.{number}").greet().rst()
+    for number in range(6, 30):
+        assert gateway.connect(source=f"127.0.0.{number}").reply().code == 421
+    assert len(raw_ftpds(gateway)) == 4
+
+
+def test_a_raw_ftpd_that_ignores_its_end_goes_with_the_service(start_gateway, directory):
+    """Guards against processes that outlive their starter: Gateway.stop() looks for them."""
+    gateway = start_gateway(None, server={"command": [str(stubborn_ftpd(directory))], "line_bytes": 500})
+    gateway.connect().greet()
+    gateway.stop()
+
+
+def test_a_raw_ftpd_that_ignores_its_end_is_killed_under_inetd_too(start_gateway, directory, running):
+    """-s: what one process alone can hold."""
+    gateway = start_gateway(
+        None, start=False, server={"command": [str(stubborn_ftpd(directory))], "line_bytes": 500}, timeouts={"server_end": "1s"}
+    )
+    command = [str(binary()), "-s", "-c", str(gateway.config_path)]
+    inetd = running.add(ftpds.Inetd(ftpds.FtpServer("safetpd", command, directory)))
+    gateway.connect(port=inetd.port).greet().rst()
+    assert inetd.sessions[-1].wait(60) == 0
+
+
+# -- timers ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_handshake_timer(start_server, start_gateway):

@@ -123,6 +123,38 @@ def test_reload_leaves_no_old_workers(start_server, start_gateway):
     wait_until(lambda: len(gateway.workers()) == 2 and not before & set(gateway.workers()))
 
 
+@pytest.mark.unsanitized
+def test_a_reload_never_waits_for_clients(start_server, start_gateway, running):
+    """Guards against clients that decide whether a reload is possible: in 128 workers of each generation somebody stays, and when
+    room is short the oldest ones hear 421."""
+    gateway = start_gateway(
+        start_server(),
+        limits={"sessions": 5000, "sessions_per_client": 5000, "startups": "4000:0:4000"},
+        timeouts={"handshake": "10m", "login": "1h", "idle": "1h", "drain": "2s"},
+        process={"workers": 128},
+    )
+    implicit = {"address": "127.0.0.1", "port": gateway.ports[1], "implicit_tls": True}
+    gateway.change(listeners=[gateway.config["listener"][0], implicit], greeting="generation 2")
+    gateway.config["data"]["passive_ports"] = f"{gateway.ports[2]}-{gateway.ports[-1]}"
+    gateway.change()
+    gateway.reload()
+    first = gateway.connect().greet()
+    silent = []
+    try:
+        for generation in range(3, 8):
+            silent += [socket.create_connection(("127.0.0.1", gateway.ports[1])) for _ in range(170)]
+            gateway.change(greeting=f"generation {generation}")
+            gateway.reload()
+            assert gateway.connect().reply().text == f"220 generation {generation}"
+    finally:
+        for connection in silent:
+            connection.close()
+    assert gateway.events("reload-failed") == []
+    first.expect_reply(421)
+    assert first.receive() == b""
+    assert gateway.events("generation-end")[0]["sessions"] > 0
+
+
 def test_term_lets_a_transfer_finish(start_server, start_gateway, tls):
     """Drain: a transfer under way is finished, the idle session gets a 421, nobody new is let in."""
     server = start_server()

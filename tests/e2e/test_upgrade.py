@@ -109,3 +109,30 @@ def test_an_upgrade_takes_the_configuration_of_the_moment(start_server, start_ga
     wait_until(lambda: gateway.process.poll() is not None)
     with pytest.raises(ConnectionRefusedError):
         gateway.connect(port=old_port)
+
+
+def test_limits_count_on_over_an_upgrade(start_server, start_gateway, ended):
+    """Guards against limits that begin at zero with each new program while the old one's sessions live (seen: 9 with a limit of 3)."""
+    gateway = start_gateway(start_server(), limits={"sessions_per_client": 3})
+    clients = [gateway.connect().greet() for _ in range(2)]
+    ended.append(new_program(gateway))
+    clients.append(gateway.connect().greet())
+    assert gateway.connect().reply().code == 421
+    gateway.connect(source="127.0.0.2").greet()
+    clients[0].quit()
+    wait_until(lambda: gateway.connect().reply().code == 220)
+    assert gateway.connect().reply().code == 421
+
+
+def test_what_a_killed_predecessor_counted_is_given_back(start_server, start_gateway, ended):
+    """Rows of dead workers are cleared whoever owned them."""
+    gateway = start_gateway(start_server(), limits={"sessions_per_client": 2})
+    clients = [gateway.connect().greet() for _ in range(2)]
+    ended.append(new_program(gateway))
+    assert gateway.connect().reply().code == 421
+    gateway.process.kill()
+    gateway.process.wait()
+    for client in clients:
+        client.close()
+    wait_until(lambda: gateway.connect().reply().code == 220)
+    gateway.process = None  # killed, and nothing to stop: `ended` stops the new one

@@ -105,7 +105,7 @@ class Gateway:
             "access": {"hosts_allow": str(self.allow_path), "hosts_deny": str(self.deny_path)},  # not the machine's
             "tls": {"certificates": [certificate.toml]},
             "data": {"passive_ports": f"{self.ports[1]}-{self.ports[-1]}"},
-            "limits": {"sessions_per_client": 200},
+            "limits": {"sessions_per_client": 200, "connection_rate": "1000000/1s"},
             "timeouts": {"drain": "3s"},
             "log": {"target": "stderr", "format": "json", "level": "debug"},
             "process": {"user": "nobody", "chroot": str(self.directory / "empty"), "workers": 2},

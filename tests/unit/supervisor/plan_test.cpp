@@ -114,18 +114,6 @@ TEST(FileWatch, BackToTheAcceptedIsNoChange)
     EXPECT_FALSE(watch.has_changed({old}));
 }
 
-TEST(FileWatch, AChangeThatCouldNotBeTakenUpIsSaidAgain)
-{
-    const FileStamp old{1, 10, 1}, fresh{3, 10, 1};
-    FileWatch watch;
-    watch.start({old});
-    watch.has_changed({fresh});
-    EXPECT_TRUE(watch.has_changed({fresh}));
-    watch.ask_again();
-    EXPECT_TRUE(watch.has_changed({fresh}));
-    EXPECT_FALSE(watch.has_changed({fresh}));
-}
-
 TEST(LookAt, SeesAChangeOfRights)
 {
     char path[] = "/tmp/safetp-look-at-XXXXXX";
