@@ -61,7 +61,7 @@ Engine::Engine(const net::Executor& executor, const Settings& settings, Resource
     , pins_(settings.pins_file)
     , xferlog_(std::move(resources.xferlog))
     , environment_{.executor = executor, .config = settings.config, .announced_names = announced_names_, .buffers = buffers_,
-          .xferlog = xferlog_, .start_server = {}, .on_probe_end = {}, .on_login = {}}
+          .xferlog = xferlog_, .start_server = {}}
     , known_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, true), .client_side = &client_side_}
     , greeted_{.listener = listener_, .tls = nullptr, .policy = make_policy(settings, false), .client_side = &client_side_}
 {

@@ -33,11 +33,12 @@ struct Environment {
     /// rule that its facts lead to want it (setenv, umask, nice).
     std::function<net::Task<Result<UniqueFd>>(std::uint64_t session, const IpAddress& client, const AccessRecord* record)>
         start_server;
-    std::function<void()> on_probe_end; ///< one that was started for session 0, which is no client's, is needed no more
-    std::function<void(std::uint64_t session)> on_login; ///< each time that somebody has logged in; none: nobody minds
     AccessHelper* access = nullptr; ///< null: everybody may come in
     Doorstep* doorstep = nullptr;   ///< before the raw ftpd; null: any number may come at once
     ServerLine* server_line = nullptr; ///< null: the policy says how long a line the server may be sent
+    /// One that was started for session 0, which is no client's, is needed no more.
+    std::function<void()> on_probe_end = {};
+    std::function<void(std::uint64_t session)> on_login = {}; ///< each time that somebody has logged in; none: nobody minds
 };
 
 /// What the sessions of one listener share.

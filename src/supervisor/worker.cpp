@@ -88,10 +88,10 @@ Worker::Worker(WorkerStart start)
           .start_server = [this](std::uint64_t session, const IpAddress& client, const proxy::AccessRecord* record) {
               return start_server(session, client, record);
           },
-          .on_probe_end = [this] { tell_end_of(0, false); },
-          .on_login = [this](std::uint64_t session) { on_login(session); },
           .access = start_.generation.config.access.enabled ? &access_ : nullptr,
-          .doorstep = &doorstep_}
+          .doorstep = &doorstep_,
+          .on_probe_end = [this] { tell_end_of(0, false); },
+          .on_login = [this](std::uint64_t session) { on_login(session); }}
     , supervisor_(io_.get_executor(), std::move(start_.supervisor))
     , inquiries_(io_.get_executor(), supervisor_.fd())
     , tasks_(io_.get_executor())

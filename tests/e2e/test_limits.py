@@ -157,7 +157,9 @@ def test_a_raw_ftpd_that_ignores_its_end_counts_until_it_is_killed(start_gateway
 def test_sessions_without_a_login_count_until_their_raw_ftpds_have_ended(start_gateway, directory):
     """Guards against many addresses that each hang up at once: together they start no more than startups allows."""
     gateway = start_gateway(
-        None, server={"command": [str(stubborn_ftpd(directory))], "line_bytes": 500}, limits={"sessions": 100, "startups": "4:100:4"}
+        None,
+        server={"command": [str(stubborn_ftpd(directory))], "line_bytes": 500},
+        limits={"sessions": 100, "startups": "4:100:4"},
     )
     for number in range(2, 6):
         gateway.connect(source=f"127.0.0.{number}").greet().rst()
