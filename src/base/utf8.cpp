@@ -32,6 +32,16 @@ bool is_control(char32_t c)
     return is_c0_or_c1 || is_line_end || is_bidirectional || c == 0xfeff;
 }
 
+bool is_blank(char32_t c)
+{
+    const bool is_white_space = c == ' ' || (c >= 0x09 && c <= 0x0d) || c == 0x85 || c == 0xa0 || c == 0x1680
+        || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    const bool is_unseen = c == 0xad || c == 0x034f || c == 0x115f || c == 0x1160 || c == 0x17b4 || c == 0x17b5 || c == 0x180e
+        || (c >= 0x200b && c <= 0x200d) || (c >= 0x2060 && c <= 0x2064) || c == 0x2800 || c == 0x3164 || c == 0xfeff
+        || c == 0xffa0 || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
+    return is_white_space || is_unseen;
+}
+
 } // namespace
 
 CodePoint next_code_point(std::string_view text)
@@ -49,7 +59,7 @@ CodePoint next_code_point(std::string_view text)
     const bool is_surrogate = value >= 0xd800 && value <= 0xdfff;
     if (value < lead.smallest || is_surrogate || value > 0x10ffff)
         return {};
-    return {value, lead.bytes, true, !is_control(value)};
+    return {value, lead.bytes, true, !is_control(value), is_blank(value)};
 }
 
 } // namespace safetp

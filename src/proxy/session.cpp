@@ -199,6 +199,7 @@ void Session::drive()
         put_banner_before(output.to_client);
         to_client_.bytes += output.to_client;
         to_server_.bytes += output.to_server;
+        paths_.on_sent(output.to_server);
         wipe(output.to_server);
         if (!is_handshaking_)
             try_flush(client_, to_client_);
@@ -340,8 +341,12 @@ net::Task<> Session::read_client()
             continue;
         }
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
-            if (step.kind == Kind::failed)
-                log::Event(Level::info, number_, "client-broken", "control connection: " + describe(step.error));
+            if (step.kind == Kind::failed) {
+                // Perl's and Python's clients never send close_notify: at "info" that would be a line a session.
+                const bool is_usual = step.error.code == ErrorCode::tls_truncated;
+                log::Event(is_usual ? Level::debug : Level::info, number_, "client-broken",
+                    "control connection: " + describe(step.error));
+            }
             dialogue_.on_client_end();
             drive();
             continue;
@@ -375,6 +380,13 @@ bool Session::take_client_line()
     return true;
 }
 
+void Session::hear_server(std::string_view line)
+{
+    look_at_greeting(line);
+    paths_.on_server_line(line);
+    dialogue_.on_server_line(line);
+}
+
 net::Task<> Session::read_server()
 {
     using LineKind = ftp::LineBuffer::Line::Kind;
@@ -386,7 +398,7 @@ net::Task<> Session::read_server()
             if (line.kind == LineKind::too_long)
                 dialogue_.on_server_line_too_long();
             else
-                look_at_greeting(line.text), dialogue_.on_server_line(line.text);
+                hear_server(line.text);
             drive();
             continue;
         }

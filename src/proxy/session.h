@@ -6,6 +6,7 @@
 #include "ftp/control_channel.h"
 #include "ftp/greeting.h"
 #include "ftp/line_buffer.h"
+#include "ftp/path_tracker.h"
 #include "ftp/reception.h"
 #include "net/tasks.h"
 #include "proxy/access_step.h"
@@ -72,6 +73,7 @@ private:
     net::Task<> read_client();
     bool take_client_line();
     net::Task<> read_server();
+    void hear_server(std::string_view line);
     net::Task<> write(net::Channel& channel, Outbox& outbox);
     void try_flush(net::Channel& channel, Outbox& outbox);
     net::Task<bool> flush_client();
@@ -132,6 +134,7 @@ private:
     ftp::Greeting greeting_; ///< of the raw ftpd, where it matters how long a line that one reads
     ftp::Policy policy_;     ///< the front's, with what is known of that by now
     ftp::ControlChannel dialogue_;
+    ftp::PathTracker paths_;                      ///< for the logs
     DataChannel data_;
     tls::SessionBinding binding_;
     Clock::time_point ticket_issued_{};

@@ -8,17 +8,18 @@ void Session::log_transfer(const ftp::TransferEnded& transfer)
 {
     const bool is_upload = transfer.direction == ftp::Direction::upload;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(data_.elapsed());
+    const std::string path = paths_.path_of(transfer.command, transfer.path);
     (is_upload ? uploaded_ : downloaded_) += data_.bytes();
     ++transfers_;
     log::Event(log::Level::info, number_, "transfer", transfer.command + (transfer.is_complete ? " complete" : " incomplete"))
-        .with("path", transfer.path).with("bytes", data_.bytes()).with("seconds", seconds.count())
+        .with("path", path).with("bytes", data_.bytes()).with("seconds", seconds.count())
         .with("user", dialogue_.user()).with("client", peer_.address);
     data_.close();
     const bool is_file = transfer.command == "RETR" || is_upload;
     if (!is_file)
         return; // listings are not logged by any ftpd either
     environment_.xferlog.write({.ended = std::time(nullptr), .duration = seconds, .client = peer_.address,
-        .bytes = data_.bytes(), .path = transfer.path, .is_ascii = transfer.is_ascii, .is_upload = is_upload,
+        .bytes = data_.bytes(), .path = path, .is_ascii = transfer.is_ascii, .is_upload = is_upload,
         .is_anonymous = dialogue_.user_is_anonymous(), .user = dialogue_.user(), .is_complete = transfer.is_complete});
 }
 

@@ -11,15 +11,16 @@ namespace safetp::proxy {
 namespace {
 
 // Fields are parted by spaces, so wu-ftpd writes '_' for what would break the line; so do we, and for all that could act on a
-// terminal. Names that are not UTF-8 stay what they are.
+// terminal: every kind of white space, too, by which readers split that know Unicode. Names that are not UTF-8 stay what they
+// are, but for Latin-1's hard space.
 std::string as_field(std::string_view text)
 {
-    constexpr unsigned char kAboveC1 = 0xa0;
+    constexpr unsigned char kAboveC1 = 0xa1;
     std::string field;
     while (!text.empty()) {
         const CodePoint next = next_code_point(text);
         const bool is_other_letter = !next.is_valid && static_cast<unsigned char>(text[0]) >= kAboveC1;
-        if ((next.is_printable && text[0] != ' ') || is_other_letter)
+        if ((next.is_printable && !next.is_blank) || is_other_letter)
             field += text.substr(0, next.bytes);
         else
             field.append(next.bytes, '_');

@@ -212,6 +212,40 @@ def test_xferlog_cannot_be_forged(with_xferlog):
     assert len(line.split()) == 18
 
 
+@pytest.mark.parametrize("name", ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd"])
+def test_xferlog_names_whole_paths(start_server, start_gateway, tls, directory, name):
+    """After CWD a bare name says little, and STOU has none: the raw ftpd says where one is (257) and what it has chosen."""
+    server = start_server(name)
+    (server.server.home / "sub").mkdir()
+    hand_over(server.server.home / "sub")
+    path = directory / "xferlog"
+    gateway = start_gateway(server, log={"xferlog": str(path)})
+    client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
+    top = client.expect("PWD", 257).text.split('"')[1].rstrip("/")
+    client.expect("CWD sub", 250)
+    client.upload("STOR file", b"x")
+    client.upload("STOU", b"unique") if name != "inetutils-ftpd" else client.upload("STOU file", b"unique")
+    client.expect("CDUP", 200, 250)
+    client.expect("PWD", 257)
+    client.download("RETR sub/file")
+    gateway.stop()
+    paths = [line.split()[8] for line in path.read_text().splitlines()]
+    assert paths[0] == paths[2] == f"{top}/sub/file"
+    (unique,) = [entry.name for entry in (server.server.home / "sub").iterdir() if entry.name != "file"]
+    assert paths[1] == f"{top}/sub/{unique}"
+
+
+def test_a_client_without_close_notify_is_no_news(front):
+    """Perl's and Python's clients end so: a line for each of their sessions at `info` would hide others."""
+    client = front.login()
+    client.expect("QUIT", 221)
+    other = front.login()
+    other.fin()
+    front.gateway.wait_for_log("without close_notify|client closed")
+    events = front.gateway.events("client-broken")
+    assert all(event["level"] == "debug" for event in events), events
+
+
 def test_xferlog_can_be_rotated(with_xferlog):
     """USR1 opens it again, for sessions under way as well: logrotate's way."""
     client, gateway, path = with_xferlog

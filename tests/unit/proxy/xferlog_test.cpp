@@ -111,6 +111,22 @@ TEST_F(XferlogTest, WhatCouldActOnATerminalBecomesUnderscores)
     EXPECT_EQ(fields()[9], "j__oe");
 }
 
+// Whoever splits lines by Unicode's white space, as Python does, must find the same fields.
+TEST_F(XferlogTest, NoBlankOfAnyScriptIsKept)
+{
+    for (const std::string blank : {"\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x83", "\xe2\x80\x8a", "\xe2\x80\xaf",
+             "\xe2\x81\x9f", "\xe3\x80\x80", "\xe2\x80\x8b", "\xe2\x81\xa0", "\xe3\x85\xa4", "\xf3\xa0\x80\xa0"}) {
+        record_.path = "/a" + blank + "b";
+        EXPECT_EQ(fields()[4], "/a" + std::string(blank.size(), '_') + "b");
+        record_.user = "joe" + blank;
+        EXPECT_EQ(fields()[9], "joe" + std::string(blank.size(), '_'));
+    }
+    record_.path = "/a\xa0" "b"; // Latin-1's
+    EXPECT_EQ(fields()[4], "/a_b");
+    record_.path = "/\xc3\xa0\xe3\x81\x82"; // letters whose bytes include it
+    EXPECT_EQ(fields()[4], record_.path);
+}
+
 TEST_F(XferlogTest, OtherBytesAreKept)
 {
     record_.path = "/\xc3\xbc/\xff\"'\\%s{}";
