@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <span>
+#include <utility>
 
 namespace safetp::proxy {
 
@@ -169,7 +170,8 @@ net::Task<> ServerLine::run(IpAddress address)
         if (verdict == Verdict::cut)
             continue;
         limits_.learn(greeting, bytes);
-        log::Event(Level::info, 0, "server-line", "measured how long a line the raw ftpd reads as one").with("bytes", bytes);
+        log::Event(std::exchange(last_, bytes) == bytes ? Level::debug : Level::info, 0, "server-line",
+            "measured how long a line the raw ftpd reads as one").with("bytes", bytes);
         break;
     }
     const auto now = net::Clock::now();

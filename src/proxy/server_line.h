@@ -30,6 +30,7 @@ private:
     const Environment& environment_;
     ftp::LineLimits& limits_;
     net::TaskGroup& tasks_;
+    std::size_t last_ = 0; ///< what was measured last; 0: nothing yet
 };
 
 } // namespace safetp::proxy

@@ -1,12 +1,14 @@
 #include "setup/durable_file.h"
 
 #include "base/unique_fd.h"
-#include "setup/root.h"
 #include "setup/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -17,25 +19,41 @@ namespace {
 
 constexpr std::string_view kPrefix = ".safetpd-setup-";
 
+std::string temporary_name()
+{
+    static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz012345";
+    std::array<unsigned char, 10> random{};
+    [[maybe_unused]] const ssize_t count = ::getrandom(random.data(), random.size(), 0); // a name that is taken is refused
+    std::string name(kPrefix);
+    for (const unsigned char byte : random)
+        name += kLetters[byte % kLetters.size()];
+    return name;
+}
+
 /// A temporary file that is gone unless it was renamed.
 class TemporaryFile {
 public:
-    explicit TemporaryFile(const std::string& beside)
-        : path_(std::string(directory_name(beside)) + "/" + std::string(kPrefix) + "XXXXXX")
-        , fd_(::mkostemp(path_.data(), O_CLOEXEC))
+    explicit TemporaryFile(int directory)
+        : directory_(directory)
+        , name_(temporary_name())
+        , fd_(::openat(directory, name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600))
     {
     }
     TemporaryFile(const TemporaryFile&) = delete;
     ~TemporaryFile()
     {
         if (fd_ && !is_renamed_)
-            ::unlink(path_.c_str());
+            ::unlinkat(directory_, name_.c_str(), 0);
     }
     int fd() const { return fd_.get(); }
-    bool rename_to(const std::string& path) { return is_renamed_ = ::rename(path_.c_str(), path.c_str()) == 0; }
+    bool rename_to(const std::string& name)
+    {
+        return is_renamed_ = ::renameat(directory_, name_.c_str(), directory_, name.c_str()) == 0;
+    }
 
 private:
-    std::string path_;
+    int directory_;
+    std::string name_;
     UniqueFd fd_;
     bool is_renamed_ = false;
 };
@@ -79,11 +97,10 @@ bool copy_attributes(int from, int to)
     return true;
 }
 
-bool copy_metadata(const std::string& from, int to, bool with_times)
+bool copy_metadata(int from, int to, bool with_times)
 {
-    const UniqueFd pattern(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status { };
-    if (!pattern || ::fstat(pattern.get(), &status) != 0 || !copy_attributes(pattern.get(), to))
+    if (::fstat(from, &status) != 0 || !copy_attributes(from, to))
         return false;
     const bool is_same_owner = status.st_uid == ::geteuid() && status.st_gid == ::getegid();
     if (!is_same_owner && ::fchown(to, status.st_uid, status.st_gid) != 0)
@@ -94,60 +111,138 @@ bool copy_metadata(const std::string& from, int to, bool with_times)
     return !with_times || ::futimens(to, times) == 0;
 }
 
-bool sync_directory(const std::string& path)
+std::string name_of(std::string_view path) { return std::string(base_name(path)); }
+
+/// Removes one of our temporary files or directories, and what is ours in it. Links are not followed.
+void remove_temporary(int directory, const std::string& name, int depth = 0)
 {
-    const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return directory && ::fsync(directory.get()) == 0;
+    static constexpr int kDeepest = 8;
+    const bool is_ours = depth == 0 || name == kMadeFile || name.starts_with(kPrefix);
+    if (is_ours && (::unlinkat(directory, name.c_str(), 0) == 0 || errno != EISDIR))
+        return;
+    const UniqueFd inner(::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!inner || depth == kDeepest)
+        return;
+    for (const std::string& each : names_in(UniqueFd(::fcntl(inner.get(), F_DUPFD_CLOEXEC, 0))))
+        remove_temporary(inner.get(), each, depth + 1);
+    ::unlinkat(directory, name.c_str(), AT_REMOVEDIR); // only where it is empty now
+}
+
+/// The innermost of directories of which the outermost is called otherwise for now.
+std::string innermost_within(const std::string& outermost, const std::vector<std::string>& directories)
+{
+    std::string path = outermost;
+    for (std::size_t index = 1; index < directories.size(); ++index)
+        path += "/" + name_of(directories[index]);
+    return path;
 }
 
 } // namespace
 
-Result<void> write_durably(const std::string& path, std::string_view content, const std::string& pattern, bool keep_times)
+Result<void> write_durably(
+    const Root& root, const std::string& path, std::string_view content, const std::string& pattern, bool keep_times)
 {
-    TemporaryFile file(path);
+    const auto directory = root.open_parent(path);
+    const auto like = pattern.empty() ? Result<UniqueFd>() : root.open(pattern, O_RDONLY | O_NONBLOCK);
+    if (!directory || !like)
+        return std::unexpected((!directory ? directory : like).error());
+    TemporaryFile file(directory->get());
     if (file.fd() < 0)
         return fail(ErrorCode::bad_file, errno, path);
     const bool is_written = write_all(file.fd(), content)
-        && (pattern.empty() ? ::fchmod(file.fd(), 0644) == 0 : copy_metadata(pattern, file.fd(), keep_times))
+        && (pattern.empty() ? ::fchmod(file.fd(), 0644) == 0 : copy_metadata(like->get(), file.fd(), keep_times))
         && ::fsync(file.fd()) == 0;
-    if (!is_written || !file.rename_to(path))
+    if (!is_written || !file.rename_to(name_of(path)) || ::fsync(directory->get()) != 0)
         return fail(ErrorCode::bad_file, errno, path);
-    if (!sync_directory(std::string(directory_name(path))))
-        return fail(ErrorCode::bad_file, errno, std::string(directory_name(path)));
     return {};
 }
 
-void sweep_temporary_files(const std::string& directory)
+void sweep_temporary_files(const Root& root, const std::string& directory)
 {
-    for (const std::string& name : Root().list(directory)) {
+    const auto opened = root.open(directory, O_RDONLY | O_DIRECTORY);
+    if (!opened)
+        return;
+    for (const std::string& name : names_in(UniqueFd(::fcntl(opened->get(), F_DUPFD_CLOEXEC, 0)))) {
         if (name.starts_with(kPrefix))
-            ::unlink((directory + "/" + name).c_str());
+            remove_temporary(opened->get(), name);
     }
 }
 
-Result<void> remove_durably(const std::string& path)
+Result<void> remove_durably(const Root& root, const std::string& path)
 {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    const auto directory = root.open_parent(path);
+    if (!directory) // gone as well: no trouble
+        return directory.error().os_error == ENOENT ? Result<void>() : std::unexpected(directory.error());
+    if (::unlinkat(directory->get(), name_of(path).c_str(), 0) != 0 && errno != ENOENT)
         return fail(ErrorCode::bad_file, errno, path);
-    sync_directory(std::string(directory_name(path))); // a directory that is gone as well is no trouble
+    ::fsync(directory->get());
     return {};
 }
 
-Result<std::vector<std::string>> make_directories(const std::string& path, unsigned mode)
+bool remove_if_empty(const Root& root, const std::string& directory)
 {
-    std::vector<std::string> made;
-    for (std::size_t end = 1; end != std::string::npos;) {
+    const auto parent = root.open_parent(directory);
+    return parent && ::unlinkat(parent->get(), name_of(directory).c_str(), AT_REMOVEDIR) == 0;
+}
+
+Result<void> make_directories(const Root& root, const std::string& path, unsigned mode)
+{
+    for (std::size_t end = path == "/" ? std::string::npos : 1; end != std::string::npos;) {
         end = path.find('/', end);
         const std::string part = path.substr(0, end);
-        if (::mkdir(part.c_str(), mode) == 0) {
-            made.push_back(part);
-            sync_directory(std::string(directory_name(part)));
-        } else if (errno != EEXIST) {
+        const auto parent = root.open_parent(part);
+        if (!parent)
+            return std::unexpected(parent.error());
+        if (::mkdirat(parent->get(), name_of(part).c_str(), mode) == 0)
+            ::fsync(parent->get());
+        else if (errno != EEXIST)
             return fail(ErrorCode::bad_file, errno, part);
-        }
         end = end == std::string::npos ? end : end + 1;
     }
+    return {};
+}
+
+Result<void> make_directories_at_once(
+    const Root& root, const std::vector<std::string>& directories, std::size_t private_ones, std::string_view content)
+{
+    const auto parent = root.open_parent(directories.front());
+    if (!parent)
+        return std::unexpected(parent.error());
+    const std::string name = temporary_name();
+    const std::string_view above = directory_name(directories.front());
+    const std::string innermost
+        = innermost_within(fmt::format("{}/{}", above == "/" ? "" : above, name), directories);
+    auto made = make_directories(root, innermost, 0700);
+    std::string directory = innermost;
+    for (std::size_t index = directories.size(); made && index-- > 0; directory = directory_name(directory)) {
+        const auto opened = root.open(directory, O_RDONLY | O_DIRECTORY);
+        if (opened && index + private_ones < directories.size())
+            ::fchmod(opened->get(), 0755);
+    }
+    if (made)
+        made = write_durably(root, innermost + "/" + kMadeFile, content, "");
+    if (made && ::renameat(parent->get(), name.c_str(), parent->get(), name_of(directories.front()).c_str()) != 0)
+        made = fail(ErrorCode::bad_file, errno, directories.front());
+    if (!made)
+        remove_temporary(parent->get(), name);
+    ::fsync(parent->get());
     return made;
+}
+
+void remove_directories_at_once(const Root& root, const std::vector<std::string>& directories)
+{
+    for (std::size_t index = 0; index < directories.size(); ++index) {
+        const std::string inner = index + 1 < directories.size() ? name_of(directories[index + 1]) : kMadeFile;
+        if (root.list(directories[index]) != std::vector{inner})
+            return;
+    }
+    const auto parent = root.open_parent(directories.front());
+    const std::string name = temporary_name(), before = name_of(directories.front());
+    if (!parent || ::renameat(parent->get(), before.c_str(), parent->get(), name.c_str()) != 0)
+        return;
+    ::fsync(parent->get());
+    remove_temporary(parent->get(), name);
+    ::renameat(parent->get(), name.c_str(), parent->get(), before.c_str()); // somebody has put something in meanwhile
 }
 
 } // namespace safetp::setup

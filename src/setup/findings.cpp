@@ -248,6 +248,49 @@ void judge_started(const Situation& situation, const Judge& judge, std::vector<F
     findings.push_back(std::move(finding));
 }
 
+constexpr std::string_view kOwnTls
+    = "the raw ftpd insists on TLS of its own, but the gateway speaks plain FTP with it: nobody can log in";
+
+void judge_server_tls(const Situation& situation, std::vector<Finding>& findings)
+{
+    if (!situation.server_tls)
+        return;
+    const Standing& standing = *situation.server_tls;
+    const std::string where = standing.file.empty() ? "[server] command" : fmt::format("{}:{}", standing.file, standing.line);
+    findings.push_back({.weight = Weight::trouble,
+        .where = where,
+        .what = fmt::format("{} ({})", kOwnTls, standing.setting),
+        .mends = mend_server_tls(standing)});
+}
+
+void judge_doors(const Situation& situation, std::vector<Finding>& findings)
+{
+    for (const DoorVisit& visit : situation.visits) {
+        if (visit.outcome == DoorVisit::Outcome::open)
+            continue;
+        const bool is_dead = visit.outcome == DoorVisit::Outcome::dead;
+        Finding finding{.weight = is_dead ? Weight::trouble : Weight::note,
+            .where = "the front door, " + visit.endpoint.to_string(),
+            .what = fmt::format("{}{}", is_dead ? "it does not work: " : "", visit.words)};
+        if (!visit.is_listening)
+            finding.mends.push_back({"run", {situation.door_starter}});
+        findings.push_back(std::move(finding));
+    }
+}
+
+/// line_bytes may say more than the raw ftpd takes: what it protects from is then possible.
+void judge_line_bytes(const Situation& situation, std::vector<Finding>& findings)
+{
+    if (!situation.server_line || situation.line_bytes <= *situation.server_line)
+        return;
+    findings.push_back({.weight = Weight::trouble,
+        .where = "[server] line_bytes",
+        .what = fmt::format(
+            "it is {}, but the raw ftpd reads {} bytes as one line: clients can hide commands behind longer ones",
+            situation.line_bytes, *situation.server_line),
+        .mends = {{"/etc/safetp/safetpd.toml, in [server]", {fmt::format("line_bytes = {}", *situation.server_line)}}}});
+}
+
 void add_notes(const Situation& situation, std::vector<Finding>& findings)
 {
     const auto note = [&](std::string where, std::string what) {
@@ -279,6 +322,9 @@ std::vector<Finding> diagnose(const Situation& situation, const Judge& judge)
     for (const Opening& opening : situation.openings)
         judge_opening(situation, opening, judge, findings);
     judge_started(situation, judge, findings);
+    judge_server_tls(situation, findings);
+    judge_doors(situation, findings);
+    judge_line_bytes(situation, findings);
     add_notes(situation, findings);
     std::ranges::stable_sort(findings, {}, &Finding::weight);
     return findings;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/ip_address.h"
+#include "setup/door.h"
 #include "setup/openings.h"
 #include "setup/table_judge.h"
 
@@ -27,6 +28,13 @@ struct Situation {
     std::vector<Opening> openings;
     std::vector<Attempt> attempts;
     std::vector<IpAddress> doors; ///< where the gateway listens, if not on all addresses
+    std::vector<std::uint16_t> door_ports{21};
+    std::string door_starter = "systemctl start safetpd.service"; ///< what opens it where nobody listens
+    std::vector<DoorVisit> visits;
+    std::optional<Standing> server_tls;     ///< where a started raw ftpd is told to insist on TLS of its own
+    std::optional<std::size_t> server_line; ///< bytes that the raw ftpd was seen to read as one line
+    std::string server_line_unknown;        ///< else: why it could not be measured; empty: it was not tried
+    std::size_t line_bytes = 0;             ///< [server] line_bytes; 0: not said
     bool is_started = false;                 ///< [server] command: the raw ftpd needs no port
     std::optional<IpAddress> server_address; ///< where the gateway looks for it otherwise; none: where the client came in
     std::uint16_t server_port = 351;
@@ -52,7 +60,7 @@ struct Row {
 
 enum class Weight {
     way,     ///< somebody gets round the front door
-    trouble, ///< the gateway itself would not get through
+    trouble, ///< the gateway itself would not get through, or its clients not through the gateway
     note,
 };
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <fnmatch.h>
 
 namespace safetp::setup {
@@ -39,6 +41,8 @@ struct ProftpdReader {
     std::vector<Standing> ports{};
     std::vector<IpAddress> addresses{};
     bool binds_tightly = false;
+    bool has_tls = false;
+    std::optional<Standing> required{}; ///< TLSRequired with anything but "off"
 
     void take_line(const Line& line, const std::string& file);
     void read(const std::string& file);
@@ -61,6 +65,11 @@ void ProftpdReader::take_line(const Line& line, const std::string& file)
     } else if (key == "defaultaddress") {
         if (const auto address = parse_address(words[1].text))
             addresses.push_back(*address);
+    } else if (key == "tlsengine") {
+        has_tls = has_tls || !equals_ignoring_case(words[1].text, "off");
+    } else if (key == "tlsrequired") {
+        if (!equals_ignoring_case(words[1].text, "off") && !equals_ignoring_case(words[1].text, "!data"))
+            required = {std::nullopt, 0, file, line.number, std::string(trim(line.text))};
     } else if (key == "socketbindtight") {
         binds_tightly = equals_ignoring_case(words[1].text, "on");
     }
@@ -104,6 +113,30 @@ std::string shell_value(std::string_view text, std::string_view name, unsigned* 
     return value;
 }
 
+/// "2" and "3" of -Y, --tls and the file conf/TLS: no login without TLS, and no data either.
+bool is_tls_forced(std::string_view value) { return value == "2" || value == "3"; }
+
+/// -Y 2, -Y2, --tls 2, --tls=2
+bool pure_ftpd_insists(const std::vector<std::string>& arguments)
+{
+    for (std::size_t index = 1; index < arguments.size(); ++index) {
+        const std::string_view word = arguments[index];
+        const bool is_alone = word == "-Y" || word == "--tls";
+        if (is_alone && index + 1 < arguments.size() && is_tls_forced(arguments[index + 1]))
+            return true;
+        for (const std::string_view start : {"-Y", "--tls="})
+            if (word.starts_with(start) && is_tls_forced(word.substr(start.size())))
+                return true;
+    }
+    return false;
+}
+
+/// Only Debian's wrapper does; the program itself is told all by its arguments.
+bool reads_pure_ftpd_files(const std::vector<std::string>& arguments)
+{
+    return !arguments.empty() && base_name(arguments.front()).ends_with("-wrapper");
+}
+
 } // namespace
 
 FtpdKind recognise_ftpd(std::string_view program)
@@ -128,6 +161,7 @@ bool is_front_door(std::string_view program) { return base_name(program) == "saf
 FtpdSettings parse_vsftpd_conf(std::string_view text, const std::string& file)
 {
     Setting listen{"NO"}, listen_ipv6{"NO"}, port{"21"}, address, address6, wrappers{"NO"}; // vsftpd.conf(5)'s defaults
+    Setting tls{"NO"}, tls_for_logins{"YES"}, tls_at_once{"NO"};
     for (const Line& line : split_lines(text)) {
         const std::size_t equals = line.text.find('=');
         if (line.text.starts_with('#') || equals == std::string_view::npos)
@@ -146,8 +180,16 @@ FtpdSettings parse_vsftpd_conf(std::string_view text, const std::string& file)
             address6 = setting;
         else if (key == "tcp_wrappers")
             wrappers = setting;
+        else if (key == "ssl_enable")
+            tls = setting;
+        else if (key == "force_local_logins_ssl")
+            tls_for_logins = setting;
+        else if (key == "implicit_ssl")
+            tls_at_once = setting;
     }
     FtpdSettings settings{.file = file, .asks_tables = is_yes(wrappers)};
+    if (is_yes(tls) && (is_yes(tls_for_logins) || is_yes(tls_at_once)))
+        settings.insists_on_tls = {std::nullopt, 0, file, tls.line, "ssl_enable=YES"};
     const std::uint16_t number = parse_port(port.value).value_or(21);
     if (is_yes(listen_ipv6))
         settings.listens.push_back({parse_address(address6.value), number, file, listen_ipv6.line, "listen_ipv6=YES"});
@@ -163,6 +205,8 @@ FtpdSettings read_proftpd_conf(const Root& root, const std::string& file)
         return {};
     reader.settings.file = file;
     reader.read(file);
+    if (reader.has_tls)
+        reader.settings.insists_on_tls = reader.required;
     if (!reader.is_standalone)
         return reader.settings;
     if (reader.ports.empty())
@@ -187,6 +231,9 @@ FtpdSettings read_pure_ftpd_conf(const Root& root)
 {
     static constexpr const char* kDefaults = "/etc/default/pure-ftpd-common";
     FtpdSettings settings;
+    const std::string tls = root.read_text(kPureFtpdTlsFile);
+    if (is_tls_forced(trim(std::string_view(tls).substr(0, tls.find('\n')))))
+        settings.insists_on_tls = {std::nullopt, 0, kPureFtpdTlsFile, 1, tls.substr(0, tls.find('\n'))};
     const auto text = root.read(kDefaults);
     if (!text || !*text)
         return settings;
@@ -224,8 +271,14 @@ FtpdSettings read_ftpd_settings(const Root& root, FtpdKind kind, const std::vect
     const std::string file = config_file_of(kind, arguments);
     if (kind == FtpdKind::proftpd)
         return read_proftpd_conf(root, file);
-    if (kind == FtpdKind::pure_ftpd)
-        return read_pure_ftpd_conf(root);
+    if (kind == FtpdKind::pure_ftpd) {
+        FtpdSettings settings = read_pure_ftpd_conf(root);
+        if (!reads_pure_ftpd_files(arguments))
+            settings.insists_on_tls.reset();
+        if (pure_ftpd_insists(arguments))
+            settings.insists_on_tls = {std::nullopt, 0, "", 0, fmt::format("{}", fmt::join(arguments, " "))};
+        return settings;
+    }
     if (kind != FtpdKind::vsftpd)
         return {};
     const auto text = root.read(file);

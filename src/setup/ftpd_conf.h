@@ -34,7 +34,10 @@ struct FtpdSettings {
     std::string file; ///< the main one; empty: none was found
     std::vector<Standing> listens{};
     bool asks_tables = false; ///< vsftpd: tcp_wrappers=YES
+    std::optional<Standing> insists_on_tls{}; ///< where it says that nobody logs in without TLS of its own; file empty: argv
 };
+
+inline constexpr const char* kPureFtpdTlsFile = "/etc/pure-ftpd/conf/TLS";
 
 FtpdSettings parse_vsftpd_conf(std::string_view text, const std::string& file);
 

@@ -42,6 +42,8 @@ std::string to_text(const Manifest& manifest)
     std::string out = fmt::format("{}\n", kFirstLine);
     for (const std::string& directory : manifest.directories)
         out += fmt::format("directory\t{}\n", directory);
+    for (const std::string& command : manifest.commands)
+        out += fmt::format("command\t{}\n", command);
     for (const ManifestEntry& entry : manifest.files)
         out += fmt::format("file\t{}\t{}\t{}\t{}\n", entry.before, entry.after, entry.kept, entry.path);
     return out + fmt::format("{}\n", kLastLine);
@@ -58,6 +60,10 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& file)
         const auto fields = split_fields(lines[index].text);
         if (fields.size() == 2 && fields[0] == "directory" && fields[1].starts_with('/')) {
             manifest.directories.push_back(fields[1]);
+            continue;
+        }
+        if (fields.size() == 2 && fields[0] == "command") {
+            manifest.commands.push_back(fields[1]);
             continue;
         }
         if (fields.size() != 5 || fields[0] != "file")

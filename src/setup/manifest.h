@@ -20,6 +20,7 @@ struct ManifestEntry {
 struct Manifest {
     std::vector<ManifestEntry> files;
     std::vector<std::string> directories; ///< made for them, outermost first
+    std::vector<std::string> commands{};  ///< to be run once it is undone
     bool operator==(const Manifest&) const = default;
 };
 

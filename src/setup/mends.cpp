@@ -3,6 +3,7 @@
 #include "setup/rewrite.h"
 #include "setup/text.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace safetp::setup {
@@ -10,7 +11,18 @@ namespace safetp::setup {
 namespace {
 
 constexpr const char* kServerSection = "/etc/safetp/safetpd.toml, in [server]";
-const Mend kLoopbackServer{kServerSection, {"address = \"127.0.0.1\""}};
+
+/// Where the raw ftpd goes: its own port, unless that is the front door's, which on all addresses would be in its way.
+std::uint16_t raw_port_for(const Situation& situation, const Opening& opening)
+{
+    const bool is_taken = std::ranges::find(situation.door_ports, opening.port) != situation.door_ports.end();
+    return is_taken ? kRawPort : opening.port;
+}
+
+Mend loopback_server(std::uint16_t port)
+{
+    return {kServerSection, {"address = \"127.0.0.1\"", fmt::format("port = {}", port)}};
+}
 
 void append(std::vector<Mend>& mends, std::vector<Mend> more)
 {
@@ -36,11 +48,25 @@ std::vector<Mend> mend_inetd(const Situation& situation, const Opening& opening,
     return mends;
 }
 
-std::vector<Mend> mend_systemd_socket(const Opening& opening)
+std::vector<Mend> mend_systemd_socket(const Situation& situation, const Opening& opening)
 {
+    const std::uint16_t port = raw_port_for(situation, opening);
     return {{fmt::format("/etc/systemd/system/{}.d/safetp.conf", opening.unit),
-                {"[Socket]", "ListenStream=", fmt::format("ListenStream=127.0.0.1:{}", opening.port)}},
-        kLoopbackServer, {"run", {"systemctl daemon-reload", fmt::format("systemctl restart {}", opening.unit)}}};
+                {"[Socket]", "ListenStream=", fmt::format("ListenStream=127.0.0.1:{}", port)}},
+        loopback_server(port), {"run", {"systemctl daemon-reload", fmt::format("systemctl restart {}", opening.unit)}}};
+}
+
+/// xinetd wants "type = UNLISTED" where the port is not the one that services(5) gives the service.
+std::vector<Mend> mend_xinetd(const Situation& situation, const Opening& opening)
+{
+    const std::uint16_t port = raw_port_for(situation, opening);
+    std::vector<std::string> lines{"\tbind = 127.0.0.1"};
+    if (port != opening.port) {
+        lines.push_back(fmt::format("\tport = {}", port));
+        lines.emplace_back("\ttype = UNLISTED");
+    }
+    return {{fmt::format("{}, in the block of line {}", opening.file, opening.line), lines}, loopback_server(port),
+        {"run", {"kill -HUP \"$(cat /run/xinetd.pid)\""}}};
 }
 
 /// An ftpd that listens by itself need not: the gateway starts it for each session.
@@ -105,14 +131,23 @@ std::vector<Mend> mend_address(const IpAddress& address)
     return {{kServerSection, {"address = " + toml_text(address.to_string())}}, {"run", {"systemctl reload safetpd.service"}}};
 }
 
+std::vector<Mend> mend_server_tls(const Standing& standing)
+{
+    if (standing.file.empty())
+        return {{kServerSection, {"# without -Y 2 or --tls=2 in command"}}};
+    const std::string place = fmt::format("{}, instead of line {}", standing.file, standing.line);
+    if (standing.file == kPureFtpdTlsFile)
+        return {{place, {"1"}}};
+    const bool is_proftpd = standing.setting.find('=') == std::string::npos;
+    return {{place, {is_proftpd ? "TLSRequired off" : "ssl_enable=NO"}}};
+}
+
 std::vector<Mend> mend_way(const Situation& situation, const Opening& opening, LetIn let_in)
 {
     switch (opening.source) {
     case Source::inetd: return mend_inetd(situation, opening, let_in);
-    case Source::xinetd:
-        return {{fmt::format("{}, in the block of line {}", opening.file, opening.line), {"\tbind = 127.0.0.1"}},
-            kLoopbackServer, {"run", {"kill -HUP \"$(cat /run/xinetd.pid)\""}}};
-    case Source::systemd_socket: return mend_systemd_socket(opening);
+    case Source::xinetd: return mend_xinetd(situation, opening);
+    case Source::systemd_socket: return mend_systemd_socket(situation, opening);
     case Source::standalone: return mend_standalone(opening);
     case Source::socket: break;
     }

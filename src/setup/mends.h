@@ -20,4 +20,7 @@ std::vector<Mend> mend_address(const IpAddress& address);
 /// The tables' lines that let this machine's own addresses, and nobody else, reach a daemon.
 std::vector<Mend> mend_tables(const Situation& situation, const std::string& daemon, LetIn let_in);
 
+/// A raw ftpd that is told to insist on TLS of its own: the setting that takes that back.
+std::vector<Mend> mend_server_tls(const Standing& standing);
+
 } // namespace safetp::setup

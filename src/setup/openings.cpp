@@ -59,6 +59,12 @@ void judge_program(const Root& root, bool has_own_socket, Opening& opening)
     }
 }
 
+/// Neither an FTP server, nor the front door, nor an unknown program on a port of FTP's.
+bool is_elsewhere(const Target& target, FtpdKind kind, std::uint16_t port, const std::vector<std::uint16_t>& ftp_ports)
+{
+    return kind == FtpdKind::none && !is_front_door(target.program) && !contains(ftp_ports, port);
+}
+
 /// inetd's -l among its arguments, alone or with other letters.
 bool asks_for_all(const std::vector<std::string>& arguments)
 {
@@ -91,11 +97,11 @@ bool inetd_asks(const Root& root)
 }
 
 void add_inetd_line(const Root& root, const std::string& file, const InetdLine& line, std::uint16_t port, bool is_asked,
-    const std::vector<std::uint16_t>& ftp_ports, std::vector<Opening>& openings)
+    const std::vector<std::uint16_t>& ftp_ports, Openings& out)
 {
     const Target target = find_target(line.program, line.arguments);
     const FtpdKind kind = recognise_ftpd(target.program);
-    if (is_front_door(target.program) || (kind == FtpdKind::none && !contains(ftp_ports, port)) || line.program == "internal")
+    if (is_elsewhere(target, kind, port, ftp_ports) || line.program == "internal")
         return;
     Opening opening{.source = Source::inetd,
         .file = file,
@@ -110,6 +116,10 @@ void add_inetd_line(const Root& root, const std::string& file, const InetdLine& 
         .port = port,
         .asks = Asks::nobody,
         .why = ""};
+    if (is_front_door(target.program)) {
+        out.doors.push_back(std::move(opening));
+        return;
+    }
     if (!target.wrapper.empty()) {
         opening.asks = Asks::tables;
         opening.why = "through " + target.wrapper;
@@ -120,7 +130,7 @@ void add_inetd_line(const Root& root, const std::string& file, const InetdLine& 
     judge_program(root, false, opening);
     if (opening.asks == Asks::nobody)
         opening.why = "no tcpd in the line, and " + opening.why;
-    openings.push_back(std::move(opening));
+    out.found.push_back(std::move(opening));
 }
 
 void find_inetd(
@@ -136,7 +146,7 @@ void find_inetd(
         for (const InetdLine& line : parse_inetd_conf(**text)) {
             const auto port = find_port(services, line.service);
             if (line.is_enabled && line.is_tcp() && port)
-                add_inetd_line(root, file, line, *port, is_asked, ftp_ports, out.found);
+                add_inetd_line(root, file, line, *port, is_asked, ftp_ports, out);
         }
     }
 }
@@ -182,8 +192,7 @@ void find_xinetd(
             arguments.insert(arguments.begin(), std::string(base_name(block.value("server"))));
         const Target target = find_target(block.value("server"), arguments);
         const FtpdKind kind = recognise_ftpd(target.program);
-        if (block.name.empty() || !is_enabled(block, defaults) || !port || is_front_door(target.program)
-            || (kind == FtpdKind::none && !contains(ftp_ports, *port)))
+        if (block.name.empty() || !is_enabled(block, defaults) || !port || is_elsewhere(target, kind, *port, ftp_ports))
             continue;
         const std::string bind = block.value("bind").empty() ? block.value("interface") : block.value("bind");
         Opening opening{.source = Source::xinetd,
@@ -199,6 +208,10 @@ void find_xinetd(
             .port = *port,
             .asks = Asks::nobody,
             .why = ""};
+        if (is_front_door(target.program)) {
+            out.doors.push_back(std::move(opening));
+            continue;
+        }
         const bool asks = !block.has_flag("NOLIBWRAP") && is_linked_to_libwrap(root, "/usr/sbin/xinetd");
         if (asks || !target.wrapper.empty()) {
             opening.asks = Asks::tables;
@@ -242,7 +255,7 @@ const Unit* service_of(const Unit& socket, const std::vector<Unit>& units)
 }
 
 void find_socket(const Root& root, const Unit& socket, const std::vector<Unit>& units,
-    const std::vector<std::uint16_t>& ftp_ports, std::vector<Opening>& openings)
+    const std::vector<std::uint16_t>& ftp_ports, Openings& out)
 {
     const Unit* const service = service_of(socket, units);
     const ExecCommand command = parse_exec(service == nullptr ? "" : service->last_value("Service", "ExecStart"));
@@ -250,7 +263,7 @@ void find_socket(const Root& root, const Unit& socket, const std::vector<Unit>& 
     const FtpdKind kind = recognise_ftpd(target.program);
     for (const UnitSetting& setting : socket.values("Socket", "ListenStream")) {
         auto opening = parse_listen_stream(setting.value);
-        if (!opening || is_front_door(target.program) || (kind == FtpdKind::none && !contains(ftp_ports, opening->port)))
+        if (!opening || is_elsewhere(target, kind, opening->port, ftp_ports))
             continue;
         opening->source = Source::systemd_socket;
         opening->file = setting.file;
@@ -261,12 +274,16 @@ void find_socket(const Root& root, const Unit& socket, const std::vector<Unit>& 
         opening->arguments = target.arguments;
         opening->kind = kind;
         opening->daemon = target.daemon;
+        if (is_front_door(target.program)) {
+            out.doors.push_back(std::move(*opening));
+            continue;
+        }
         if (!target.wrapper.empty()) {
             opening->asks = Asks::tables;
             opening->why = "through " + target.wrapper;
         }
         judge_program(root, false, *opening);
-        openings.push_back(std::move(*opening));
+        out.found.push_back(std::move(*opening));
     }
 }
 
@@ -312,7 +329,7 @@ void find_units(const Root& root, const std::vector<std::uint16_t>& ftp_ports, O
         if (unit.is_masked || !unit.is_enabled)
             continue;
         if (unit.name.ends_with(".socket"))
-            find_socket(root, unit, units, ftp_ports, out.found);
+            find_socket(root, unit, units, ftp_ports, out);
         const ExecCommand command = parse_exec(unit.last_value("Service", "ExecStart"));
         if (unit.name.ends_with(".service") && recognise_ftpd(command.program) != FtpdKind::none)
             add_standalone(root, unit.name, command, out.found);
@@ -421,11 +438,13 @@ Openings find_configured(const Root& root, const std::vector<Service>& services,
 }
 
 void add_listeners(const Root& root, const std::vector<Listener>& listeners, const std::vector<std::uint16_t>& ftp_ports,
-    std::vector<Opening>& openings)
+    Openings& all)
 {
+    std::vector<Opening>& openings = all.found;
     const std::size_t configured = openings.size();
     for (const Listener& listener : listeners) {
-        if (std::ranges::any_of(listener.owners, is_door))
+        const bool is_for_door = std::ranges::any_of(all.doors, [&](const Opening& door) { return explains(door, listener); });
+        if (is_for_door || std::ranges::any_of(listener.owners, is_door))
             continue;
         bool is_explained = false;
         for (std::size_t index = 0; index < configured; ++index) {

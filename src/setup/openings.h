@@ -49,13 +49,14 @@ struct Opening {
 /// What the configuration files say. `ftp_ports` are those on which also an unknown program counts as an FTP server.
 struct Openings {
     std::vector<Opening> found;
+    std::vector<Opening> doors;      ///< of ours: what opens the front door in safetpd's place (inetd's line, a socket unit)
     std::vector<std::string> unread; ///< files that could not be read: why
 };
 Openings find_configured(const Root& root, const std::vector<Service>& services, const std::vector<std::uint16_t>& ftp_ports);
 
 /// Marks what listens now and adds sockets that no file explains.
 void add_listeners(const Root& root, const std::vector<Listener>& listeners, const std::vector<std::uint16_t>& ftp_ports,
-    std::vector<Opening>& openings);
+    Openings& openings);
 
 /// Files of inetd: inetd.conf, and inetd.d of inetutils.
 std::vector<std::string> inetd_files(const Root& root);

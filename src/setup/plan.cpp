@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kRawSocket = "/etc/systemd/system/raw-ftp.socket";
 constexpr const char* kRawService = "/etc/systemd/system/raw-ftp@.service";
+constexpr const char* kXinetdReload = "kill -HUP \"$(cat /run/xinetd.pid)\"";
 constexpr std::size_t kMaxFiles = 64; // as a rule there are about six
 constexpr std::string_view kMadeBy = "# Made by safetpd setup";
 
@@ -43,6 +44,7 @@ private:
     Result<void> switch_off_xinetd();
     Result<void> switch_off_standalone(FtpdKind kind, const std::string& file);
     Result<void> switch_off_all_standalone();
+    Result<void> switch_off_tls();
     Result<void> add_service();
     Result<void> write_units();
     Result<void> write_tables(const Guarded& guarded);
@@ -54,6 +56,9 @@ private:
     Result<void> plan_systemd();
     bool strangers_get_in(const Guarded& guarded);
     void command(std::string line);
+    void disable_unit(const std::string& unit);
+    bool is_served_per_connection();
+    void restart_front_door();
     void finish_commands();
 
     const Root& root_;
@@ -61,9 +66,11 @@ private:
     config::Config config_;
     std::vector<Service> services_;
     std::vector<Opening> openings_;
+    std::vector<Opening> doors_; ///< what opens the front door instead of safetpd.service
     RawServer server_;
     Plan plan_;
     std::vector<std::string> last_commands_;
+    std::vector<std::string> old_units_; ///< to be started again by an undo
     std::vector<std::string> guards_; ///< files that have to be there first
 };
 
@@ -88,6 +95,12 @@ void Planner::command(std::string line)
         plan_.commands.push_back(std::move(line));
 }
 
+void Planner::disable_unit(const std::string& unit)
+{
+    command(fmt::format("systemctl disable --now {}", unit));
+    old_units_.push_back(fmt::format("systemctl enable --now {}", unit));
+}
+
 Result<void> Planner::look()
 {
     services_ = read_services(root_);
@@ -101,6 +114,7 @@ Result<void> Planner::look()
     if (!openings.unread.empty()) // what cannot be read cannot be closed
         return fail(ErrorCode::bad_file, 0, openings.unread.front());
     openings_ = std::move(openings.found);
+    doors_ = std::move(openings.doors);
     auto server = find_raw_server(root_, options_.ftpd, config_, openings_);
     if (!server)
         return std::unexpected(server.error());
@@ -187,7 +201,7 @@ Result<void> Planner::switch_off_xinetd()
         if (!change)
             return std::unexpected(change.error());
         (*change)->after = with_xinetd_disabled((*change)->after, opening.line, opening.text);
-        command("kill -HUP \"$(cat /run/xinetd.pid)\"");
+        command(kXinetdReload);
     }
     return {};
 }
@@ -202,7 +216,7 @@ Result<void> Planner::switch_off_standalone(FtpdKind kind, const std::string& fi
         text = with_vsftpd_setting(text, "listen", "NO");
         text = with_vsftpd_setting(text, "listen_ipv6", "NO");
     } else if (kind == FtpdKind::proftpd) {
-        text = with_proftpd_inetd(text);
+        text = with_proftpd_setting(text, "ServerType", "inetd");
     } else if (kind == FtpdKind::pure_ftpd) {
         text = with_shell_setting(text, "STANDALONE_OR_INETD", "inetd");
     }
@@ -213,10 +227,10 @@ Result<void> Planner::switch_off_all_standalone()
 {
     for (const Opening& opening : openings_) {
         if (opening.source == Source::systemd_socket && opening.unit != "raw-ftp.socket")
-            command(fmt::format("systemctl disable --now {}", opening.unit));
+            disable_unit(opening.unit);
         if (opening.source != Source::standalone)
             continue;
-        command(fmt::format("systemctl disable --now {}", opening.unit));
+        disable_unit(opening.unit);
         if (opening.file.empty())
             continue;
         if (const auto done = switch_off_standalone(opening.kind, opening.file); !done)
@@ -228,6 +242,33 @@ Result<void> Planner::switch_off_all_standalone()
         if (const auto done = switch_off_standalone(server_.kind, standing.file); !done)
             return done;
     }
+    return {};
+}
+
+/// Behind safetpd the raw ftpd is spoken to in clear: one that insists on TLS of its own would let nobody in.
+Result<void> Planner::switch_off_tls()
+{
+    const auto insists = read_ftpd_settings(root_, server_.kind, server_.command()).insists_on_tls;
+    if (!insists)
+        return {};
+    if (insists->file.empty())
+        return fail(ErrorCode::bad_config, 0,
+            fmt::format("the raw ftpd insists on TLS of its own ({}), which nobody behind safetpd can speak with it; take that "
+                        "out where it is started",
+                insists->setting));
+    const auto change = open(insists->file);
+    if (!change)
+        return std::unexpected(change.error());
+    std::string& text = (*change)->after;
+    if (server_.kind == FtpdKind::vsftpd)
+        text = with_vsftpd_setting(text, "ssl_enable", "NO");
+    else if (server_.kind == FtpdKind::proftpd)
+        text = with_proftpd_setting(text, "TLSRequired", "off");
+    else
+        text = "1\n";
+    plan_.remarks.push_back(fmt::format(
+        "{}:{}: \"{}\" makes the raw ftpd insist on TLS of its own; behind safetpd it is to speak plain FTP", insists->file,
+        insists->line, insists->setting));
     return {};
 }
 
@@ -438,14 +479,52 @@ Result<void> Planner::plan_systemd()
     return write_units();
 }
 
+/// Whether inetd, or a socket unit with Accept=yes, starts `safetpd -s` for each client: then that stays, and no service may be
+/// started that would want the same port.
+bool Planner::is_served_per_connection()
+{
+    for (const Opening& door : doors_) {
+        if (std::ranges::find(door.arguments, "-s") == door.arguments.end())
+            continue;
+        plan_.remarks.push_back(fmt::format("the front door stays as it is: {}:{} starts safetpd -s for each client",
+            door.file, door.line));
+        return true;
+    }
+    return false;
+}
+
+void Planner::restart_front_door()
+{
+    const std::vector<Unit> units = load_units(root_);
+    const auto unit = std::ranges::find(units, "safetpd.service", &Unit::name);
+    const bool is_enabled = unit != units.end() && unit->is_enabled;
+    if (is_served_per_connection()) {
+        if (is_enabled)
+            disable_unit("safetpd.service");
+        return;
+    }
+    if (!is_enabled && doors_.empty())
+        command("systemctl enable safetpd.service");
+    command("systemctl restart safetpd.service");
+    // First of all, since what comes back may need its port.
+    plan_.undo_commands.insert(plan_.undo_commands.begin(),
+        is_enabled || !doors_.empty() ? "systemctl restart safetpd.service" : "systemctl disable --now safetpd.service");
+}
+
 void Planner::finish_commands()
 {
     if (plan_.changes_inetd)
         plan_.commands.insert(plan_.commands.begin(), plan_.inetd_reload);
     for (std::string& line : last_commands_)
         command(std::move(line));
-    command("systemctl enable safetpd.service");
-    command("systemctl restart safetpd.service");
+    if (options_.backend == Backend::systemd)
+        plan_.undo_commands = {"systemctl disable --now raw-ftp.socket", "systemctl daemon-reload"};
+    if (plan_.changes_inetd)
+        plan_.undo_commands.push_back(plan_.inetd_reload);
+    if (std::ranges::find(plan_.commands, kXinetdReload) != plan_.commands.end())
+        plan_.undo_commands.emplace_back(kXinetdReload);
+    restart_front_door();
+    std::ranges::copy(old_units_, std::back_inserter(plan_.undo_commands));
     command("safetpd doctor");
 }
 
@@ -465,7 +544,8 @@ Result<Plan> Planner::make()
     const auto steps = options_.backend == Backend::started ? &Planner::plan_started
         : options_.backend == Backend::inetd                ? &Planner::plan_inetd
                                                             : &Planner::plan_systemd;
-    for (const auto step : {steps, &Planner::switch_off_xinetd, &Planner::switch_off_all_standalone, &Planner::write_config}) {
+    for (const auto step : {steps, &Planner::switch_off_xinetd, &Planner::switch_off_all_standalone,
+             &Planner::switch_off_tls, &Planner::write_config}) {
         if (const auto done = (this->*step)(); !done)
             return std::unexpected(done.error());
     }

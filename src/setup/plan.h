@@ -27,6 +27,7 @@ struct PlanOptions {
 struct Plan {
     std::vector<Change> changes;       ///< each path once; also those that turned out to need none
     std::vector<std::string> commands; ///< to be run afterwards, in this order
+    std::vector<std::string> undo_commands; ///< to be run after an undo, in this order
     std::vector<std::string> remarks;  ///< for people: what was chosen and why
     bool changes_inetd = false;        ///< inetd has to read its files again
     std::string inetd_reload;          ///< the command for that, among the others

@@ -1,5 +1,6 @@
 #include "setup/report.h"
 
+#include "ftp/policy.h"
 #include "setup/text.h"
 
 #include <algorithm>
@@ -77,6 +78,27 @@ std::string attempt_text(const Attempt& attempt)
     return fmt::format("  {} cannot be reached{}\n", where, attempt.text.empty() ? "" : ": " + attempt.text);
 }
 
+std::string visit_text(const DoorVisit& visit)
+{
+    std::string text = fmt::format("  the front door, {}, {}", visit.endpoint.to_string(),
+        visit.outcome == DoorVisit::Outcome::open ? "is open" : "does not let us in");
+    if (!visit.tls.empty())
+        text += fmt::format(": {}, certificate {}", visit.tls, visit.certificate);
+    return fmt::format("{}; {}\n", text, visit.words);
+}
+
+std::string server_line_text(const Situation& situation)
+{
+    if (situation.server_line)
+        return fmt::format(
+            "  the raw ftpd reads {} bytes as one line; longer ones of clients are refused\n", *situation.server_line);
+    if (situation.server_line_unknown.empty())
+        return {};
+    const std::size_t bytes = situation.line_bytes != 0 ? situation.line_bytes : ftp::Policy().server_line_bytes;
+    return fmt::format("  how long a line the raw ftpd reads as one could not be measured ({}); lines of {} bytes go to it\n",
+        printable(situation.server_line_unknown), bytes);
+}
+
 std::string list_json(const std::vector<std::string>& texts)
 {
     std::vector<std::string> quoted;
@@ -98,9 +120,16 @@ std::string finding_json(const Finding& finding)
         fmt::join(mends, ", "));
 }
 
-std::size_t count_ways(const std::vector<Finding>& findings)
+std::string visit_json(const DoorVisit& visit)
 {
-    return static_cast<std::size_t>(std::ranges::count(findings, Weight::way, &Finding::weight));
+    return fmt::format("{{\"endpoint\": {}, \"open\": {}, \"tls\": {}, \"certificate\": {}, \"words\": {}}}",
+        json_string(visit.endpoint.to_string()), visit.outcome == DoorVisit::Outcome::open, json_string(visit.tls),
+        json_string(visit.certificate), json_string(visit.words));
+}
+
+std::size_t count(const std::vector<Finding>& findings, Weight weight)
+{
+    return static_cast<std::size_t>(std::ranges::count(findings, weight, &Finding::weight));
 }
 
 } // namespace
@@ -110,13 +139,17 @@ std::string report_text(const Situation& situation, const std::vector<Finding>& 
     std::string out = "Is there any way round the front door?\n\n";
     for (const Finding& finding : findings)
         out += finding_text(finding);
-    if (!situation.attempts.empty()) {
-        out += "Tried from this machine:\n";
-        for (const Attempt& attempt : situation.attempts)
-            out += attempt_text(attempt);
-        out += "\n";
-    }
-    const std::size_t ways = count_ways(findings);
+    std::string tried;
+    for (const Attempt& attempt : situation.attempts)
+        tried += attempt_text(attempt);
+    for (const DoorVisit& visit : situation.visits)
+        tried += visit_text(visit);
+    tried += server_line_text(situation);
+    if (!tried.empty())
+        out += "Tried from this machine:\n" + tried + "\n";
+    const std::size_t ways = count(findings, Weight::way);
+    if (ways == 0 && count(findings, Weight::trouble) > 0)
+        return out + "Answer: none was found, but the front door does not work as it should: see TROUBLE above.\n";
     if (ways == 0)
         return out + "Answer: none was found.\n";
     if (!situation.is_started)
@@ -126,7 +159,7 @@ std::string report_text(const Situation& situation, const std::vector<Finding>& 
 
 std::string report_json(const Situation& situation, const std::vector<Finding>& findings)
 {
-    std::vector<std::string> addresses, parts, attempts;
+    std::vector<std::string> addresses, parts, attempts, visits;
     for (const IpAddress& address : situation.addresses)
         addresses.push_back(address.to_string());
     for (const Finding& finding : findings)
@@ -134,10 +167,14 @@ std::string report_json(const Situation& situation, const std::vector<Finding>& 
     for (const Attempt& attempt : situation.attempts)
         attempts.push_back(fmt::format("\n    {{\"endpoint\": {}, \"result\": \"{}\", \"text\": {}}}",
             json_string(attempt.endpoint.to_string()), name_of(attempt.result), json_string(attempt.text)));
+    for (const DoorVisit& visit : situation.visits)
+        visits.push_back("\n    " + visit_json(visit));
     return fmt::format(
-        "{{\n  \"ways\": {},\n  \"started_per_session\": {},\n  \"addresses\": {},\n  \"findings\": [{}\n  ],\n  "
-        "\"attempts\": [{}\n  ]\n}}\n",
-        count_ways(findings), situation.is_started, list_json(addresses), fmt::join(parts, ","), fmt::join(attempts, ","));
+        "{{\n  \"ways\": {},\n  \"troubles\": {},\n  \"started_per_session\": {},\n  \"server_line_bytes\": {},\n  "
+        "\"addresses\": {},\n  \"findings\": [{}\n  ],\n  \"attempts\": [{}\n  ],\n  \"doors\": [{}\n  ]\n}}\n",
+        count(findings, Weight::way), count(findings, Weight::trouble), situation.is_started,
+        situation.server_line ? fmt::format("{}", *situation.server_line) : "null", list_json(addresses), fmt::join(parts, ","),
+        fmt::join(attempts, ","), fmt::join(visits, ","));
 }
 
 } // namespace safetp::setup

@@ -219,11 +219,11 @@ std::string with_vsftpd_setting(std::string_view text, const std::string& key, c
     return with_setting(text, key + "=" + value, [&](std::string_view line) { return key_of(line) == key; });
 }
 
-std::string with_proftpd_inetd(std::string_view text)
+std::string with_proftpd_setting(std::string_view text, const std::string& key, const std::string& value)
 {
-    return with_setting(text, "ServerType inetd", [](std::string_view line) {
+    return with_setting(text, key + " " + value, [&](std::string_view line) {
         const auto words = split_words(line);
-        return words.size() > 1 && equals_ignoring_case(words[0].text, "ServerType");
+        return words.size() > 1 && equals_ignoring_case(words[0].text, key);
     });
 }
 

@@ -40,7 +40,7 @@ std::string with_table_lines(std::string_view text, const std::vector<std::strin
 // ---- the ftpds' configurations ----
 
 std::string with_vsftpd_setting(std::string_view text, const std::string& key, const std::string& value); ///< key=value
-std::string with_proftpd_inetd(std::string_view text);                                                    ///< ServerType inetd
+std::string with_proftpd_setting(std::string_view text, const std::string& key, const std::string& value); ///< key value
 std::string with_shell_setting(std::string_view text, const std::string& name, const std::string& value);
 
 // ---- safetpd.toml ----

@@ -1,6 +1,5 @@
 #include "setup/root.h"
 
-#include "base/unique_fd.h"
 #include "setup/text.h"
 
 #include <algorithm>
@@ -9,8 +8,10 @@
 #include <deque>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <memory>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace safetp::setup {
@@ -33,14 +34,29 @@ void push_components(std::string_view path, std::deque<std::string>& pending)
     pending.insert(pending.begin(), parts.begin(), parts.end());
 }
 
-std::optional<std::string> link_target(const std::string& path)
+/// Of a link in a directory; nothing where it is none.
+std::optional<std::string> link_target(int directory, const std::string& name)
 {
     std::string target(PATH_MAX, '\0');
-    const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+    const ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
     if (length < 0)
         return std::nullopt;
     target.resize(static_cast<std::size_t>(length));
     return target;
+}
+
+/// openat2(2), which glibc does not have. `path` is taken as one within `root`, whether it begins with a slash or not.
+UniqueFd open_in_root(int root, const char* path, int flags, unsigned mode, std::uint64_t resolve)
+{
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
+    how.mode = mode;
+    how.resolve = RESOLVE_IN_ROOT | resolve;
+    for (;;) {
+        UniqueFd opened(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
+        if (opened || (errno != EAGAIN && errno != EINTR)) // EAGAIN: somebody moves directories on the way just now
+            return opened;
+    }
 }
 
 } // namespace
@@ -49,6 +65,9 @@ Root::Root(std::string directory) : directory_(std::move(directory))
 {
     while (!directory_.empty() && directory_.back() == '/')
         directory_.pop_back();
+    const UniqueFd machine(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    root_ = open_in_root(machine.get(), directory_.empty() ? "/" : directory_.c_str(), O_PATH | O_DIRECTORY, 0,
+        directory_.empty() ? 0 : RESOLVE_NO_SYMLINKS);
 }
 
 Result<std::string> Root::resolve(std::string_view path) const
@@ -65,8 +84,10 @@ Result<std::string> Root::resolve(std::string_view path) const
             walked.resize(walked.empty() ? 0 : walked.rfind('/'));
             continue;
         }
-        const std::string next = directory_ + walked + "/" + part;
-        if (const auto target = link_target(next)) {
+        const auto directory = open(walked.empty() ? "/" : walked, O_PATH | O_DIRECTORY);
+        if (!directory && directory.error().os_error == ENOTDIR)
+            return fail(ErrorCode::bad_file, ENOTDIR, std::string(path));
+        if (const auto target = directory ? link_target(directory->get(), part) : std::nullopt) {
             if (++links > kMaxLinks)
                 return fail(ErrorCode::bad_file, ELOOP, std::string(path));
             if (target->starts_with('/'))
@@ -74,17 +95,22 @@ Result<std::string> Root::resolve(std::string_view path) const
             push_components(*target, pending);
             continue;
         }
-        struct stat status { };
-        if (!pending.empty() && ::lstat(next.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
-            return fail(ErrorCode::bad_file, ENOTDIR, std::string(path));
         walked += "/" + part;
     }
-    return directory_ + (walked.empty() ? "/" : walked);
+    return walked.empty() ? "/" : walked;
 }
 
-std::string Root::within(const std::string& real_path) const
+Result<UniqueFd> Root::open(std::string_view real_path, int flags, unsigned mode) const
 {
-    return real_path.starts_with(directory_ + "/") ? real_path.substr(directory_.size()) : real_path;
+    UniqueFd opened = open_in_root(root_.get(), std::string(real_path).c_str(), flags, mode, RESOLVE_NO_SYMLINKS);
+    if (!opened)
+        return fail(ErrorCode::bad_file, errno, std::string(real_path));
+    return opened;
+}
+
+Result<UniqueFd> Root::open_parent(std::string_view real_path) const
+{
+    return open(directory_name(real_path), O_RDONLY | O_DIRECTORY);
 }
 
 Result<std::optional<std::string>> Root::read(std::string_view path) const
@@ -92,18 +118,19 @@ Result<std::optional<std::string>> Root::read(std::string_view path) const
     const auto real = resolve(path);
     if (!real)
         return std::unexpected(real.error());
-    const UniqueFd file(::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!file && (errno == ENOENT || errno == ENOTDIR))
+    const auto file = open(*real, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const int error = file ? 0 : file.error().os_error;
+    if (error == ENOENT || error == ENOTDIR)
         return std::optional<std::string>();
     struct stat status { };
-    if (!file || ::fstat(file.get(), &status) != 0)
-        return fail(ErrorCode::bad_file, errno, std::string(path));
+    if (!file || ::fstat(file->get(), &status) != 0)
+        return fail(ErrorCode::bad_file, file ? errno : error, std::string(path));
     if (!S_ISREG(status.st_mode))
         return fail(ErrorCode::bad_file, 0, std::string(path) + " is not a regular file");
     std::string text;
     char buffer[65536];
     for (;;) { // to its end: files of /proc have no size
-        const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
+        const ssize_t count = ::read(file->get(), buffer, sizeof buffer);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 || text.size() > kMaxFileBytes)
@@ -123,29 +150,37 @@ std::string Root::read_text(std::string_view path) const
 bool Root::exists(std::string_view path) const
 {
     const auto real = resolve(path);
-    return real && ::access(real->c_str(), F_OK) == 0;
+    return real && open(*real, O_PATH);
 }
 
 bool Root::is_program(std::string_view path) const
 {
     const auto real = resolve(path);
+    const auto file = real ? open(*real, O_PATH) : std::unexpected(real.error());
     struct stat status { };
-    return real && ::stat(real->c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
+    return file && ::fstat(file->get(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
 }
 
 std::optional<std::string> Root::read_link(std::string_view path) const
 {
     const auto parent = resolve(directory_name(path));
-    return parent ? link_target(*parent + "/" + std::string(base_name(path))) : std::nullopt;
+    const auto directory = parent ? open(*parent, O_PATH | O_DIRECTORY) : std::unexpected(parent.error());
+    return directory ? link_target(directory->get(), std::string(base_name(path))) : std::nullopt;
 }
 
 std::vector<std::string> Root::list(std::string_view path) const
 {
-    std::vector<std::string> names;
     const auto real = resolve(path);
-    if (!real)
-        return names;
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(real->c_str()), ::closedir);
+    auto directory = real ? open(*real, O_RDONLY | O_DIRECTORY) : std::unexpected(real.error());
+    return directory ? names_in(std::move(*directory)) : std::vector<std::string>();
+}
+
+std::vector<std::string> names_in(UniqueFd fd)
+{
+    std::vector<std::string> names;
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd.get()), ::closedir);
+    if (directory)
+        fd.release();
     while (directory) {
         const dirent* const entry = ::readdir(directory.get());
         if (entry == nullptr)

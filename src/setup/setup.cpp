@@ -90,24 +90,24 @@ SetupOutcome undo(const Root& root, const SetupOptions& options)
         fmt::print("Nothing to undo.\n");
         return SetupOutcome::done;
     }
-    bool is_inetd = false;
-    for (const std::string& path : undone->restored) {
+    for (const std::string& path : undone->restored)
         fmt::print("put back: {}\n", path);
-        is_inetd = is_inetd || path.starts_with("/etc/inetd");
-    }
     for (const std::string& path : undone->removed)
         fmt::print("removed: {}\n", path);
     for (const std::string& path : undone->kept)
         fmt::print("a version that was changed since is kept: {}\n", path);
-    if (is_inetd && !wake_inetd(root))
-        fmt::print("Now run, if inetd is running:\n  {}\n", inetd_reload(root));
-    fmt::print("Services that were stopped or started are left as they are: systemctl status shows them.\n");
+    if (std::ranges::any_of(undone->restored, [](const std::string& path) { return path.starts_with("/etc/inetd"); }))
+        wake_inetd(root);
+    // inetd once more, though it was told: it could not take a port that another server still had.
+    fmt::print("Services are left as they are. So that FTP is served again as before, now run:\n");
+    for (const std::string& line : undone->commands)
+        fmt::print("  {}\n", line);
     return SetupOutcome::done;
 }
 
 SetupOutcome apply(const Root& root, const Plan& plan)
 {
-    if (const auto applied = apply_changes(root, plan.changes); !applied)
+    if (const auto applied = apply_changes(root, plan.changes, plan.undo_commands); !applied)
         return give_up(applied.error());
     fmt::print("\nDone. What was replaced is kept in {}; safetpd setup --undo puts it back.\n", kStateDirectory);
     const bool was_told = plan.changes_inetd && wake_inetd(root);

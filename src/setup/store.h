@@ -31,11 +31,14 @@ Result<std::optional<std::string>> read_for_change(const Root& root, const std::
 
 /// Makes all changes, in this order, or none: where one fails, those before it are taken back. Fails when a file is no longer
 /// as `before` says. Mode, owner and extended attributes stay; new files get mode 0644 and root.
-Result<void> apply_changes(const Root& root, const std::vector<Change>& changes);
+/// `commands_after_undo`: what undo_changes is to give back, for the administrator to run then.
+Result<void> apply_changes(
+    const Root& root, const std::vector<Change>& changes, const std::vector<std::string>& commands_after_undo = {});
 
 struct Undone {
     std::vector<std::string> restored; ///< paths put back
     std::vector<std::string> removed;  ///< that were new
+    std::vector<std::string> commands; ///< to be run now, in this order
     std::vector<std::string> kept;     ///< --force: where versions that were changed since have been kept
     bool is_nothing() const { return restored.empty() && removed.empty(); }
 };

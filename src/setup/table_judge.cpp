@@ -28,8 +28,12 @@ FileText read_table(const Root& root, const std::string& path, const std::option
 {
     if (planned)
         return {FileText::State::text, *planned, 0};
-    const auto real = root.resolve(path);
-    return real ? wrapper::read_file(*real) : FileText{FileText::State::unreadable, {}, ELOOP};
+    if (root.is_live())
+        return wrapper::read_file(path);
+    auto text = root.read(path);
+    if (!text)
+        return {FileText::State::unreadable, {}, text.error().os_error};
+    return *text ? FileText{FileText::State::text, std::move(**text), 0} : FileText{};
 }
 
 access::TableFiles read_files(const Root& root, const TableTexts& texts, bool is_ours)

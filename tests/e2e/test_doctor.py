@@ -128,21 +128,53 @@ def machine(directory):
 
 def test_live_without_rights_it_says_so(machine):
     """As an ordinary user it cannot tell whose sockets there are: "none was found" would be no answer."""
-    found = machine.machine.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary(), "doctor")
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    found = machine.machine.run(*nobody, binary(), "doctor", "--no-connect")
     assert found.returncode == 77, found.stdout + found.stderr
     assert "run it as root" in found.stdout
     machine.start_inetd("ftp stream tcp nowait root /usr/sbin/vsftpd vsftpd /etc/vsftpd.conf\n")
-    found = machine.machine.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary(), "doctor")
+    found = machine.machine.run(*nobody, binary(), "doctor")
     assert found.returncode == 1 and f"{SERVER}:21 greets: 220" in found.stdout
 
 
 def test_live_firewall(machine):
     machine.server_network.run("nft", "add table inet filter")
-    assert "nftables has 1 table" in machine.safetpd("doctor")
+    assert "nftables has 1 table" in machine.safetpd("doctor", "--no-connect")
 
 
 def test_live_changes_nothing(machine):
     before = machine.snapshot()
-    machine.safetpd("doctor")
+    machine.safetpd("doctor", code=1)
     machine.safetpd("setup")
     assert machine.snapshot() == before
+
+
+def test_live_tries_the_front_door(machine):
+    """Nobody there; there, and a client gets as far as his password; there, but the raw ftpd is not."""
+    found = machine.safetpd("doctor", code=1)
+    assert "TROUBLE  the front door, 127.0.0.1:21" in found and "nobody listens there" in found
+    assert "systemctl start safetpd.service" in found
+
+    machine.start_safetpd('[server]\ncommand = ["/usr/sbin/vsftpd", "/etc/vsftpd.conf"]\n')
+    found = machine.safetpd("doctor")
+    assert f"the front door, {SERVER}:21, is open: TLSv1.3, key SHA256:" in found
+    assert "the raw ftpd answers USER with: 331" in found
+    assert "the raw ftpd reads 4096 bytes as one line" in found
+    doors = json.loads(machine.safetpd("doctor", "--json"))
+    assert [door["open"] for door in doors["doors"]] == [True, True] and doors["server_line_bytes"] == 4096
+    assert "login" not in (machine.place / "safetpd.log").read_text()
+    machine.stop_safetpd()
+
+    machine.start_safetpd("[server]\nport = 351\n")
+    found = machine.safetpd("doctor", code=1)
+    assert "it greets with: 421 The FTP server behind this gateway cannot be reached" in found
+    assert "could not be measured" in found
+
+
+def test_live_a_limit_that_says_too_much(machine):
+    """line_bytes beyond what the raw ftpd takes would let commands hide again."""
+    machine.start_safetpd(
+        '[server]\ncommand = ["/usr/sbin/vsftpd", "/etc/vsftpd.conf"]\nline_bytes = 8000\n[limits]\nline_bytes = 8000\n'
+    )
+    found = machine.safetpd("doctor", code=1)
+    assert "TROUBLE  [server] line_bytes" in found and "line_bytes = 4092" in found

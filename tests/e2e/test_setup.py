@@ -118,18 +118,27 @@ static void count(void)
     int name parameters { count(); return ((int (*) parameters)dlsym(RTLD_NEXT, #name)) arguments; }
 WRAP(fsync, (int fd), (fd))
 WRAP(mkdir, (const char* path, mode_t mode), (path, mode))
+WRAP(mkdirat, (int at, const char* path, mode_t mode), (at, path, mode))
 WRAP(rename, (const char* from, const char* to), (from, to))
+WRAP(renameat, (int at, const char* from, int there, const char* to), (at, from, there, to))
 WRAP(rmdir, (const char* path), (path))
 WRAP(unlink, (const char* path), (path))
+WRAP(unlinkat, (int at, const char* path, int flags), (at, path, flags))
 """
+
+
+def compiled(directory, source: str):
+    """A library to be preloaded."""
+    library = directory / "preloaded.so"
+    compiler = ["g++", "-x", "c", "-shared", "-fPIC", "-o", library, "-"]
+    subprocess.run(compiler, input=source, text=True, check=True)
+    return library
 
 
 @pytest.fixture
 def killed_at(directory):
     """killed_at(7, root, options...) -> whether it was killed, or was done before."""
-    library = directory / "killer.so"
-    compiler = ["g++", "-x", "c", "-shared", "-fPIC", "-o", library, "-"]
-    subprocess.run(compiler, input=KILLER, text=True, check=True)
+    library = compiled(directory, KILLER)
 
     def run(at: int, root, *options) -> bool:
         command = ["env", f"LD_PRELOAD={library}", f"KILL_AT={at}", binary(), "setup", "--root", root.path, *options]
@@ -140,26 +149,126 @@ def killed_at(directory):
     return run
 
 
-def without_state(snapshot):
-    """Directories that setup made for itself may be left after a crash."""
-    return {name: value for name, value in snapshot.items() if not name.startswith("var") and name != "etc/safetp"}
-
-
 def test_killed_anywhere(install, killed_at):
-    """KILL at any moment of an apply, and of an undo: the next undo puts back whatever is not yet as it was."""
+    """KILL at any moment of an apply, and of an undo: the next undo puts back whatever is not yet as it was, and leaves nothing,
+    no folder either."""
     root = install("vsftpd", "inetutils-ftpd")
-    before = without_state(root.snapshot())
-    kills = itertools.count(1, 4)
+    before = root.snapshot()
+    kills = itertools.count(1, 2)
     while killed_at(next(kills), root, "--backend", "inetd", "--apply"):
         set_up(root, "--undo")
-        assert without_state(root.snapshot()) == before
-    assert without_state(root.snapshot()) != before
-    kills = itertools.count(1, 4)
+        assert root.snapshot() == before
+    assert root.snapshot() != before
+    kills = itertools.count(1, 2)
     while killed_at(next(kills), root, "--undo"):
         set_up(root, "--undo")
-        assert without_state(root.snapshot()) == before
+        assert root.snapshot() == before
         set_up(root, "--backend", "inetd", "--apply")
-    assert without_state(root.snapshot()) == before
+    assert root.snapshot() == before
+
+
+def test_what_was_put_into_its_folders_meanwhile_stays(install):
+    """safetpd keeps its key in /var/lib/safetp, which setup may have made: an undo takes away what is setup's alone."""
+    root = install("vsftpd")
+    set_up(root, "--apply")
+    root.write("var/lib/safetp/key.pem", "a key")
+    root.write("etc/safetp/other", "of the administrator's")
+    set_up(root, "--undo")
+    assert root.read("var/lib/safetp/key.pem") == "a key" and root.read("etc/safetp/other")
+    assert [path.name for path in (root.path / "var/lib/safetp").iterdir()] == ["key.pem"]
+
+
+@pytest.mark.parametrize("backend", ["started", "inetd", "systemd"])
+def test_undo_says_what_to_run(install, backend):
+    """What apply had switched off is to be switched on again, and the front door off, first, since it has the port."""
+    root = install("vsftpd", "inetutils-ftpd")
+    set_up(root, "--backend", backend, "--apply")
+    said = set_up(root, "--undo")
+    commands = [line.strip() for line in said[said.index("now run:") :].splitlines()[1:]]
+    assert commands[0] == "systemctl disable --now safetpd.service"
+    assert commands[-1] == "systemctl enable --now vsftpd.service"
+    assert "systemctl reload inetd.service" in commands
+    assert ("systemctl disable --now raw-ftp.socket" in commands) == (backend == "systemd")
+
+
+def test_undo_leaves_a_front_door_that_was_there(install):
+    root = install("vsftpd")
+    root.write("lib/systemd/system/safetpd.service", "[Service]\nExecStart=/usr/local/sbin/safetpd\n")
+    root.link("etc/systemd/system/multi-user.target.wants/safetpd.service", "/lib/systemd/system/safetpd.service")
+    assert "systemctl enable safetpd.service" not in set_up(root, "--apply")
+    said = set_up(root, "--undo")
+    assert "systemctl restart safetpd.service" in said and "disable" not in said
+
+
+# Puts a link to somewhere else in the place of a folder of the root's, at the SWAP_AT-th call by which setup changes the disk.
+SWAPPER = KILLER.replace("kill(getpid(), SIGKILL)", "swap()").replace('"KILL_AT"', '"SWAP_AT"').replace(
+    "static void count(void)",
+    """#include <stdio.h>
+#include <stdarg.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+static void swap(void)
+{
+    static int is_done = 0;
+    const char* folder = getenv("SWAPPED");
+    char away[4096];
+    if (is_done++)
+        return;
+    snprintf(away, sizeof away, "%s.away", folder);
+    if (syscall(SYS_rename, folder, away) != 0 || syscall(SYS_symlink, getenv("ELSEWHERE"), folder) != 0)
+        _exit(99);
+}
+static void count(void)""",
+) + """
+WRAP(mkostemp, (char* path, int flags), (path, flags))
+WRAP(fchmod, (int fd, mode_t mode), (fd, mode))
+int openat(int at, const char* path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = va_arg(more, int);
+    va_end(more);
+    count();
+    return syscall(SYS_openat, at, path, flags, mode);
+}
+"""
+
+
+@pytest.mark.parametrize("folder", ["etc", "var/lib"])
+def test_whoever_owns_the_root_leads_nobody_out_of_it(directory, folder):
+    """A link in the place of a folder, put there at each moment at which setup is about to change something: what it leads to
+    is not touched."""
+    library = compiled(directory, SWAPPER)
+    for at in itertools.count(1, 3):
+        root = ScratchRoot(directory / f"root-{at}", "vsftpd", "inetutils-ftpd")
+        (root.path / "var/lib").mkdir(parents=True)
+        elsewhere = ScratchRoot(directory / f"elsewhere-{at}", "vsftpd", "inetutils-ftpd")
+        (elsewhere.path / "var/lib").mkdir(parents=True)
+        before = elsewhere.snapshot()
+        setting = {"SWAP_AT": at, "SWAPPED": root.path / folder, "ELSEWHERE": elsewhere.path / folder, "LD_PRELOAD": library}
+        command = ["env", *(f"{name}={value}" for name, value in setting.items())]
+        command += [binary(), "setup", "--root", root.path, "--backend", "inetd", "--apply"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert result.returncode in (0, 1), result.stdout + result.stderr
+        assert elsewhere.snapshot() == before, at
+        if not (root.path / folder).is_symlink():
+            break
+    assert at > 30, "the folder was swapped at many moments"
+
+
+def test_links_that_are_there_lead_within_the_root(install, directory):
+    """Absolute ones, and those that climb: as for a process that is locked in there."""
+    root = install("inetutils-ftpd")
+    outside = ScratchRoot(directory / "outside", "inetutils-ftpd")
+    before = outside.snapshot()
+    (root.path / "etc/inetd.conf").rename(root.path / "inetd.real")
+    root.link("etc/inetd.conf", "../../../../../../../../inetd.real")
+    (root.path / "etc/hosts.allow").unlink()
+    root.link("etc/hosts.allow", str(outside.path / "etc/hosts.allow"))
+    assert "does not exist" in set_up(root, "--backend", "inetd", "--apply", code=1)
+    set_up(root, "--apply")
+    assert "#<off># ftp" in root.read("inetd.real")
+    assert outside.snapshot() == before
 
 
 def test_an_existing_configuration_keeps_its_other_keys(install):
@@ -272,12 +381,13 @@ def test_live_localhost_alone_is_not_enough(machine):
     machine.write("hosts.deny", "vsftpd : ALL\n")
     machine.start_inetd("raw-ftp stream tcp nowait root /usr/sbin/tcpd vsftpd /etc/vsftpd.conf\n")
     machine.wait_for_port(351)
-    found = machine.safetpd("doctor")
+    machine.start_safetpd("[server]\n")
+    found = machine.safetpd("doctor", code=1)
     assert "TROUBLE  /etc/inetd.conf:1" in found and f"refused on ::1, {SERVER}" in found
+    assert f"TROUBLE  the front door, {SERVER}:21" in found and "127.0.0.1:21, is open" in found
     rule = next(line.strip() for line in found.splitlines() if line.strip().startswith("vsftpd : 127.0.0.1 "))
     machine.write("hosts.allow", rule + "\n")
     assert "TROUBLE" not in machine.safetpd("doctor")
-    machine.start_safetpd("[server]\n")
     transfer_through_the_gateway(machine)
 
 
@@ -293,6 +403,57 @@ def test_live_started_per_session(machine):
     machine.stop_safetpd()
     machine.safetpd("setup", "--undo")
     assert machine.snapshot() == before
+
+
+def test_live_the_classic_layout_keeps_its_front_door(machine):
+    """inetd starts `safetpd -s` on the FTP port and the raw ftpd through tcpd: setup changes who starts the raw ftpd, and nothing
+    else. No service is to be started that would want inetd's port."""
+    machine.write("services", machine.read("services") + "raw-ftp 351/tcp\n")
+    machine.write("hosts.deny", "vsftpd : ALL\n")
+    machine.start_inetd(
+        f"ftp stream tcp nowait root {binary()} safetpd -s\n"
+        "raw-ftp stream tcp nowait root /usr/sbin/tcpd vsftpd /etc/vsftpd.conf\n"
+    )
+    found = machine.safetpd("doctor", code=1)
+    rule = next(line.strip() for line in found.splitlines() if line.strip().startswith("vsftpd : 127.0.0.1 "))
+    machine.write("hosts.allow", rule + "\n")
+    transfer_through_the_gateway(machine)
+    found = machine.safetpd("doctor")
+    assert "WAY ROUND" not in found and f"{SERVER}:21, is open" in found
+    before = machine.snapshot()
+
+    said = machine.safetpd("setup", "--apply")
+    assert "the front door stays as it is: /etc/inetd.conf:1" in said
+    assert "safetpd.service" not in said
+    machine.wait_for_no_port(351)
+    transfer_through_the_gateway(machine)
+    assert "Answer: none was found.\n" in machine.safetpd("doctor")
+    assert "Nothing to do" in machine.safetpd("setup", "--apply")
+
+    assert "safetpd.service" not in machine.safetpd("setup", "--undo")
+    assert {name: value for name, value in machine.snapshot().items()} == before
+    machine.wait_for_port(351)
+    transfer_through_the_gateway(machine)
+
+
+def test_live_a_raw_ftpd_that_insists_on_tls_of_its_own(machine, certificate):
+    """Nobody can log in through the front door: doctor hears it there, check reads it, setup takes it back."""
+    pem = certificate.certificate.read_text() + certificate.key.read_text()
+    machine.write("vsftpd.pem", pem)
+    machine.write("vsftpd.conf", machine.read("vsftpd.conf") + "ssl_enable=YES\nrsa_cert_file=/etc/vsftpd.pem\n")
+    machine.start_safetpd('[server]\ncommand = ["/usr/sbin/vsftpd", "/etc/vsftpd.conf"]\n')
+    found = machine.safetpd("doctor", code=1)
+    assert "TROUBLE  /etc/vsftpd.conf:" in found and "insists on TLS of its own" in found
+    assert f"TROUBLE  the front door, {SERVER}:21" in found and "530 Non-anonymous sessions must use encryption" in found
+    assert "Answer: none was found, but the front door does not work" in found
+    assert "vsftpd.conf:" in machine.safetpd("check") and "nobody can log in" in machine.safetpd("check")
+
+    assert "insist on TLS of its own" in machine.safetpd("setup", "--apply")
+    assert "ssl_enable=NO" in machine.read("vsftpd.conf")
+    found = machine.safetpd("doctor")
+    assert "331 " in found and "Answer: none was found.\n" in found
+    assert "nobody can log in" not in machine.safetpd("check")
+    transfer_through_the_gateway(machine)
 
 
 def test_live_a_forgotten_server(machine):

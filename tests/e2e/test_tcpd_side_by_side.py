@@ -88,6 +88,8 @@ RULES = {
     "a pattern file": ("in.testd: /etc/friends\n", "ALL: ALL\n", ["honest", "nameless"]),
     "broken lines": ("in.testd ALL\nin.testd: 10.77.0.30\n", "ALL: ALL\n", ["nameless"]),
     "a bad option": ("in.testd: ALL: frobnicate\n", None, []),
+    "a bad option before allow": ("in.testd: ALL: frobnicate = 1: allow\nin.testd: ALL\n", None, []),
+    "a bad option in hosts.deny": ("", "in.testd: ALL: frobnicate\n", []),
     "no newline": ("in.testd: 10.77.0.10\nin.testd: ALL", "ALL: ALL\n", ["honest"]),
 }
 

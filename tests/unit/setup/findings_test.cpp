@@ -262,9 +262,68 @@ TEST(Mends, SayHowAnFtpdStopsListening)
         std::string::npos);
     EXPECT_NE(text(Source::standalone, FtpdKind::proftpd, "/usr/sbin/proftpd").find("ServerType inetd\n"), std::string::npos);
     EXPECT_NE(text(Source::standalone, FtpdKind::pure_ftpd, "/x").find("STANDALONE_OR_INETD=inetd\n"), std::string::npos);
-    EXPECT_NE(text(Source::systemd_socket, FtpdKind::proftpd, "/x").find("ListenStream=127.0.0.1:21\n"), std::string::npos);
     EXPECT_NE(text(Source::xinetd, FtpdKind::other, "/x").find("bind = 127.0.0.1"), std::string::npos);
     EXPECT_FALSE(text(Source::socket, FtpdKind::none, "/x").empty());
+}
+
+/// A raw ftpd on the gateway's own port, if on loopback only, would be in the gateway's way.
+TEST(Mends, GiveTheRawFtpdAnotherPortThanTheGatewayHas)
+{
+    const auto lines = [](Source source, std::uint16_t port, std::vector<std::uint16_t> door_ports) {
+        Situation situation = machine();
+        situation.door_ports = std::move(door_ports);
+        std::string all;
+        const Opening opening{.source = source, .file = "/etc/conf", .line = 1, .unit = "x.socket", .port = port};
+        for (const Mend& mend : mend_way(situation, opening, LetIn::by_no_rule)) {
+            for (const std::string& part : mend.lines)
+                all += part + "\n";
+        }
+        return all;
+    };
+    const std::string xinetd = lines(Source::xinetd, 21, {21});
+    EXPECT_NE(xinetd.find("\tport = 351\n\ttype = UNLISTED\n"), std::string::npos) << xinetd;
+    EXPECT_NE(xinetd.find("address = \"127.0.0.1\"\nport = 351\n"), std::string::npos) << xinetd;
+    const std::string socket = lines(Source::systemd_socket, 21, {990, 21});
+    EXPECT_NE(socket.find("ListenStream=127.0.0.1:351\n"), std::string::npos) << socket;
+    EXPECT_NE(socket.find("\nport = 351\n"), std::string::npos) << socket;
+    const std::string elsewhere = lines(Source::xinetd, 2100, {21});
+    EXPECT_EQ(elsewhere.find("UNLISTED"), std::string::npos) << elsewhere;
+    EXPECT_NE(elsewhere.find("\nport = 2100\n"), std::string::npos) << elsewhere;
+}
+
+DoorVisit visit(DoorVisit::Outcome outcome)
+{
+    return {.endpoint = {address("192.0.2.1"), 21}, .outcome = outcome, .words = "what was said"};
+}
+
+TEST(Findings, ADeadFrontDoorIsTrouble)
+{
+    Situation situation = machine();
+    situation.visits = {visit(DoorVisit::Outcome::open)};
+    EXPECT_EQ(find(diagnose(situation, letting_in({})), Weight::trouble), nullptr);
+    situation.visits.push_back(visit(DoorVisit::Outcome::dead));
+    const auto findings = diagnose(situation, letting_in({}));
+    const Finding* const trouble = find(findings, Weight::trouble);
+    ASSERT_NE(trouble, nullptr);
+    EXPECT_EQ(trouble->where, "the front door, 192.0.2.1:21");
+    EXPECT_NE(trouble->what.find("what was said"), std::string::npos);
+    EXPECT_NE(report_text(situation, findings).find("none was found, but the front door does not work"), std::string::npos);
+
+    situation.visits = {visit(DoorVisit::Outcome::untried)};
+    EXPECT_EQ(find(diagnose(situation, letting_in({})), Weight::trouble), nullptr) << "it wants a certificate";
+}
+
+TEST(Findings, ALimitBeyondWhatTheServerTakesIsTrouble)
+{
+    Situation situation = machine();
+    situation.server_line = 508;
+    EXPECT_EQ(find(diagnose(situation, letting_in({})), Weight::trouble), nullptr);
+    situation.line_bytes = 508;
+    EXPECT_EQ(find(diagnose(situation, letting_in({})), Weight::trouble), nullptr);
+    situation.line_bytes = 509;
+    const auto findings = diagnose(situation, letting_in({}));
+    ASSERT_NE(find(findings, Weight::trouble), nullptr);
+    EXPECT_TRUE(mends_with(*find(findings, Weight::trouble), "line_bytes = 508"));
 }
 
 TEST(Report, IsJsonAndTextOfTheSame)

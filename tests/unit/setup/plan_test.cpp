@@ -52,6 +52,14 @@ std::vector<Opening> openings(const Scratch& scratch)
     return find_configured(scratch.root(), read_services(scratch.root()), {21, 351}).found;
 }
 
+/// The same after a look at what listens.
+std::vector<Opening> openings_with(const Scratch& scratch, const std::vector<Listener>& listeners)
+{
+    Openings all = find_configured(scratch.root(), read_services(scratch.root()), {21, 351});
+    add_listeners(scratch.root(), listeners, {21, 351}, all);
+    return all.found;
+}
+
 bool has_command(const Plan& made, const std::string& line)
 {
     return std::ranges::find(made.commands, line) != made.commands.end();
@@ -144,14 +152,12 @@ TEST(Openings, ReadsProftpdsIncludesAndPorts)
 TEST(Openings, TakesSocketsThatNoFileExplains)
 {
     const Scratch scratch;
-    std::vector<Opening> found;
     const auto any = IpAddress::from_ipv6({});
     const Owner ftpd{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}}, door{8, "safetpd", "/usr/sbin/safetpd", {"safetpd"}},
         other{9, "sshd", "/usr/sbin/sshd", {"sshd"}}, inetd{10, "inetd", "/usr/sbin/inetd", {"inetd"}};
-    add_listeners(scratch.root(),
+    const auto found = openings_with(scratch,
         {{{any, 21}, {door}}, {{any, 2100}, {ftpd}}, {{any, 22}, {other}}, {{any, 351}, {inetd}}, {{IpAddress(), 351}, {inetd}},
-            {{any, 99}, {}}},
-        {21, 351}, found);
+            {{any, 99}, {}}});
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].port, 2100);
     EXPECT_EQ(found[0].kind, FtpdKind::vsftpd);
@@ -164,11 +170,8 @@ TEST(Openings, TellsASessionsDataPortFromAServersPort)
     const Scratch scratch;
     const auto any = IpAddress::from_ipv6({});
     Owner session{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}, true};
-    std::vector<Opening> found;
-    add_listeners(scratch.root(), {{{any, 45000}, {session}}}, {21, 351}, found);
-    EXPECT_TRUE(found.empty());
-    add_listeners(scratch.root(), {{{any, 351}, {session}}}, {21, 351}, found);
-    EXPECT_EQ(found.size(), 1u);
+    EXPECT_TRUE(openings_with(scratch, {{{any, 45000}, {session}}}).empty());
+    EXPECT_EQ(openings_with(scratch, {{{any, 351}, {session}}}).size(), 1u);
 }
 
 TEST(Openings, BelievesALineOnlyOfTheProgramThatListens)
@@ -177,13 +180,11 @@ TEST(Openings, BelievesALineOnlyOfTheProgramThatListens)
     install_inetd(scratch);
     const auto any = IpAddress::from_ipv6({});
     const Owner inetd{10, "inetd", "/usr/sbin/inetd", {"inetd"}}, vsftpd{7, "vsftpd", "/usr/sbin/vsftpd", {"vsftpd"}};
-    auto found = openings(scratch);
-    ASSERT_EQ(found.size(), 1u);
-    add_listeners(scratch.root(), {{{any, 21}, {inetd}}}, {21, 351}, found);
+    ASSERT_EQ(openings(scratch).size(), 1u);
+    auto found = openings_with(scratch, {{{any, 21}, {inetd}}});
     ASSERT_EQ(found.size(), 1u);
     EXPECT_TRUE(found[0].is_listening);
-    found = openings(scratch);
-    add_listeners(scratch.root(), {{{any, 21}, {vsftpd}}}, {21, 351}, found);
+    found = openings_with(scratch, {{{any, 21}, {vsftpd}}});
     ASSERT_EQ(found.size(), 2u) << "inetd's line has a tcpd, what listens has none";
     EXPECT_EQ(found[1].asks, Asks::nobody);
 }
@@ -198,10 +199,91 @@ TEST(Openings, KnowsAnInetdThatAsksForAll)
     scratch.write("/lib/systemd/system/inetd.service", "[Service]\nExecStart=/usr/sbin/inetd\n");
     EXPECT_EQ(openings(scratch).at(0).asks, Asks::nobody) << "the unit does not read that file";
     const auto any = IpAddress::from_ipv6({});
-    auto found = openings(scratch);
-    add_listeners(scratch.root(), {{{any, 21}, {{10, "inetd", "/usr/sbin/inetd", {"inetd", "-il"}}}}}, {21, 351}, found);
+    const auto found = openings_with(scratch, {{{any, 21}, {{10, "inetd", "/usr/sbin/inetd", {"inetd", "-il"}}}}});
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0].asks, Asks::tables) << "the one that runs does";
+}
+
+/// "safetpd -s" in inetd.conf, safetpd.socket with Accept=yes: ours, whoever holds the socket.
+TEST(Openings, KnowsItsOwnDoorBehindASuperServer)
+{
+    const Scratch scratch;
+    install_inetd(scratch, "ftp stream tcp nowait root /usr/sbin/safetpd safetpd -s\n");
+    const auto any = IpAddress::from_ipv6({});
+    const Owner inetd{10, "inetd", "/usr/sbin/inetd", {"inetd"}}, systemd{1, "systemd", "/usr/lib/systemd/systemd", {"init"}};
+    EXPECT_TRUE(openings_with(scratch, {{{any, 21}, {inetd}}}).empty());
+    EXPECT_EQ(openings_with(scratch, {{{any, 21}, {systemd}}}).size(), 0u) << "a super-server, too";
+
+    const Scratch other;
+    const std::string units = "/usr/lib/systemd/system/";
+    other.write(units + "safetpd.socket", "[Socket]\nListenStream=21\nBindIPv6Only=both\n");
+    other.write("/etc/systemd/system/safetpd.socket.d/accept.conf", "[Socket]\nAccept=yes\n");
+    other.write(units + "safetpd@.service", "[Service]\nExecStart=-/usr/local/sbin/safetpd -s\nStandardInput=socket\n");
+    other.link("/etc/systemd/system/sockets.target.wants/safetpd.socket", units + "safetpd.socket");
+    EXPECT_TRUE(openings_with(other, {{{any, 21}, {systemd}}}).empty());
+    EXPECT_EQ(openings_with(other, {{{any, 351}, {systemd}}}).size(), 1u) << "not of that unit";
+}
+
+TEST(Plan, LeavesAFrontDoorThatInetdOpens)
+{
+    const Scratch scratch;
+    install_inetd(scratch,
+        "ftp stream tcp nowait root /usr/sbin/safetpd safetpd -s\n"
+        "raw-ftp stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.ftpd -l\n");
+    scratch.write("/etc/services", "ftp 21/tcp\nraw-ftp 351/tcp\n");
+    scratch.program("/usr/sbin/in.ftpd");
+    const auto made = make_plan(scratch.root(), {});
+    ASSERT_TRUE(made) << describe(made.error());
+    EXPECT_FALSE(has_command(*made, "systemctl enable safetpd.service"));
+    EXPECT_FALSE(has_command(*made, "systemctl restart safetpd.service"));
+    EXPECT_TRUE(has_command(*made, made->inetd_reload));
+    const auto inetd = std::ranges::find(made->changes, "/etc/inetd.conf", &Change::path);
+    ASSERT_NE(inetd, made->changes.end());
+    EXPECT_TRUE(inetd->after.find("\nftp stream tcp nowait root /usr/sbin/safetpd safetpd -s") != std::string::npos
+        || inetd->after.starts_with("ftp stream tcp nowait root /usr/sbin/safetpd safetpd -s"));
+    EXPECT_NE(inetd->after.find("#<off># raw-ftp"), std::string::npos);
+}
+
+TEST(Plan, TakesBackThatARawFtpdInsistsOnTls)
+{
+    const Scratch scratch;
+    scratch.program("/usr/sbin/vsftpd");
+    scratch.write("/etc/vsftpd.conf", "listen=NO\nssl_enable=YES\nlocal_enable=YES\n");
+    const auto made = make_plan(scratch.root(), {});
+    ASSERT_TRUE(made) << describe(made.error());
+    const auto conf = std::ranges::find(made->changes, "/etc/vsftpd.conf", &Change::path);
+    ASSERT_NE(conf, made->changes.end());
+    EXPECT_EQ(conf->after, "listen=NO\nssl_enable=NO\nlocal_enable=YES\n");
+}
+
+TEST(FtpdConf, KnowsWhoInsistsOnTlsOfItsOwn)
+{
+    EXPECT_TRUE(parse_vsftpd_conf("ssl_enable=YES\n", "f").insists_on_tls);
+    EXPECT_TRUE(parse_vsftpd_conf("ssl_enable=YES\nforce_local_logins_ssl=NO\nimplicit_ssl=YES\n", "f").insists_on_tls);
+    EXPECT_FALSE(parse_vsftpd_conf("ssl_enable=YES\nforce_local_logins_ssl=NO\n", "f").insists_on_tls);
+    EXPECT_FALSE(parse_vsftpd_conf("force_local_logins_ssl=YES\n", "f").insists_on_tls);
+
+    const Scratch scratch;
+    const auto proftpd = [&](const std::string& text) {
+        scratch.write("/etc/proftpd/proftpd.conf", "Include /etc/proftpd/tls.conf\n");
+        scratch.write("/etc/proftpd/tls.conf", text);
+        return read_proftpd_conf(scratch.root(), "/etc/proftpd/proftpd.conf").insists_on_tls;
+    };
+    ASSERT_TRUE(proftpd("<IfModule mod_tls.c>\nTLSEngine on\nTLSRequired on\n</IfModule>\n"));
+    EXPECT_EQ(proftpd("TLSEngine on\nTLSRequired ctrl\n")->line, 2u);
+    EXPECT_FALSE(proftpd("TLSEngine on\nTLSRequired off\n"));
+    EXPECT_FALSE(proftpd("TLSRequired on\n")) << "no TLS at all";
+
+    const auto pure = [&](std::vector<std::string> arguments) {
+        return read_ftpd_settings(scratch.root(), FtpdKind::pure_ftpd, arguments).insists_on_tls.has_value();
+    };
+    EXPECT_TRUE(pure({"/usr/sbin/pure-ftpd", "-Y", "2"}));
+    EXPECT_TRUE(pure({"/usr/sbin/pure-ftpd", "--tls=3"}));
+    EXPECT_FALSE(pure({"/usr/sbin/pure-ftpd", "-Y1"}));
+    scratch.write("/etc/default/pure-ftpd-common", "STANDALONE_OR_INETD=inetd\n");
+    scratch.write(kPureFtpdTlsFile, "2\n");
+    EXPECT_TRUE(pure({"/usr/sbin/pure-ftpd-wrapper"}));
+    EXPECT_FALSE(pure({"/usr/sbin/pure-ftpd"})) << "it does not read that file";
 }
 
 TEST(Plan, StartsTheFtpdOfInetdPerSession)

@@ -89,7 +89,7 @@ TEST(Rewrite, ChangesTheFtpdsSettings)
     EXPECT_EQ(with_vsftpd_setting("#listen=YES\nlisten=YES\nx=1", "listen", "NO"), "#listen=YES\nlisten=NO\nx=1");
     EXPECT_EQ(with_vsftpd_setting("x=1", "listen", "NO"), "x=1\nlisten=NO\n");
     EXPECT_EQ(with_vsftpd_setting("listen_ipv6=YES\n", "listen", "NO"), "listen_ipv6=YES\nlisten=NO\n");
-    EXPECT_EQ(with_proftpd_inetd("ServerName x\n  servertype\tstandalone\n# ServerType standalone\n"),
+    EXPECT_EQ(with_proftpd_setting("ServerName x\n  servertype\tstandalone\n# ServerType standalone\n", "ServerType", "inetd"),
         "ServerName x\nServerType inetd\n# ServerType standalone\n");
     EXPECT_EQ(with_shell_setting("A=1\nSTANDALONE_OR_INETD=standalone\n", "STANDALONE_OR_INETD", "inetd"),
         "A=1\nSTANDALONE_OR_INETD=inetd\n");

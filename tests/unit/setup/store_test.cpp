@@ -235,6 +235,55 @@ TEST(Store, LetsOnlyOneWorkAtATime)
     EXPECT_TRUE(undo_changes(scratch.root(), false));
 }
 
+/// Between a path's resolution and its use: a link that has come into it is an error, not a way out.
+TEST(Root, GoesThroughNoLinkThatHasComeMeanwhile)
+{
+    const Scratch scratch, outside;
+    scratch.write("/etc/a", "inside");
+    outside.write("/a", "outside");
+    const Root root = scratch.root();
+    const auto real = root.resolve("/etc/a");
+    ASSERT_TRUE(real && root.open(*real, O_RDONLY));
+    fs::rename(scratch.path() + "/etc", scratch.path() + "/away");
+    scratch.link("/etc", outside.path());
+    EXPECT_EQ(root.open(*real, O_RDONLY).error().os_error, ELOOP);
+    EXPECT_FALSE(write_durably(root, *real, "x", ""));
+    EXPECT_FALSE(remove_durably(root, *real));
+    EXPECT_FALSE(make_directories(root, "/etc/new", 0755));
+    EXPECT_EQ(outside.read("/a"), "outside");
+    EXPECT_EQ(root.read_text("/etc/a"), "") << "the link leads to what the root has of that name";
+}
+
+TEST(Root, LinksLeadAsWithinAChroot)
+{
+    const Scratch scratch;
+    scratch.write("/srv/real", "1");
+    scratch.link("/etc/absolute", "/srv/real");
+    scratch.link("/etc/climbing", "../../../../srv/real");
+    scratch.link("/folder", "/srv");
+    for (const char* path : {"/etc/absolute", "/etc/climbing", "/folder/real", "/etc/../folder/./real"}) {
+        EXPECT_EQ(scratch.root().resolve(path), "/srv/real") << path;
+        EXPECT_EQ(scratch.root().read_text(path), "1") << path;
+    }
+    EXPECT_TRUE(Root().exists("/proc/self/stat"));
+}
+
+TEST(Store, TakesFoldersAwayThatWereMadeForItAndNoOthers)
+{
+    const Scratch scratch;
+    scratch.write("/etc/a", "1");
+    fs::create_directories(scratch.path() + "/var/lib/safetp");
+    const auto before = scratch.everything();
+    ASSERT_TRUE(apply_changes(scratch.root(), {change(scratch, "/etc/a", "2")}, {"run this"}));
+    const auto undone = undo_changes(scratch.root(), false);
+    ASSERT_TRUE(undone);
+    EXPECT_EQ(undone->commands, (std::vector<std::string>{"run this"}));
+    EXPECT_EQ(scratch.everything(), before) << "/var/lib/safetp was there";
+    fs::create_directories(scratch.path() + "/var/.safetpd-setup-abc/lib"); // of a crash
+    ASSERT_TRUE(undo_changes(scratch.root(), false)->is_nothing());
+    EXPECT_EQ(scratch.everything(), before);
+}
+
 TEST(Manifest, ComesBackFromItsText)
 {
     const Manifest manifest{{{"/etc/a", sha256("1"), sha256("2"), "1-a"}, {"/etc/b", "", sha256("3"), ""}}, {"/etc/safetp"}};
