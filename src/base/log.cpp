@@ -159,6 +159,8 @@ void give_syslogd(UniqueFd connection) { system_log.give(std::move(connection));
 
 const Options& options() { return current_options; }
 
+int descriptor() { return system_log.descriptor(); }
+
 bool is_enabled(Level level) { return level >= current_options.threshold; }
 
 Event::Event(Level level, std::uint64_t session, std::string_view name, std::string message)

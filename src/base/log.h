@@ -28,6 +28,7 @@ struct Options {
 
 void open(const Options& options); ///< opens /dev/log at once, for a later chroot; a stderr that is the journal is found out
 const Options& options();
+int descriptor(); ///< what it needs besides stderr, for a process that closes the rest; -1: nothing
 
 /// For a process that cannot reach /dev/log any more: system_log.h. Nothing but the target syslog needs it.
 void ask_for_syslogd_with(std::function<void()> ask);

@@ -26,6 +26,7 @@ public:
 
     void open(int facility); ///< connects at once, for a later chroot; `facility` as in syslog(3)
     void close() { connection_.reset(); }
+    int descriptor() const { return connection_.get(); } ///< -1: none
     void write(int severity, std::string_view line); ///< at most once in a while a tenth of a second, never longer
 
     /// This process cannot open the socket by its name any more: when syslogd has gone away `ask` is called, once until give().

@@ -1,5 +1,7 @@
 #include "bin/raw_ftpd.h"
 
+#include "config/trusted_path.h"
+
 #include <array>
 #include <cerrno>
 #include <crypt.h>
@@ -34,7 +36,8 @@ std::string find_program(const std::string& name)
     for (std::size_t begin = 0; begin < directories.size();) {
         const std::size_t end = std::min(directories.find(':', begin), directories.size());
         const std::string candidate = directories.substr(begin, end - begin) + "/" + name;
-        if (candidate.front() == '/' && candidate.size() > name.size() + 1 && ::access(candidate.c_str(), X_OK) == 0)
+        const bool is_absolute = candidate.front() == '/' && candidate.size() > name.size() + 1;
+        if (is_absolute && ::access(candidate.c_str(), X_OK) == 0 && !config::find_distrust(candidate))
             return candidate;
         begin = end + 1;
     }
@@ -44,7 +47,7 @@ std::string find_program(const std::string& name)
 Result<std::string> write_file(const Share& share, const std::string& name, const std::string& text)
 {
     const std::string path = share.private_directory + "/" + name;
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int fd = ::openat(share.private_descriptor, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(ErrorCode::bad_file, errno, path);
     const bool is_whole = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
@@ -72,7 +75,7 @@ Result<std::vector<std::string>> configure_vsftpd(const Ftpd& ftpd, const Share&
     if (!passwords)
         return std::unexpected(passwords.error());
     const std::string empty = share.private_directory + "/empty";
-    ::mkdir(empty.c_str(), 0755);
+    ::mkdirat(share.private_descriptor, "empty", 0755);
     std::string text = "listen=NO\nlocal_enable=NO\nanonymous_enable=YES\nsecure_email_list_enable=YES\n"
                        "write_enable=YES\nanon_upload_enable=YES\nanon_mkdir_write_enable=YES\nanon_other_write_enable=YES\n"
                        "anon_world_readable_only=NO\nanon_umask=022\nseccomp_sandbox=NO\n"
@@ -152,6 +155,8 @@ Result<Ftpd> check_wanted(const std::string& wanted, bool is_root)
     const std::string path = wanted.find('/') == std::string::npos ? find_program(wanted) : wanted;
     if (path.empty() || ::access(path.c_str(), X_OK) != 0)
         return fail(ErrorCode::bad_file, ENOENT, "--ftpd " + wanted);
+    if (const auto distrust = config::find_distrust(path))
+        return fail(ErrorCode::bad_file, 0, fmt::format("--ftpd {} is not safe from others: {}", wanted, *distrust));
     std::error_code error;
     const Ftpd ftpd{recognise(path), std::filesystem::absolute(path, error).string()};
     if (ftpd.kind == FtpdKind::pure_ftpd && !is_root)

@@ -21,6 +21,7 @@ struct Ftpd {
 struct Share {
     std::string directory;         ///< absolute, without links
     std::string private_directory; ///< ours alone; configuration files go here
+    int private_descriptor = -1;   ///< the same, open: by it they are written
     std::string user;              ///< login, see login_name()
     std::string password;
     uid_t uid = 0;                 ///< whose rights the files are served with
@@ -30,7 +31,7 @@ struct Share {
 };
 
 /// `wanted` as given (recognised by its name), or, if empty, the best one found: first those that keep to the directory and can
-/// write there. bad_file: none, or one that cannot do it here.
+/// write there. Passes over what somebody else could have put in its place. bad_file: none, or one that cannot do it here.
 Result<Ftpd> find_ftpd(const std::string& wanted, bool is_root);
 
 std::string login_name(FtpdKind kind);

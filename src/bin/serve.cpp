@@ -1,6 +1,8 @@
 #include "bin/serve.h"
 
+#include "base/unique_fd.h"
 #include "bin/raw_ftpd.h"
+#include "config/trusted_path.h"
 #include "supervisor/exit_codes.h"
 #include "supervisor/supervisor.h"
 
@@ -8,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <sys/random.h>
@@ -23,13 +26,16 @@ namespace fs = std::filesystem;
 /// A private directory that goes away with its owner.
 class TemporaryDirectory {
 public:
-    TemporaryDirectory()
+    explicit TemporaryDirectory(bool is_root)
     {
-        const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-        const bool has_runtime = runtime != nullptr && runtime[0] == '/' && ::access(runtime, W_OK) == 0;
-        std::string pattern = std::string(has_runtime ? runtime : "/tmp") + "/safetpd-serve-XXXXXX";
-        if (::mkdtemp(pattern.data()) != nullptr) // mode 0700
+        for (const std::string& place : places(is_root)) {
+            std::string pattern = place + "/safetpd-serve-XXXXXX";
+            if (config::find_distrust(place) || ::mkdtemp(pattern.data()) == nullptr) // mode 0700
+                continue;
             path_ = pattern;
+            fd_.reset(::open(path_.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+            return;
+        }
     }
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     ~TemporaryDirectory()
@@ -39,9 +45,23 @@ public:
             fs::remove_all(path_, ignored);
     }
     const std::string& path() const { return path_; }
+    int descriptor() const { return fd_.get(); } ///< -1: there is none
+    void close() { fd_.reset(); }
 
 private:
+    /// Root takes no place that its caller names (su and sudo -E hand on the caller's variables): whoever may write there could
+    /// have root's ftpd read a configuration of his own.
+    static std::vector<std::string> places(bool is_root)
+    {
+        if (is_root)
+            return {"/run", "/tmp"};
+        const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
+        return runtime != nullptr && runtime[0] == '/' ? std::vector<std::string>{runtime, "/tmp"}
+                                                       : std::vector<std::string>{"/tmp"};
+    }
+
     std::string path_;
+    UniqueFd fd_;
 };
 
 int give_up(const std::string& why, int exit_code)
@@ -191,12 +211,14 @@ int serve(const ServeOptions& options)
     const auto owner = account_for(*ftpd, directory, is_root);
     if (!owner)
         return give_up(owner.error(), supervisor::kExitConfig);
-    const TemporaryDirectory temporary;
-    if (temporary.path().empty())
-        return give_up("no private directory can be made in /tmp", supervisor::kExitFailure);
-    const Share share{.directory = directory, .private_directory = temporary.path(), .user = login_name(ftpd->kind),
+    TemporaryDirectory temporary(is_root);
+    if (temporary.descriptor() < 0)
+        return give_up("no private directory can be made in /tmp where nobody else may change it", supervisor::kExitFailure);
+    const Share share{.directory = directory, .private_directory = temporary.path(),
+        .private_descriptor = temporary.descriptor(), .user = login_name(ftpd->kind),
         .password = make_password(), .uid = owner->uid, .gid = owner->gid, .account = owner->name, .is_root = is_root};
     auto command = configure(*ftpd, share);
+    temporary.close(); // the daemon is to have nothing open but its own
     if (!command)
         return give_up(command.error(), supervisor::kExitFailure);
 

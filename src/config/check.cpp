@@ -1,4 +1,5 @@
 #include "config/report.h"
+#include "config/trusted_path.h"
 
 #include <array>
 #include <cerrno>
@@ -41,6 +42,15 @@ void refuse(const Subject& subject, std::string_view what, Report& report)
     report.error(subject.line, fmt::format("{}: {} {}", subject.name, in_quotes(subject.path), what));
 }
 
+/// False: somebody else may put another thing in its place.
+bool check_way(const Subject& subject, Report& report)
+{
+    const auto distrust = find_distrust(subject.path);
+    if (distrust)
+        refuse(subject, "is not safe from others: " + *distrust, report);
+    return !distrust;
+}
+
 /// Exists, is a regular file, and nobody but root and us may change it. Nothing when there was a problem.
 std::optional<struct stat> check_file(const Subject& subject, Report& report)
 {
@@ -55,7 +65,7 @@ std::optional<struct stat> check_file(const Subject& subject, Report& report)
     else if (!is_owner_trusted(*status))
         problem = "belongs to somebody who is neither root nor the caller, and who may change it";
     else
-        return status;
+        return check_way(subject, report) ? status : std::nullopt;
     refuse(subject, problem, report);
     return std::nullopt;
 }
@@ -100,11 +110,13 @@ void check_directory(const Subject& subject, Report& report)
         refuse(subject, "is not a directory", report);
 }
 
-/// The directory of a file that will be made.
-void check_parent(const Subject& subject, Report& report)
+/// The directory of a file that will be made. False: there is none.
+bool check_parent(const Subject& subject, Report& report)
 {
     const std::string parent = std::filesystem::path(subject.path).parent_path().string();
+    const auto status = status_of(parent);
     check_directory({parent, "the directory of " + subject.name, subject.line}, report);
+    return status && S_ISDIR(status->st_mode);
 }
 
 /// A directory of ours: fit as it is, or one that can be made.
@@ -118,12 +130,16 @@ void check_own_directory(const Subject& subject, Report& report)
         if (::faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
             refuse(subject, fmt::format("does not exist and cannot be made in {}: {}", in_quotes(parent), std::strerror(errno)),
                 report);
+        else
+            check_way(subject, report);
         return;
     }
     if (!status || !S_ISDIR(status->st_mode))
         return check_directory(subject, report);
     if (is_writable_by_others(*status) || !is_owner_trusted(*status))
         refuse(subject, "may be written by others: it must be root's or the caller's, mode 700", report);
+    else
+        check_way(subject, report);
 }
 
 struct Account {
@@ -150,6 +166,10 @@ void check_config_file(const std::string& file, Report& report)
         report.error(0, "may be written by its group or by others, who could then run commands as safetpd: chmod go-w");
     if (!is_owner_trusted(*status))
         report.error(0, "belongs to somebody who is neither root nor the caller: chown root");
+    if (is_writable_by_others(*status) || !is_owner_trusted(*status))
+        return;
+    if (const auto distrust = find_distrust(file))
+        report.error(0, "is not safe from others, who could then run commands as safetpd: " + *distrust);
 }
 
 void check_tls(const Tls& tls, Report& report)
@@ -190,24 +210,46 @@ void check_server(const Server& server, Report& report)
         report.error(line, fmt::format("\"user\" in [server]: only root can start the raw ftpd as {}", in_quotes(server.user)));
 }
 
-void check_access(const Access& access, Report& report)
+/// Whoever may change a table decides who comes in. Some sites mean that, so it is only said.
+void check_table(const std::string& path, const std::string& key, Report& report)
 {
-    if (!access.enabled || !access.commands)
-        return;
+    if (const auto distrust = find_distrust(path))
+        report.warning(report.line_of("access." + key), fmt::format("\"{}\" in [access]: {}", key, *distrust));
+}
+
+void check_commands(const Access& access, const Process& process, Report& report)
+{
     const unsigned line = report.line_of(report.is_given("access.command_user") ? "access.command_user" : "access.commands");
     const Account account = find_account(access.command_user);
+    const Account workers = find_account(process.user);
     if (::geteuid() != 0)
         report.warning(line, "\"commands\" in [access]: without root the rules' commands run as the user who starts safetpd");
     else if (!account.exists)
         report.error(line, fmt::format("\"command_user\" in [access]: there is no user {}", in_quotes(access.command_user)));
     else if (account.uid == 0)
         report.error(line, "\"command_user\" in [access] must not be root: what commands are given comes from the network");
+    else if (workers.exists && account.uid == workers.uid)
+        report.error(line, fmt::format("\"command_user\" in [access] must not be {}, the \"user\" in [process]: commands could "
+                                       "end the workers", in_quotes(process.user)));
+}
+
+void check_access(const Config& config, Report& report)
+{
+    if (!config.access.enabled)
+        return;
+    check_table(config.access.hosts_allow, "hosts_allow", report);
+    check_table(config.access.hosts_deny, "hosts_deny", report);
+    if (config.access.commands)
+        check_commands(config.access, config.process, report);
 }
 
 void check_process(const Process& process, Report& report)
 {
-    if (!process.pid_file.empty())
-        check_parent({process.pid_file, "\"pid_file\" in [process]", report.line_of("process.pid_file")}, report);
+    if (!process.pid_file.empty()) {
+        const Subject pid_file{process.pid_file, "\"pid_file\" in [process]", report.line_of("process.pid_file")};
+        if (check_parent(pid_file, report))
+            check_way(pid_file, report);
+    }
     if (::geteuid() != 0)
         return; // the rest is about giving up root
     const unsigned line = report.line_of("process.user");
@@ -294,7 +336,7 @@ std::vector<Problem> check_machine(const Config& config, const std::string& file
     check_config_file(file, report);
     check_listeners(config.listeners, report);
     check_server(config.server, report);
-    check_access(config.access, report);
+    check_access(config, report);
     check_tls(config.tls, report);
     if (name_service == NameService::asked)
         check_data(config.data.announce, report);

@@ -129,6 +129,7 @@ struct Timeouts {
     seconds data_stall{300};
     seconds data_close{5};
     seconds drain{60};      ///< after TERM: how long transfers under way may go on; 0: not at all
+    seconds upgrade{60};    ///< after USR2: until the new program is ready
     seconds keepalive{60};  ///< TCP keepalive on control connections: idle time before the first probe
     bool operator==(const Timeouts&) const = default;
 };

@@ -234,6 +234,7 @@ constexpr Key<Timeouts> kTimeoutKeys[] = {
     {"data_stall", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(24), to.data_stall); }},
     {"data_close", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, minutes(10), to.data_close); }},
     {"drain", [](const Slot& at, Timeouts& to) { read_time(at, seconds(0), hours(7 * 24), to.drain); }},
+    {"upgrade", [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(1), to.upgrade); }},
     {"keepalive", // up to the hours that tcp(7) takes for TCP_KEEPIDLE
         [](const Slot& at, Timeouts& to) { read_time(at, kOneSecond, hours(9), to.keepalive); }},
 };

@@ -35,7 +35,11 @@ std::vector<std::size_t> take_over(const AnnouncedNames& answer, AnnouncedNames&
 /// One question under way, in a child process.
 class NameLookup {
 public:
+    /// An answer that is longer is cut: whoever has taken the child over, or a name server, must not fill our memory.
+    static constexpr std::size_t kMostBytesOfAName = 1024; // dozens of addresses
+
     NameLookup(std::vector<std::string> hosts, WorkerIdentity identity); ///< a child that cannot be had answers nothing
+    NameLookup(std::vector<std::string> hosts, UniqueFd answers); ///< somebody else answers, on a non-blocking pipe
     NameLookup(const NameLookup&) = delete;
     ~NameLookup();
 

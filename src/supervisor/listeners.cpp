@@ -155,19 +155,6 @@ std::vector<ListeningSocket> ListenerSet::for_worker(unsigned index, unsigned wo
     return result;
 }
 
-std::vector<int> ListenerSet::others(unsigned index, unsigned workers) const
-{
-    std::vector<int> result;
-    for (const Entry& entry : entries_) {
-        const auto own = sockets_of_worker(index, workers, entry.sockets.size());
-        for (std::size_t k = 0; k < entry.sockets.size(); ++k) {
-            if (std::ranges::find(own, k) == own.end())
-                result.push_back(entry.sockets[k].get());
-        }
-    }
-    return result;
-}
-
 std::vector<int> ListenerSet::all() const
 {
     std::vector<int> result;

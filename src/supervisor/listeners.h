@@ -32,7 +32,6 @@ public:
         const ListenerSet& previous, InheritedSockets inherited);
 
     std::vector<ListeningSocket> for_worker(unsigned index, unsigned workers) const; ///< borrowed
-    std::vector<int> others(unsigned index, unsigned workers) const; ///< what for_worker leaves out
     std::vector<int> all() const; ///< every socket, borrowed
     void close_all() { entries_.clear(); }
     std::vector<std::string> addresses() const; ///< where each listener listens, for people

@@ -11,10 +11,12 @@ class PidFile {
 public:
     explicit PidFile(std::string path) : path_(std::move(path)) {} ///< empty: none
     PidFile(const PidFile&) = delete;
-    ~PidFile();
+    ~PidFile(); ///< takes it away if it names this process
 
-    Result<void> write();                      ///< errors: bad_file
-    void leave_to_successor() { is_ours_ = false; } ///< who has written his own number into it, and takes it away
+    /// Whether there is nothing in its place that is no pid file: a link, a file of somebody else's, a text. bad_file.
+    Result<void> check() const;
+    Result<void> write(); ///< in one step, so that nobody reads half of it. Errors: those of check(), and bad_file
+    void leave_to_successor() { is_ours_ = false; } ///< who writes his own number into it
 
 private:
     std::string path_;

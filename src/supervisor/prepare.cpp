@@ -1,11 +1,13 @@
 #include "supervisor/prepare.h"
 
+#include "base/log.h"
 #include "supervisor/exit_codes.h"
 
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits>
 
 namespace safetp::supervisor {
 
@@ -19,7 +21,7 @@ Failure listen_failure(const Error& error)
         return {kExitPortUnavailable, what + "; another server has this port (ss -ltnp shows which): stop it, or choose another"
                                              " port: -p PORT, serve --port PORT, or port in [[listener]]"};
     case EADDRNOTAVAIL:
-        return {kExitPortUnavailable, what + "; no interface of this machine has this address"};
+        return {kExitNoAddress, what + "; no interface of this machine has this address"};
     case EACCES:
     case EPERM:
         return {kExitNoPermission,
@@ -51,6 +53,19 @@ Result<UniqueFd> open_xferlog(const std::string& path)
     return fd;
 }
 
+PortRanges ports_of_workers(const config::Config& config)
+{
+    static constexpr std::uint16_t kIdent = 113;
+    static constexpr std::uint16_t kFirstDataPort = 1024; // ftp/host_port.h refuses those below
+    PortRanges ports;
+    if (config.access.enabled)
+        ports.emplace_back(kIdent, kIdent);
+    if (config.server.command.empty() && config.server.port < kFirstDataPort)
+        ports.emplace_back(config.server.port, config.server.port);
+    ports.emplace_back(kFirstDataPort, std::numeric_limits<std::uint16_t>::max());
+    return ports;
+}
+
 std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const Prepared* previous,
     InheritedSockets inherited)
 {
@@ -59,6 +74,12 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
     if (!identity)
         return std::unexpected(other_failure(identity.error()));
     prepared.identity = std::move(*identity);
+
+    auto landlock = make_landlock(FileAccess::none, ports_of_workers(config));
+    if (landlock)
+        prepared.landlock = std::move(*landlock);
+    else
+        log::Event(log::Level::warning, 0, "landlock", "workers do without Landlock: " + describe(landlock.error()));
 
     if (!config.server.command.empty()) {
         auto program = ServerProgram::plan(config.server);

@@ -3,6 +3,7 @@
 
 #include "supervisor/announced_names.h"
 #include "supervisor/generation.h"
+#include "supervisor/landlock.h"
 #include "supervisor/server_process.h"
 
 #include <expected>
@@ -13,6 +14,7 @@ struct Prepared {
     std::unique_ptr<const Generation> generation;
     AnnouncedNames announced_names; ///< of announced_hosts(); what is known now, unlike all the rest
     WorkerIdentity identity;
+    UniqueFd landlock; ///< the workers' ruleset; -1: none
     std::optional<ServerProgram> server_program; ///< where the raw ftpd is started per session
     ListenerSet listeners;
     UniqueFd xferlog;
@@ -32,6 +34,9 @@ enum class Listening { yes, no }; ///< no: under -s
 /// announced names it keeps where the name service does not answer.
 std::expected<Prepared, Failure> prepare(config::Config config, Listening listening, const Prepared* previous,
     InheritedSockets inherited);
+
+/// Where a worker connects to: the raw ftpd, ident servers where access tables may ask them, and data ports.
+PortRanges ports_of_workers(const config::Config& config);
 
 Result<UniqueFd> open_xferlog(const std::string& path); ///< -1 when the path is empty
 

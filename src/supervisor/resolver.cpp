@@ -1,6 +1,7 @@
 #include "supervisor/resolver.h"
 
 #include "base/log.h"
+#include "supervisor/landlock.h"
 #include "supervisor/messages.h"
 
 #include <cerrno>
@@ -34,6 +35,7 @@ using std::chrono::steady_clock;
         ::_exit(1);
     if (!drop_privileges(identity, kDescriptors, supervisor))
         ::_exit(2);
+    confine_helper(FileAccess::reading, std::nullopt); // the name service decides what it asks
     try {
         run_resolver(UniqueFd(kControl), settings, look_up);
     } catch (const std::exception&) {

@@ -24,7 +24,6 @@ public:
     /// A worker's end of a new line. EAGAIN: it keeps dying, the next is started in a while.
     Result<UniqueFd> open_line();
 
-    int descriptor() const { return control_.get(); } ///< not for workers; -1: none
     bool on_child_end(pid_t pid, int status); ///< false: not ours
 
 private:

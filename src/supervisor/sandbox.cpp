@@ -13,6 +13,7 @@ Result<void> enter_sandbox() { return {}; }
 #include <initializer_list>
 #include <linux/sockios.h>
 #include <memory>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -149,9 +150,11 @@ constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t
 
 void allow_by_argument(Filter& filter)
 {
-    // TCP only: the two low bits below SOCK_NONBLOCK and SOCK_CLOEXEC name the type.
+    // TCP only: the low bits below SOCK_NONBLOCK and SOCK_CLOEXEC name the type, and 0 is what the type stands for. SCTP, MPTCP
+    // and others have the same type.
     for (const scmp_datum_t family : {scmp_datum_t{AF_INET}, scmp_datum_t{AF_INET6}})
-        filter.allow_if(SCMP_SYS(socket), {equal(0, family), masked(1, 0xf, SOCK_STREAM)});
+        for (const scmp_datum_t protocol : {scmp_datum_t{0}, scmp_datum_t{IPPROTO_TCP}})
+            filter.allow_if(SCMP_SYS(socket), {equal(0, family), masked(1, 0xf, SOCK_STREAM), equal(2, protocol)});
     for (const scmp_datum_t request : {scmp_datum_t{SIOCOUTQ}, scmp_datum_t{SIOCINQ}, scmp_datum_t{FIONBIO}})
         filter.allow_if(SCMP_SYS(ioctl), {equal(1, request)});
     for (const scmp_datum_t command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ})

@@ -1,12 +1,14 @@
 // The supervisor after the start: one ppoll loop over signals, the workers' requests and the clock.
 #pragma once
 
+#include "supervisor/life_cycle.h"
 #include "supervisor/messages.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/plan.h"
 #include "supervisor/prepare.h"
 #include "supervisor/resolver.h"
 #include "supervisor/rule_commands.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/started_servers.h"
 #include "supervisor/table_keeper.h"
 #include "supervisor/upgrade.h"
@@ -28,21 +30,18 @@ private:
         unsigned index;
         Clock::time_point due;
     };
-    enum class State { running, replaced, finishing, ending }; ///< replaced: another process serves new clients
+    enum class From { signal, predecessor, successor };
 
     const config::Config& config() const { return prepared_.config(); }
     bool is_inetd() const { return is_inetd_; }
 
     void take_signals();
-    void tell_that_we_serve();
     Result<void> start_workers();
     Result<void> start_worker(unsigned index);
     void wait_and_handle();
     int milliseconds_to_next_task() const;
     void run_due_tasks();
 
-    void read_signals();
-    void act_on(const signalfd_siginfo& signal);
     void reap();
     void on_child_end(pid_t pid, int status);
     void on_worker_end(const Worker& dead, int status);
@@ -55,13 +54,27 @@ private:
     void kill_until_free(unsigned rows);
     void end_oldest_until_free(unsigned rows);
 
-    bool looks_names_up() const { return state_ == State::running && !is_inetd(); }
+    bool looks_names_up() const { return life_.serves() && !is_inetd(); }
     void tell_addresses(const std::vector<std::size_t>& changed);
+    void say_reload_failed(const std::string& why);
+
+    // service_life.cpp
+    void read_signals();
+    void listen_to_neighbours();
+    void on(Cause cause, From from = From::signal);
+    void take(Step step, Cause cause, From from);
+    void be_ready();
+    void begin_serving();
+    void start_successor();
+    void end_successor();
+    void hand_over();
+    void pass_on(Cause cause, From from);
+    void say_upgrade_failed(const std::string& why);
     void reopen_xferlog();
-    void upgrade();
-    void look_at_successor();
     void finish();
-    void end_now(int exit_code);
+    void end_now();
+    void send_last_notices();
+    bool has_ended() const;
 
     // service_requests.cpp
     void on_session_end(const Worker& worker, const Request& request);
@@ -89,10 +102,12 @@ private:
     WorkerTable table_;
     StartedServers servers_;
     UniqueFd signals_;
-    State state_ = State::running;
     std::string program_ = program_file();
-    UniqueFd predecessor_ = take_predecessor();
-    std::optional<Successor> successor_; ///< while it starts
+    Neighbour predecessor_ = take_predecessor();
+    std::optional<Successor> successor_;
+    LifeCycle life_{static_cast<bool>(predecessor_)};
+    bool is_main_process_ = false; ///< of the service: what the manager and the pid file know
+    ServiceManager manager_;
     int exit_code_ = 0;
     unsigned generation_number_ = 1;
     std::vector<RespawnDelay> delays_;

@@ -1,6 +1,7 @@
 #include "supervisor/supervisor.h"
 
 #include "base/log.h"
+#include "supervisor/descriptors.h"
 #include "supervisor/exit_codes.h"
 #include "supervisor/inetd.h"
 #include "supervisor/pid_file.h"
@@ -55,6 +56,7 @@ std::string status_text(const Prepared& prepared, unsigned workers)
 
 int supervise(const Options& options)
 {
+    const std::vector<int> strange_descriptors = find_strange_descriptors();
     // Under -s first of all: from here on nothing we print can reach the client.
     std::optional<InetdClient> inetd;
     if (options.is_inetd) {
@@ -69,6 +71,7 @@ int supervise(const Options& options)
     report_problems(loaded.problems);
     if (!loaded.is_usable())
         return report_failure({kExitConfig, "not started: the configuration has errors"});
+    close_descriptors(strange_descriptors); // not before: the configuration may be one of them, as in -c /dev/fd/3
 
     // Open the log: what happens from now on is in it, and on the terminal if it stops the start.
     loaded.config.log = log_for(loaded.config.log, inetd);
@@ -86,9 +89,9 @@ int supervise(const Options& options)
     if (!prepared)
         return report_failure(prepared.error());
 
-    PidFile pid_file(prepared->config().process.pid_file);
-    if (const auto written = pid_file.write(); !written)
-        return report_failure({kExitFailure, describe(written.error())});
+    PidFile pid_file(inetd ? "" : prepared->config().process.pid_file); // each inetd's process is one of many
+    if (const auto fit = pid_file.check(); !fit)
+        return report_failure({kExitConfig, describe(fit.error())});
     auto counters = counters_to_go_on_with();
     if (!counters)
         return report_failure({kExitFailure, describe(counters.error())});
@@ -99,6 +102,7 @@ int supervise(const Options& options)
     // Fork the workers, and serve them until the last has gone.
     const std::string status = status_text(*prepared, inetd ? 1 : worker_count(prepared->config()));
     log::Event(inetd ? log::Level::debug : log::Level::notice, 0, "start", "safetpd started: " + status);
+    log::Event(log::Level::info, 0, "landlock", describe_landlock(ports_of_workers(prepared->config())));
     Service service(options.source, *counters, std::move(*prepared), pid_file, inetd ? std::move(inetd->control) : UniqueFd());
     return service.run();
 }

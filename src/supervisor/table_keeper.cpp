@@ -13,6 +13,7 @@ namespace safetp::supervisor {
 namespace {
 
 constexpr std::chrono::seconds kReadingTime{60};
+constexpr std::size_t kFurtherWaiting = 64; // a worker asks once for all of its sessions: this is far more than comes
 constexpr std::size_t kVersions = 4; // for commands of evaluations that began before a change
 
 TableOrder make_order(const config::Config& config, const WorkerIdentity& identity)
@@ -45,6 +46,7 @@ void TableKeeper::configure(const config::Config& config, const WorkerIdentity& 
         && order.reading == order_.reading && order.daemons == order_.daemons;
     is_last_good_ = is_last_good_ && are_same;
     order_ = std::move(order);
+    most_waiting_ = config.limits.sessions + kFurtherWaiting;
     keeps_last_good_ = config.access.bad_table == config::BadTable::keep;
     fingerprint_.reset();
     last_complaint_.clear();
@@ -66,6 +68,8 @@ void TableKeeper::ask(const TableAsker& asker)
 {
     if (!reader_ && is_current())
         return answer(asker);
+    if (waiting_.size() >= most_waiting_)
+        return answer_({asker, EBUSY, 0, -1});
     waiting_.push_back({asker, reader_.has_value()});
     if (!reader_)
         start_reader();
@@ -168,18 +172,6 @@ void TableKeeper::serve_waiting()
     }
     if (!waiting_.empty() && !reader_)
         start_reader();
-}
-
-std::vector<int> TableKeeper::descriptors() const
-{
-    std::vector<int> result;
-    for (const Version& version : versions_)
-        result.push_back(version.image.get());
-    if (reader_) {
-        result.push_back(reader_->image.get());
-        result.push_back(reader_->notes.get());
-    }
-    return result;
 }
 
 int TableKeeper::image(std::uint64_t version) const

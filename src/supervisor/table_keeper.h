@@ -41,7 +41,6 @@ public:
     std::optional<Clock::time_point> deadline() const { return deadline_; }
     void on_deadline(Clock::time_point now); ///< a reader that takes too long is ended
 
-    std::vector<int> descriptors() const; ///< not for workers: one that is being filled can still be written to
     int image(std::uint64_t version) const; ///< of the last few; -1: gone
 
 private:
@@ -68,6 +67,7 @@ private:
     bool is_reader_outdated_ = false; ///< ended because the configuration changed under it
     std::optional<Clock::time_point> deadline_;
     std::vector<Waiting> waiting_;
+    std::size_t most_waiting_ = 0; ///< a worker that was taken over may ask without end
     std::deque<Version> versions_; ///< the last is the one in force
     bool is_last_good_ = false;
     std::optional<wrapper::Fingerprint> fingerprint_; ///< none: the files must be read at the next question

@@ -1,8 +1,10 @@
 #include "supervisor/table_reader.h"
 
 #include "base/error.h"
+#include "supervisor/landlock.h"
 #include "supervisor/sandbox.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -30,6 +32,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kWriterTime{2};
 constexpr std::chrono::milliseconds kWriterPause{20};
 constexpr std::size_t kMaxNotes = 16u << 20;
+constexpr std::size_t kMaxTrouble = 4096; ///< which is kept, and logged
 
 static_assert(std::is_trivially_copyable_v<wrapper::FileMark>);
 
@@ -94,6 +97,7 @@ bool read_notes(std::string_view notes, TableReading& out)
     NotesReader reader(notes);
     if (!reader.take(out.state) || out.state > TableReading::State::unsettled || !reader.take_text(out.trouble))
         return false;
+    out.trouble.resize(std::min(out.trouble.size(), kMaxTrouble));
     while (!reader.is_empty()) {
         std::string path;
         wrapper::FileMark mark;
@@ -138,7 +142,10 @@ int read_and_compile(const TableOrder& order, int image, int notes, pid_t superv
     wrapper::Snapshot snapshot = read_when_settled(order);
     TableReading reading;
     reading.fingerprint = std::move(snapshot.fingerprint);
-    if (!drop_privileges(order.identity, 0, supervisor) || !enter_sandbox())
+    if (!drop_privileges(order.identity, 0, supervisor))
+        return 2;
+    confine_helper(FileAccess::none, PortRanges());
+    if (!enter_sandbox())
         return 2;
     if (!snapshot.unsettled.empty()) {
         reading.state = TableReading::State::unsettled;

@@ -9,6 +9,9 @@
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -16,7 +19,7 @@ namespace safetp::supervisor {
 
 namespace {
 
-constexpr const char* kReadyVariable = "SAFETP_READY_FD";
+constexpr const char* kLineVariable = "SAFETP_PREDECESSOR_FD";
 constexpr const char* kCountersVariable = "SAFETP_COUNTERS_FD";
 
 /// As this process was called; proc(5), "cmdline".
@@ -38,10 +41,11 @@ void set_environment(std::size_t sockets)
     const std::string own_pid = std::to_string(::getpid());
     ::setenv("LISTEN_FDS", std::to_string(sockets).c_str(), 1);
     ::setenv("LISTEN_PID", own_pid.c_str(), 1);
-    ::unsetenv("LISTEN_FDNAMES");
+    for (const char* const name : {"LISTEN_FDNAMES", "LISTEN_PIDFDID"}) // of the old process
+        ::unsetenv(name);
     if (std::getenv("WATCHDOG_PID") != nullptr)
         ::setenv("WATCHDOG_PID", own_pid.c_str(), 1);
-    ::setenv(kReadyVariable, std::to_string(first_behind).c_str(), 1);
+    ::setenv(kLineVariable, std::to_string(first_behind).c_str(), 1);
     ::setenv(kCountersVariable, std::to_string(first_behind + 1).c_str(), 1);
 }
 
@@ -57,14 +61,14 @@ void lay_out_descriptors(std::vector<int> descriptors)
     }
 }
 
-[[noreturn]] void become_successor(const std::string& program, const std::vector<int>& sockets, int ready, int counters)
+[[noreturn]] void become_successor(const std::string& program, const std::vector<int>& sockets, int line, int counters)
 {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
     std::vector<int> descriptors = sockets;
-    descriptors.insert(descriptors.end(), {ready, counters}); // in this order: set_environment() says where they are
+    descriptors.insert(descriptors.end(), {line, counters}); // in this order: set_environment() says where they are
     lay_out_descriptors(std::move(descriptors));
     set_environment(sockets.size());
     std::vector<std::string> arguments = own_arguments();
@@ -73,7 +77,28 @@ void lay_out_descriptors(std::vector<int> descriptors)
         argv.push_back(argument.data());
     argv.push_back(nullptr);
     ::execv(program.c_str(), argv.data());
-    ::_exit(EXIT_FAILURE); // the old process sees the pipe's end
+    ::_exit(EXIT_FAILURE); // the old process sees the line's end
+}
+
+/// The new process's parent for a moment, which leaves it an orphan. It ends when its number has been used.
+[[noreturn]] void become_parent(
+    const std::string& program, const std::vector<int>& sockets, int line, int report, int counters)
+{
+    const pid_t pid = ::fork();
+    if (pid == 0)
+        become_successor(program, sockets, line, counters);
+    char nothing = 0;
+    if (pid > 0 && ::write(report, &pid, sizeof pid) == sizeof pid)
+        [[maybe_unused]] const ssize_t end = ::read(report, &nothing, 1);
+    ::_exit(EXIT_SUCCESS);
+}
+
+std::optional<std::pair<UniqueFd, UniqueFd>> make_pair(int type)
+{
+    int ends[2];
+    if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0)
+        return {};
+    return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
 }
 
 } // namespace
@@ -85,54 +110,110 @@ std::string program_file()
     return length < 0 ? std::string() : std::string(path, static_cast<std::size_t>(length));
 }
 
+void Neighbour::say(Word word)
+{
+    if (line_)
+        [[maybe_unused]] const ssize_t said = ::send(line_.get(), &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+std::optional<Neighbour::Word> Neighbour::hear()
+{
+    char byte = 0;
+    ssize_t got = -1;
+    while ((got = ::recv(line_.get(), &byte, sizeof byte, MSG_DONTWAIT)) < 0 && errno == EINTR)
+        continue;
+    if (got == 1)
+        return static_cast<Word>(byte);
+    if (got == 0 || errno != EAGAIN)
+        line_.reset();
+    return {};
+}
+
+std::optional<Neighbour::Word> word_for(Cause cause)
+{
+    switch (cause) {
+    case Cause::term: return Neighbour::Word::term;
+    case Cause::interrupt: return Neighbour::Word::interrupt;
+    case Cause::reload: return Neighbour::Word::reload;
+    case Cause::reopen: return Neighbour::Word::reopen;
+    default: return {};
+    }
+}
+
+std::optional<Cause> cause_of(Neighbour::Word word)
+{
+    switch (word) {
+    case Neighbour::Word::ready: return Cause::successor_ready;
+    case Neighbour::Word::handed_over: return Cause::handed_over;
+    case Neighbour::Word::term: return Cause::term;
+    case Neighbour::Word::interrupt: return Cause::interrupt;
+    case Neighbour::Word::reload: return Cause::reload;
+    case Neighbour::Word::reopen: return Cause::reopen;
+    }
+    return {}; // of a version that knows more words
+}
+
 Result<Successor> Successor::start(const std::string& program, const std::vector<int>& sockets, int counters)
 {
+    if (::getpid() == 1)
+        return fail(ErrorCode::supervisor, 0, "this is the first process of its container, which ends with it");
     if (::access(program.c_str(), X_OK) != 0)
         return fail(ErrorCode::system_call, errno, program);
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-        return fail(ErrorCode::system_call, errno, "pipe");
-    Successor successor;
-    successor.ready_.reset(ends[0]);
-    const UniqueFd written(ends[1]);
-    successor.pid_ = ::fork();
-    if (successor.pid_ < 0)
+    auto line = make_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
+    auto report = make_pair(SOCK_STREAM);
+    if (!line || !report)
+        return fail(ErrorCode::system_call, errno, "socketpair");
+    const pid_t parent = ::fork();
+    if (parent < 0)
         return fail(ErrorCode::system_call, errno, "fork");
-    if (successor.pid_ == 0)
-        become_successor(program, sockets, written.get(), counters);
-    return successor;
+    if (parent == 0) {
+        report->first.reset();
+        become_parent(program, sockets, line->second.get(), report->second.get(), counters);
+    }
+    report->second.reset();
+    Successor successor;
+    successor.line = Neighbour(std::move(line->first));
+    const bool is_born = ::read(report->first.get(), &successor.pid, sizeof successor.pid) == sizeof successor.pid;
+    if (is_born) // while its parent waits, so that the number is still its own
+        successor.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, successor.pid, 0)));
+    const int error = errno;
+    report->first.reset();
+    ::waitpid(parent, nullptr, 0);
+    if (successor.process)
+        return successor;
+    return fail(ErrorCode::system_call, is_born ? error : EAGAIN, is_born ? "pidfd_open" : "fork");
 }
 
-Successor::State Successor::look()
-{
-    char said = 0;
-    const ssize_t got = ::read(ready_.get(), &said, 1);
-    if (got == 1)
-        return State::serves;
-    return got < 0 && (errno == EAGAIN || errno == EINTR) ? State::starting : State::failed;
-}
+void Successor::kill() const { ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0); }
 
-bool is_successor() { return std::getenv(kReadyVariable) != nullptr; }
+bool is_successor() { return std::getenv(kLineVariable) != nullptr; }
 
 namespace {
 
-UniqueFd take_descriptor(const char* variable)
+int descriptor_in(const char* variable)
 {
     const char* const text = std::getenv(variable);
     if (text == nullptr)
-        return {};
+        return -1;
     int fd = -1;
     const auto [end, error] = std::from_chars(text, text + std::strlen(text), fd);
-    const bool is_number = error == std::errc() && *end == '\0' && fd >= SD_LISTEN_FDS_START;
+    return error == std::errc() && *end == '\0' && fd >= SD_LISTEN_FDS_START ? fd : -1;
+}
+
+UniqueFd take_descriptor(const char* variable)
+{
+    UniqueFd taken(descriptor_in(variable));
     ::unsetenv(variable);
-    if (!is_number || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-        return {};
-    return UniqueFd(fd);
+    if (::fcntl(taken.get(), F_SETFD, FD_CLOEXEC) != 0)
+        taken.release(); // not open
+    return taken;
 }
 
 } // namespace
 
-UniqueFd take_predecessor() { return take_descriptor(kReadyVariable); }
+std::vector<int> descriptors_of_predecessor() { return {descriptor_in(kLineVariable), descriptor_in(kCountersVariable)}; }
+
+Neighbour take_predecessor() { return Neighbour(take_descriptor(kLineVariable)); }
 
 UniqueFd take_counters() { return take_descriptor(kCountersVariable); }
 

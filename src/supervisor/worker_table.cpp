@@ -1,7 +1,9 @@
 #include "supervisor/worker_table.h"
 
 #include "base/log.h"
+#include "supervisor/descriptors.h"
 #include "supervisor/exit_codes.h"
+#include "supervisor/landlock.h"
 #include "supervisor/sandbox.h"
 
 #include <algorithm>
@@ -29,6 +31,15 @@ void ignore_signals()
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// Best effort: a kernel may know Landlock and still refuse, where a container is in too many layers of it.
+void confine_by_landlock(int ruleset)
+{
+    if (const auto entered = enter_landlock(ruleset); !entered)
+        log::Event(log::Level::warning, 0, "landlock", "this worker does without it: " + describe(entered.error()));
+    if (ruleset >= 0)
+        ::close(ruleset);
 }
 
 int run_guarded(WorkerStart start)
@@ -107,12 +118,15 @@ void WorkerTable::become_worker(
     ::prctl(PR_SET_NAME, "safetpd:worker");
     ignore_signals();
     counters_.hold_row(row); // before it sees no /proc
-    workers_.clear(); // closes the other workers' channels
-    for (const int fd : order.not_for_worker)
-        ::close(fd);
     UniqueFd xferlog(order.xferlog < 0 ? -1 : ::fcntl(order.xferlog, F_DUPFD_CLOEXEC, 3));
+    std::vector<int> own{channel.get(), confined_writer.get(), xferlog.get(), order.only_client.get(), order.landlock,
+        log::descriptor()};
+    for (const ListeningSocket& socket : order.listeners)
+        own.push_back(socket.fd);
+    close_all_but(std::move(own)); // among them the other workers' channels, and whatever the supervisor has open
 
     auto confined = drop_privileges(order.identity, order.generation.config.limits.sessions, supervisor_pid);
+    confine_by_landlock(order.landlock);
     if (confined)
         confined = enter_sandbox();
     if (!confined) {

@@ -30,8 +30,8 @@ struct WorkerOrder {
     const AnnouncedNames& announced_names;
     const WorkerIdentity& identity;
     std::vector<ListeningSocket> listeners;
-    std::vector<int> not_for_worker; ///< further descriptors of the supervisor, which the child closes
     int xferlog = -1;                ///< borrowed
+    int landlock = -1;               ///< borrowed; -1: none
     UniqueFd only_client;
     unsigned index = 0;
     unsigned generation_number = 0;

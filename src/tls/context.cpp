@@ -190,6 +190,8 @@ Result<ServerContext> ServerContext::make(const ContextOptions& options)
     return ServerContext(std::move(impl));
 }
 
+void ServerContext::renew_ticket_keys() const { impl_->ticket_keys.renew(); }
+
 std::string ServerContext::certificate_fingerprint() const
 {
     return hex(sha256_of(impl_->identities.front().pairs.front().certificate.get()), true);

@@ -48,6 +48,10 @@ public:
     ServerContext& operator=(ServerContext&&) noexcept;
     ~ServerContext();
 
+    /// To be called now and then by a process that serves nobody itself: those forked from it later begin with the keys of that
+    /// moment, and older ones are gone from its memory.
+    void renew_ticket_keys() const;
+
     /// SHA-256 of the default certificate, "AB:CD:..." as openssl x509 -fingerprint prints it.
     std::string certificate_fingerprint() const;
     /// SHA-256 of its public key, "sha256//BASE64" as curl --pinnedpubkey takes it.

@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
 namespace safetp::tls {
 
 namespace {
+
+constexpr std::size_t kNameBytes = 16; // SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
 
 int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypting)
 {
@@ -78,6 +81,16 @@ SSL_TICKET_RETURN on_ticket_opened(SSL* ssl, SSL_SESSION* session, const unsigne
     return is_data ? decide_on_data(session, stream) : decide_on_control(session, stream);
 }
 
+/// HMAC-SHA-256 of a label, which says nothing of the secret and of other labels' results.
+template <std::size_t size>
+bool derive(const std::array<unsigned char, 32>& secret, const char (&label)[size], std::array<unsigned char, 32>& result)
+{
+    unsigned length = 0;
+    return HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(label),
+               size - 1, result.data(), &length) != nullptr
+        && length == result.size();
+}
+
 std::string text_of(const unsigned char* id, std::size_t size) { return {id, id + size}; }
 
 /// Gives 1 if the reference to `session` is kept.
@@ -128,6 +141,7 @@ TicketKeys::TicketKeys(std::chrono::seconds lifetime) : lifetime_(lifetime) {}
 
 TicketKeys::~TicketKeys()
 {
+    OPENSSL_cleanse(secret_.data(), secret_.size());
     for (Key& key : keys_)
         OPENSSL_cleanse(&key, sizeof key);
 }
@@ -135,15 +149,43 @@ TicketKeys::~TicketKeys()
 bool TicketKeys::prepare()
 {
     cipher_.reset(EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr));
-    return cipher_ && add_key();
+    return cipher_ && draw_secret();
+}
+
+bool TicketKeys::draw_secret()
+{
+    made_ = ::time(nullptr);
+    return RAND_priv_bytes(secret_.data(), static_cast<int>(secret_.size())) == 1 && add_key();
+}
+
+bool TicketKeys::renew()
+{
+    const std::int64_t due = (::time(nullptr) - made_) / lifetime_.count();
+    if (due > kMostAtOnce)
+        return draw_secret();
+    for (std::int64_t i = 0; i < due; ++i) {
+        if (!step())
+            return false;
+    }
+    return true;
+}
+
+bool TicketKeys::step()
+{
+    Secret next{};
+    made_ += lifetime_.count();
+    const bool is_derived = derive(secret_, "next", next);
+    secret_ = next; // the one before is gone
+    OPENSSL_cleanse(next.data(), next.size());
+    return is_derived && add_key();
 }
 
 bool TicketKeys::add_key()
 {
     Key& key = keys_.emplace_front();
-    key.made = ::time(nullptr);
-    const auto fill = [](auto& bytes) { return RAND_priv_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1; };
-    if (!fill(key.name) || !fill(key.cipher_key) || !fill(key.mac_key)) {
+    const bool is_made = derive(secret_, "name", key.name) && derive(secret_, "cipher", key.cipher_key)
+        && derive(secret_, "mac", key.mac_key);
+    if (!is_made) {
         keys_.pop_front();
         return false;
     }
@@ -167,10 +209,10 @@ bool TicketKeys::set_mac_key(EVP_MAC_CTX* mac, Key& key)
 
 int TicketKeys::seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac)
 {
-    if (::time(nullptr) - keys_.front().made >= lifetime_.count() && !add_key())
+    if (!renew())
         return -1;
     Key& key = keys_.front();
-    std::ranges::copy(key.name, name);
+    std::copy_n(key.name.begin(), kNameBytes, name);
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(cipher_.get())) != 1)
         return -1;
     const bool is_ready = EVP_EncryptInit_ex2(cipher, cipher_.get(), key.cipher_key.data(), iv, nullptr) == 1;
@@ -179,8 +221,10 @@ int TicketKeys::seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cip
 
 int TicketKeys::open(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac)
 {
+    if (!renew())
+        return -1;
     const auto key = std::ranges::find_if(
-        keys_, [name](const Key& candidate) { return std::equal(candidate.name.begin(), candidate.name.end(), name); });
+        keys_, [name](const Key& candidate) { return std::equal(name, name + kNameBytes, candidate.name.begin()); });
     if (key == keys_.end())
         return 0;
     const bool is_ready = EVP_DecryptInit_ex2(cipher, cipher_.get(), key->cipher_key.data(), iv, nullptr) == 1;

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <deque>
 #include <map>
@@ -27,37 +28,46 @@ SessionIdContext join(const Scope& scope, const SessionBinding& binding);
 /// The age of `session` counts from now: its ticket has its whole lifetime before it.
 void make_young(SSL_SESSION* session);
 
-/// The keys that encrypt tickets. Made before the fork and inherited; each process then renews them for itself, when a key
-/// older than `lifetime` is about to be used. A retired key still opens tickets during the next kRetiredKeys lifetimes:
-/// not for logins (an unbound ticket expires after one lifetime) but for data connections of long FTP sessions, whose
-/// tickets do not expire. With the default of 2 hours that is a day.
+/// The keys that encrypt tickets. Made before the fork and inherited. After each `lifetime` the next key follows from a secret
+/// that is hashed away at the same moment: so all processes come to the same keys without a word, and the memory of none of
+/// them, the supervisor's included once it calls renew(), opens tickets of long ago. A retired key still opens tickets during
+/// the next kRetiredKeys lifetimes: not for logins (an unbound ticket expires after one lifetime) but for data connections of
+/// long FTP sessions, whose tickets do not expire. With the default of 2 hours that is a day.
 class TicketKeys {
 public:
     static constexpr std::size_t kRetiredKeys = 12;
+    /// After so many lifetimes at once it is the clock that has jumped: each process goes on with a secret of its own.
+    static constexpr std::int64_t kMostAtOnce = 20'000;
 
     explicit TicketKeys(std::chrono::seconds lifetime);
     TicketKeys(const TicketKeys&) = delete;
     TicketKeys& operator=(const TicketKeys&) = delete;
     ~TicketKeys();
 
-    /// Draws the first key. False: no random numbers, or OpenSSL has no AES.
+    /// Draws the first secret. False: no random numbers, or OpenSSL has no AES.
     bool prepare();
+    /// Takes the key of this moment into use, and gives up what is too old. False: as prepare().
+    bool renew();
     /// As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) has it: 1 used, 0 unknown key, -1 failed.
     int seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac);
     int open(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac);
 
 private:
+    using Secret = std::array<unsigned char, 32>;
     struct Key {
-        std::array<unsigned char, 16> name;
-        std::array<unsigned char, 32> cipher_key;
-        std::array<unsigned char, 32> mac_key;
-        std::time_t made;
+        Secret name; ///< the first 16 bytes
+        Secret cipher_key;
+        Secret mac_key;
     };
+    bool draw_secret();
+    bool step();
     bool add_key();
     static bool set_mac_key(EVP_MAC_CTX* mac, Key& key);
 
     std::chrono::seconds lifetime_;
     CipherPtr cipher_;
+    Secret secret_{};
+    std::time_t made_ = 0; ///< when the newest key's time began
     std::deque<Key> keys_; ///< the newest first
 };
 

@@ -102,7 +102,7 @@ def test_spawn_runs_as_an_ordinary_user_with_nothing_of_ours(commanding, directo
     )
     gateway.connect().greet()
     lines = wait_for_file(out).splitlines()
-    assert lines[0] == ("nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name)
+    assert lines[0] == ("daemon" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name)
     assert lines[1] == f"{CLIENT} safetpd {CLIENT}"
     assert {line.split("=")[0] for line in lines[2:-1]} <= {"PATH", "PWD", "OLDPWD", "SHLVL", "_"}
     assert int(lines[-1]) <= 5  # a total, three streams, and the directory that ls reads

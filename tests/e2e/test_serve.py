@@ -76,3 +76,43 @@ def test_an_ftpd_that_is_not_there(directory):
         [binary(), "serve", directory, "--ftpd", "/nonexistent/ftpd"], capture_output=True, text=True, timeout=30
     )
     assert result.returncode not in (0, 1) and "/nonexistent/ftpd" in result.stderr
+
+
+def test_it_takes_no_place_that_others_may_change(directory):
+    """su and sudo -E hand on XDG_RUNTIME_DIR: its owner could swap the scratch folder, and the ftpd would run as root with his
+    configuration."""
+    theirs = directory / "runtime"
+    theirs.mkdir()
+    theirs.chmod(0o777)
+    if os.getuid() == 0:
+        theirs.chmod(0o700)
+        os.chown(theirs, *identity())
+    folder = directory / "shared"
+    folder.mkdir()
+    leased = ports.lease()
+    screen = directory / "screen"
+    environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(theirs)}
+    with open(screen, "wb") as output:
+        process = subprocess.Popen(
+            [binary(), "serve", folder, "--ftpd", ftpds_directory() / "bin" / "proftpd", "--port", str(leased[0])],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment,
+        )
+    try:
+        read_screen(process, screen)
+        assert list(theirs.iterdir()) == []
+    finally:
+        process.terminate()
+        process.wait(30)
+        ports.release(leased)
+
+
+def test_an_ftpd_that_somebody_else_could_put_there(directory):
+    """Guards against root that runs a program from a folder that everybody may write to."""
+    everybodys = directory / "open"
+    everybodys.mkdir()
+    everybodys.chmod(0o777)
+    program = everybodys / "vsftpd"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    result = subprocess.run([binary(), "serve", directory, "--ftpd", program], capture_output=True, text=True, timeout=30)
+    assert result.returncode == 78 and "open may be written by everybody" in result.stderr

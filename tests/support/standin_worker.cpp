@@ -7,6 +7,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
@@ -40,6 +41,14 @@ void relay_server(int client, int supervisor)
             break;
         say(client, std::string(buffer, static_cast<std::size_t>(got)));
     }
+}
+
+/// The errno of a connection to this machine's port.
+int connect_to(std::uint16_t port)
+{
+    const SocketAddress address = to_socket_address({*IpAddress::parse("127.0.0.1"), port});
+    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(fd.get(), address.get(), address.length) != 0 ? errno : 0;
 }
 
 class StandIn {
@@ -117,6 +126,11 @@ private:
             say(client.get(), fmt::format("errno {}\n", ::open("/etc/passwd", O_RDONLY) < 0 ? errno : 0));
         if (word == "udp")
             say(client.get(), fmt::format("errno {}\n", ::socket(AF_INET, SOCK_DGRAM, 0) < 0 ? errno : 0));
+        for (const int protocol : {IPPROTO_SCTP, IPPROTO_MPTCP})
+            if (word == fmt::format("protocol {}", protocol))
+                say(client.get(), fmt::format("errno {}\n", ::socket(AF_INET, SOCK_STREAM, protocol) < 0 ? errno : 0));
+        if (word.starts_with("connect "))
+            say(client.get(), fmt::format("errno {}\n", connect_to(static_cast<std::uint16_t>(std::stoi(word.substr(8))))));
         if (word == "exec")
             ::execl("/bin/true", "true", static_cast<char*>(nullptr));
         if (word == "uid")

@@ -102,7 +102,9 @@ class Gateway:
         return {
             "listener": [{"address": "127.0.0.1", "port": self.port}],
             "server": {},
-            "access": {"hosts_allow": str(self.allow_path), "hosts_deny": str(self.deny_path)},  # not the machine's
+            "access": {  # not the machine's tables, and not the workers' user
+                "hosts_allow": str(self.allow_path), "hosts_deny": str(self.deny_path), "command_user": "daemon",
+            },
             "tls": {"certificates": [certificate.toml]},
             "data": {"passive_ports": f"{self.ports[1]}-{self.ports[-1]}"},
             "limits": {"sessions_per_client": 200, "connection_rate": "1000000/1s"},

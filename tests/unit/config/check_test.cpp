@@ -219,6 +219,44 @@ TEST_F(CheckMachine, TheWorkersIdentityMattersToRootOnly)
     expect_none();
 }
 
+TEST_F(CheckMachine, WhatIsReadAndRunLiesWhereNobodyElseMayPutAnotherInItsPlace)
+{
+    const fs::path open = make_directory("open", 0777);
+    std::ofstream(open / "file") << "x";
+    ::chmod((open / "file").c_str(), 0700);
+    const std::string inside = (open / "file").string();
+    const std::string link = (directory_ / "link").string();
+    fs::create_symlink(inside, link);
+    const std::string back = (open / "back").string(); // a sound file by way of an open directory
+    fs::create_symlink(make("sound", 0700), back);
+    for (const std::string& path : {inside, link, back}) {
+        config_.server.command = {path};
+        expect_one(Severity::error, "open may be written by everybody: chmod o-w");
+        config_.server.command.clear();
+        config_.tls.certificates = {{path, ""}};
+        expect_one(Severity::error, "open may be written by everybody");
+        config_.tls.certificates = {};
+        config_.tls.client_ca = path;
+        expect_one(Severity::error, "open may be written by everybody");
+        config_.tls.client_ca.clear();
+        config_.access.hosts_allow = path;
+        expect_one(Severity::warning, "\"hosts_allow\" in [access]");
+        config_.access.hosts_allow = "/etc/hosts.allow";
+        const std::string sound = std::exchange(file_, path);
+        expect_one(Severity::error, "who could then run commands as safetpd");
+        file_ = sound;
+    }
+    config_.process.pid_file = (open / "pid").string();
+    expect_one(Severity::error, "\"pid_file\" in [process]");
+    config_.process.pid_file.clear();
+    config_.tls.key_directory = (open / "keys").string();
+    expect_one(Severity::error, "\"key_directory\" in [tls]");
+    fs::create_directory(open / "keys");
+    expect_one(Severity::error, "open may be written by everybody");
+    ::chmod(open.c_str(), 01777);
+    expect_none();
+}
+
 /// An ordinary user for the life of the object, where the test began as root. The effective capabilities go with the id.
 class AsStranger {
 public:
@@ -244,6 +282,8 @@ TEST_F(CheckMachine, TheCommandsOfRulesNeedAUser)
     expect_one(Severity::error, "there is no user \"no-such-user\"");
     config_.access.command_user = "root";
     expect_one(Severity::error, "must not be root");
+    config_.access.command_user = config_.process.user;
+    expect_one(Severity::error, "must not be \"daemon\"");
     config_.access.command_user = "nobody";
     expect_none();
     config_.access.command_user = "root";

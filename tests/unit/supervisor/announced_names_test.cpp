@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 namespace safetp::supervisor {
 namespace {
@@ -36,6 +38,26 @@ TEST(AnnouncedNames, WhatIsNotAnsweredInTimeStaysUnknown)
     ASSERT_EQ(names.size(), 2u);
     EXPECT_TRUE(names[0].second.empty());
     EXPECT_TRUE(names[1].second.empty());
+}
+
+// A child that was taken over, or a name server with ever more addresses.
+TEST(AnnouncedNames, AnAnswerWithoutEndIsCut)
+{
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    NameLookup lookup({"host"}, UniqueFd(ends[0]));
+    const UniqueFd out(ends[1]);
+    const std::string line = "0 192.0.2.7\n";
+    std::size_t written = 0;
+    bool is_over = false;
+    while (!is_over && written < 1'000'000) {
+        while (::write(out.get(), line.data(), line.size()) > 0)
+            written += line.size();
+        is_over = lookup.read();
+    }
+    EXPECT_TRUE(is_over);
+    EXPECT_LT(lookup.answer()[0].second.size(), 200u);
+    EXPECT_GT(lookup.answer()[0].second.size(), 10u);
 }
 
 TEST(AnnouncedNames, NothingToAsk) { EXPECT_TRUE(resolve_announced({}, {{"localhost", {kOld}}}, kNobodyElse).empty()); }

@@ -2,6 +2,7 @@
 #include "supervisor/supervisor.h"
 
 #include "supervisor/exit_codes.h"
+#include "supervisor/landlock.h"
 
 #include <gtest/gtest.h>
 
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <functional>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -187,11 +189,28 @@ TEST_F(Supervisor, WorkersAreSandboxed)
     client.read_pid();
     EXPECT_EQ(client.ask("open"), fmt::format("errno {}", EPERM));
     EXPECT_EQ(client.ask("udp"), fmt::format("errno {}", EPERM));
+    for (const int protocol : {IPPROTO_SCTP, IPPROTO_MPTCP})
+        EXPECT_EQ(client.ask(fmt::format("protocol {}", protocol)), fmt::format("errno {}", EPERM)) << protocol;
     client.say("exec");
     EXPECT_TRUE(client.is_at_end());
     wait_for_log("killed by signal 31");
 }
 #endif
+
+TEST_F(Supervisor, WorkersConnectOnlyToPortsThatTheyNeed)
+{
+    write_config("one", "[server]\nport = 351\n");
+    start_and_wait();
+    Client client = connect();
+    client.read_pid();
+    const std::string nobody = fmt::format("errno {}", ECONNREFUSED);
+    const std::string forbidden = landlock_version() >= 4 ? fmt::format("errno {}", EACCES) : nobody;
+    for (const int port : {351, 113}) // the raw ftpd, ident
+        EXPECT_EQ(client.ask(fmt::format("connect {}", port)), nobody) << port;
+    for (const int port : {1, 25, 445, 1023})
+        EXPECT_EQ(client.ask(fmt::format("connect {}", port)), forbidden) << port;
+    EXPECT_EQ(client.ask(fmt::format("connect {}", endpoint.port)), "errno 0"); // where data connections go
+}
 
 TEST_F(Supervisor, StartsADeadWorkerAgainOnTheSameQueue)
 {

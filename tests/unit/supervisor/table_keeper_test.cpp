@@ -75,6 +75,21 @@ TEST_F(Keeper, GivesAVersionOnceAndThenSaysThatItHolds)
     EXPECT_EQ(keeper_.image(version + 100), -1);
 }
 
+// A worker that was taken over asks without end while the tables are being read, which may take a minute.
+TEST_F(Keeper, RemembersNoMoreQuestionsThanThereAreSessions)
+{
+    config_.limits.sessions = 100;
+    start();
+    for (std::uint32_t id = 0; id < 10'000; ++id)
+        keeper_.ask({1, id, 0});
+    EXPECT_GT(answers_.size(), 9'000u) << "refused at once";
+    for (const TableAnswer& answer : answers_)
+        EXPECT_EQ(answer.os_error, EBUSY);
+    while (answers_.size() < 10'000 && serve_child()) { }
+    EXPECT_EQ(answers_.size(), 10'000u);
+    EXPECT_EQ(answers_.back().os_error, 0);
+}
+
 TEST_F(Keeper, EveryChangeIsANewVersion)
 {
     start();
