@@ -106,6 +106,8 @@ Result<void> Service::start_workers()
     Result<void> all;
     for (unsigned index = 0; index < count; ++index) {
         if (auto started = start_worker(index); !started) {
+            if (table_.is_empty())
+                return started; // what stops the first of all stops the others too
             respawns_.push_back({index, Clock::now() + RespawnDelay::kLongest});
             all = std::move(started);
         }
