@@ -25,6 +25,7 @@ const ftp::Policy& policy()
 void relay(ftp::ControlChannel& dialogue, std::string_view command, std::string_view reply)
 {
     dialogue.on_client_line(command);
+    dialogue.proceed();
     const bool is_passed_on = !dialogue.take_output().to_server.empty();
     dialogue.on_server_line(reply);
     if (!is_passed_on || dialogue.take_output().to_client.empty())
@@ -64,9 +65,11 @@ std::function<void()> prepare_transfer()
     return [dialogue] {
         measured([&] {
             dialogue->on_client_line("EPSV");
+            dialogue->proceed();
             dialogue->on_server_line("229 Entering Extended Passive Mode (|||50000|)");
             dialogue->on_passive_opened({kServer, 40001});
             dialogue->on_client_line("RETR a");
+            dialogue->proceed();
             dialogue->on_server_line("150 here it comes");
             dialogue->on_transfer_data_over();
             dialogue->on_server_line("226 done");

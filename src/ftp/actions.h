@@ -15,7 +15,7 @@ namespace safetp::ftp {
 enum class EndReason : std::uint8_t {
     quit, client_closed, server_closed, server_refused, server_nonsense, server_unreachable, server_timeout, login_timeout,
     idle_timeout, starttls_injection, tls_failed, too_many_bad_commands, too_many_login_failures, http_client, drained,
-    connection_broken, access_refused, server_not_secured, left_alone,
+    connection_broken, access_refused, server_not_secured, left_alone, server_out_of_step, too_many_waiting_commands,
 };
 std::string_view to_string(EndReason reason);
 
@@ -32,6 +32,7 @@ enum class DataFailure : std::uint8_t {
     server_not_secured,   ///< its TLS on the data connection failed, or was another server's
     stalled,
 };
+std::string_view to_string(DataFailure failure); ///< for the log
 
 // What the shell has to do, in order, after it has sent the text of the same Output.
 struct StartTls {};                              ///< AUTH: then on_tls_started; any plaintext still unread ends the session
@@ -57,7 +58,14 @@ struct AbortClientData {};
 struct CloseData {};                             ///< forget what was prepared
 struct LoggedIn { std::string user; };
 struct LoginFailed { std::string user; };
-struct TransferEnded { Direction direction; std::string command; std::string path; bool is_ascii; bool is_complete; };
+struct TransferEnded {
+    Direction direction;
+    std::string command;
+    std::string argument; ///< a path; of listings perhaps a pattern or options
+    bool is_ascii;
+    bool is_complete;
+    std::string reason; ///< why it is not complete: for the log, may hold the raw ftpd's bytes
+};
 struct Note { std::string_view event; std::string text; }; ///< for the log
 struct End { EndReason reason; };
 using Action = std::variant<StartTls, EndTls, AskForAuth, OpenPassive, UseActive, DialServer, ListenForServer,

@@ -16,7 +16,7 @@ enum class Verb : std::uint8_t {
     auth, pbsz, prot, ccc, adat, protected_command, ///< MIC, CONF, ENC
     pasv, epsv, port, eprt, third_party,            ///< LPSV, LPRT, SPSV, CPSV, SSCN, ESTA, ESTP: other ways to move data
     retr, list, nlst, mlsd, stor, stou, appe,
-    abor, stat, noop, feat, type, mode, stru, clear_safe, ///< clear_safe: SYST, HELP, OPTS, CLNT: harmless before TLS
+    abor, stat, noop, feat, type, mode, stru, syst, help, opts, clnt,
     http,                                           ///< GET, POST ...: a web browser that was sent here
 };
 
@@ -25,7 +25,7 @@ enum class Direction : std::uint8_t { download, upload };
 struct Command {
     Verb verb = Verb::other;
     std::string name;     ///< upper case
-    std::string argument; ///< as sent, leading and trailing spaces included
+    std::string argument; ///< of names as sent, with all spaces; of parameters (PROT P, TYPE I) without those around it
     bool has_argument = false;
 
     std::size_t line_bytes() const; ///< of append_line's text, CRLF included
@@ -35,13 +35,16 @@ struct Command {
 
 enum class CommandProblem {
     empty,
-    control_character, ///< NUL, CR or another control character than TAB: parsers differ on these
+    nul_or_cr, ///< NUL or CR: they end a line, or a name, with some parsers and not with others
     bad_verb,
     too_long, ///< found by the line buffer
 };
 
 /// `line` without its end. Telnet commands in front of the verb are dropped; IAC elsewhere is left alone (names may hold 0xFF).
 std::expected<Command, CommandProblem> parse_command(std::string_view line);
+
+/// `line` as it may stand in a log: no argument but those that are known to be no password, "***" in their place.
+std::string without_secrets(std::string_view line);
 
 bool is_transfer(Verb verb);
 Direction direction_of(Verb verb); ///< only for transfers

@@ -1,25 +1,44 @@
 #include "ftp/control_channel.h"
 
-#include "ftp/features.h"
-#include "ftp/reception.h"
 #include "ftp/text.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace safetp::ftp {
 
 namespace {
 
-constexpr unsigned kMaxExtraReplies = 100; // preliminary or unasked for, per command; more is a raw ftpd gone mad
+constexpr unsigned kMaxPreliminaries = 100; // per command; more is a raw ftpd gone mad
 constexpr std::string_view kEndlessReply = "421 % sent an endless reply, closing.";
+constexpr int kNoopsReply = 200;
+// During a transfer the client is heard far beyond the commands that may wait at other times: an ABOR may come behind them.
+constexpr std::size_t kMoreDuringTransfers = 4;
 
-void wipe(std::string& text)
+// Into collected_; other replies go to the client line by line.
+bool is_read_whole(Question question)
 {
-    text.resize(text.capacity()); // what a longer text left behind is wiped too
-    ::explicit_bzero(text.data(), text.size());
-    text.clear();
+    switch (question) {
+    case Question::greeting:
+    case Question::feat:
+    case Question::epsv:
+    case Question::pasv:
+    case Question::port: return true;
+    default: return false;
+    }
+}
+
+bool outlives_auth(Verb verb)
+{
+    switch (verb) {
+    case Verb::feat:
+    case Verb::help:
+    case Verb::noop:
+    case Verb::quit:
+    case Verb::stat:
+    case Verb::syst: return false; // questions
+    default: return true;
+    }
 }
 
 } // namespace
@@ -46,6 +65,8 @@ std::string_view to_string(EndReason reason)
     case EndReason::access_refused: return "access refused";
     case EndReason::server_not_secured: return "server not secured";
     case EndReason::left_alone: return "left alone";
+    case EndReason::server_out_of_step: return "raw ftpd out of step";
+    case EndReason::too_many_waiting_commands: return "too many waiting commands";
     }
     return "unknown";
 }
@@ -97,7 +118,8 @@ void ControlChannel::end(EndReason reason, std::string_view farewell)
         return;
     if (transfer_) {
         act(AbortData{});
-        act(TransferEnded{transfer_->direction, transfer_->command.name, transfer_->command.argument, is_ascii_, false});
+        act(TransferEnded{transfer_->direction, transfer_->command.name, transfer_->command.argument, is_ascii_, false,
+            "session ended: " + std::string(to_string(reason))});
     }
     if (!farewell.empty())
         reply(farewell);
@@ -109,7 +131,8 @@ void ControlChannel::end(EndReason reason, std::string_view farewell)
 
 bool ControlChannel::wants_client_lines() const
 {
-    return !has_ended_ && pending_ != Pending::greeting && !auth_is_waiting_ && queue_.size() < policy_.waiting_commands;
+    const bool has_room = transfer_ || queue_.size() < policy_.waiting_commands;
+    return !has_ended_ && pending_ != Question::greeting && !auth_is_waiting_ && has_room;
 }
 
 void ControlChannel::on_client_line(std::string_view line) { take(parse_command(line)); }
@@ -125,21 +148,32 @@ void ControlChannel::take(Waited waited)
     if (waited && transfer_) {
         if (waited->verb == Verb::abor)
             abort_transfer();
-        else if (waited->verb == Verb::stat && !waited->has_argument && queue_.empty() && is_status_due())
+        else if (waited->verb == Verb::stat && !waited->has_argument && is_status_due())
             return execute_status_now();
     }
+    if (transfer_ && queue_.size() >= kMoreDuringTransfers * policy_.waiting_commands)
+        return end(EndReason::too_many_waiting_commands, "421 Too many commands are waiting for the transfer's end, closing.");
     auth_is_waiting_ = waited && waited->verb == Verb::auth && accepts_auth(*waited);
-    queue_.push_back(std::move(waited));
-    run_queue();
+    queue_.push(std::move(waited));
 }
 
-void ControlChannel::run_queue()
+bool ControlChannel::is_drain_due() const { return is_draining_ && !tls_is_starting_ && waiting() == Waiting::client; }
+
+bool ControlChannel::can_proceed() const
 {
-    while (!has_ended_ && pending_ == Pending::nothing && setup_ != Setup::preparing && !queue_.empty()) {
-        Waited waited = std::move(queue_.front());
-        if (queue_.front())
-            wipe(queue_.front()->argument); // a short password is copied, not moved
-        queue_.pop_front();
+    if (has_ended_ || pending_ != Question::nothing)
+        return false;
+    return asks_again_ || (setup_ != Setup::preparing && !queue_.empty()) || is_drain_due();
+}
+
+void ControlChannel::proceed()
+{
+    if (!can_proceed())
+        return;
+    if (std::exchange(asks_again_, false))
+        return ask_server_for_data();
+    while (!has_ended_ && pending_ == Question::nothing && setup_ != Setup::preparing && !queue_.empty()) {
+        Waited waited = queue_.pop();
         if (!waited) {
             refuse(waited.error());
             continue;
@@ -147,7 +181,7 @@ void ControlChannel::run_queue()
         execute(*waited);
         wipe(waited->argument); // also that of a PASS that was refused
     }
-    if (is_draining_ && !tls_is_starting_ && waiting() == Waiting::client)
+    if (is_drain_due())
         end(EndReason::drained, "421 This server is shutting down, please try again later.");
 }
 
@@ -155,7 +189,7 @@ void ControlChannel::refuse(CommandProblem problem)
 {
     switch (problem) {
     case CommandProblem::empty: reply("500 Empty command line."); break;
-    case CommandProblem::control_character: reply("501 Control characters are not accepted in a command line."); break;
+    case CommandProblem::nul_or_cr: reply("501 NUL and CR are not accepted in a command line."); break;
     case CommandProblem::bad_verb: reply("500 Not an FTP command."); break;
     case CommandProblem::too_long: reply("500 Command line too long."); break;
     }
@@ -174,13 +208,16 @@ void ControlChannel::execute(Command& command)
         return;
     if (is_logged_in())
         bad_commands_ = 0;
+    if (is_kept_from_server() && answer_before_tls(command))
+        return;
     switch (command.verb) {
     case Verb::http: return end(EndReason::http_client, "421 This is an FTP server.");
     case Verb::user: return execute_user(std::move(command));
-    case Verb::pass: return forward(command, Pending::pass);
-    case Verb::quit: return forward(command, Pending::quit);
+    case Verb::pass: return forward(command, Question::pass);
+    case Verb::acct: return forward(command, Question::acct);
+    case Verb::quit: return forward(command, Question::quit);
     case Verb::host: return execute_host(command);
-    case Verb::feat: return forward(command, Pending::feat);
+    case Verb::feat: return forward(command, Question::feat);
     case Verb::rein: return reply("502 REIN is not supported here: please log in over a new connection.");
     case Verb::third_party: return reply("502 Only PASV, EPSV, PORT and EPRT are supported.");
     case Verb::auth:
@@ -204,31 +241,20 @@ void ControlChannel::execute(Command& command)
     case Verb::mode:
         if (!equals_ignoring_case(command.argument, "S"))
             return reply(command.argument.empty() ? "501 MODE takes a mode: S." : "504 Only MODE S is supported.");
-        return forward(command, Pending::relayed);
+        return forward(command, Question::relayed);
     case Verb::stru:
         if (!equals_ignoring_case(command.argument, "F"))
             return reply(command.argument.empty() ? "501 STRU takes a structure: F." : "504 Only STRU F is supported.");
-        return forward(command, Pending::relayed);
+        return forward(command, Question::relayed);
     case Verb::type: return execute_type(command);
-    case Verb::acct: return forward(command, is_logged_in() ? Pending::relayed : Pending::pass);
     case Verb::stat:
     case Verb::noop:
-    case Verb::clear_safe:
-    case Verb::other: return forward(command, Pending::relayed);
+    case Verb::syst:
+    case Verb::help:
+    case Verb::opts:
+    case Verb::clnt:
+    case Verb::other: return forward(command, Question::relayed);
     }
-}
-
-void ControlChannel::execute_user(Command command)
-{
-    if (!proxy_name_.empty()) {
-        const auto named = parse_proxy_user(command.argument);
-        if (named && !equals_ignoring_case(named->server, proxy_name_))
-            return reply("530 This session is with " + proxy_name_ + ": please open another one for another server.");
-        if (named)
-            command.argument = named->user;
-    }
-    asked_user_ = command.argument;
-    forward(command, Pending::user);
 }
 
 // RFC 7151. The raw ftpd knows its virtual hosts, if any; TLS has already fixed which one the client means.
@@ -241,14 +267,14 @@ void ControlChannel::execute_host(const Command& command)
         return reply("501 HOST takes a host name without a port.");
     if (!server_name_.empty() && !equals_ignoring_case(command.argument, server_name_))
         return reply("504 HOST differs from the name given in TLS.");
-    forward(command, Pending::relayed);
+    forward(command, Question::host);
 }
 
 // The type is the raw ftpd's affair: the gateway moves bytes as they are. Only the transfer log wants to know it.
 void ControlChannel::execute_type(const Command& command)
 {
     asked_for_ascii_ = upper_case(command.argument).starts_with('A');
-    forward(command, Pending::type);
+    forward(command, Question::type);
 }
 
 // The raw ftpd never sees ABOR: a reset of its data connection ends the transfer with every ftpd, while their answers to ABOR
@@ -262,9 +288,9 @@ void ControlChannel::execute_abor()
     reply("225 No transfer to abort.");
 }
 
-// All that goes to the raw ftpd passes here. A longer line than it reads at once would be two commands there, the second of
-// which nobody has judged.
-void ControlChannel::forward(const Command& command, Pending pending)
+// All that the client has a hand in and that goes to the raw ftpd passes here. A longer line than it reads at once would be two
+// commands there, the second of which nobody has judged.
+void ControlChannel::forward(const Command& command, Question question)
 {
     if (command.line_bytes() > policy_.server_line_bytes) {
         reply(naming_server("500 Command line too long: % reads ") + std::to_string(policy_.server_line_bytes) + " bytes.");
@@ -273,9 +299,10 @@ void ControlChannel::forward(const Command& command, Pending pending)
         return;
     }
     command.append_line(output_.to_server);
-    pending_ = pending;
+    pending_ = question;
+    has_changed_in_clear_ = has_changed_in_clear_ || (!is_secure_ && outlives_auth(command.verb));
     reply_bytes_ = 0;
-    extra_replies_ = 0;
+    preliminaries_ = 0;
     collected_.clear();
 }
 
@@ -288,8 +315,7 @@ void ControlChannel::on_connection_broken() { end(EndReason::connection_broken);
 // Its own words for the log: the client hears ours, and the administrator wants to know what is wrong with it.
 void ControlChannel::note_words(std::string_view event, std::string_view words)
 {
-    constexpr std::size_t kMostBytes = 200;
-    words = words.substr(0, std::min(words.find('\r'), kMostBytes));
+    words = words.substr(0, std::min(words.find('\r'), kMostWords));
     act(Note{event, naming_server("% says: ") += words});
 }
 
@@ -303,7 +329,6 @@ void ControlChannel::on_server_line(std::string_view line)
         return end(EndReason::server_nonsense, naming_server("421 % does not speak FTP, closing."));
     }
     on_reply_line(*reply_line);
-    run_queue();
 }
 
 void ControlChannel::on_server_line_too_long()
@@ -313,7 +338,7 @@ void ControlChannel::on_server_line_too_long()
 
 void ControlChannel::on_server_end()
 {
-    if (pending_ == Pending::quit)
+    if (pending_ == Question::quit)
         return end(EndReason::quit, "221 Goodbye.");
     server_has_ended_ = true;
     if (transfer_ && transfer_->final_code && !transfer_->verdict_given)
@@ -333,17 +358,21 @@ void ControlChannel::on_reply_line(const ReplyLine& line)
     reply_bytes_ += line.text.size() + 2;
     if (reply_bytes_ > policy_.reply_bytes)
         return end(EndReason::server_nonsense, naming_server(kEndlessReply));
-    if (pending_ == Pending::nothing || is_inside_unexpected_)
+    if (pending_ == Question::nothing || (transfer_ && transfer_->final_code))
         return on_unexpected(line);
-    if (is_preliminary(line.code) && line.is_last && ++extra_replies_ > kMaxExtraReplies)
+    const bool is_own_noops = transfer_ && transfer_->is_asked_for_end && line.code == kNoopsReply;
+    if (line.is_first && !is_own_noops && !can_answer(pending_, line.code))
+        return end_out_of_step("reply-out-of-step", "% answered something that it was not asked: ", line);
+    if (is_preliminary(line.code) && line.is_last && ++preliminaries_ > kMaxPreliminaries)
         return end(EndReason::server_nonsense, naming_server(kEndlessReply));
-    if (pending_ == Pending::transfer)
+    if (pending_ == Question::transfer)
         return on_transfer_line(line);
 
-    const bool is_held = pending_ == Pending::greeting || pending_ == Pending::feat || pending_ == Pending::data_setup;
-    if (is_held && !is_preliminary(line.code))
+    if (is_preliminary(line.code))
+        reply(line.text);
+    else if (is_read_whole(pending_))
         collected_ += line.text + "\r\n";
-    else if (pending_ != Pending::data_setup)
+    else if (pending_ != Question::own_noop)
         reply(line.text);
     if (line.is_last && !is_preliminary(line.code))
         on_final(line.code);
@@ -351,49 +380,45 @@ void ControlChannel::on_reply_line(const ReplyLine& line)
 
 void ControlChannel::on_unexpected(const ReplyLine& line)
 {
-    // Its other lines must not be taken for the reply to a command that is sent meanwhile.
-    is_inside_unexpected_ = !line.is_last;
-    if (!line.is_first)
-        return;
-    if (line.code == 421) {
-        note_words("server-closed", line.text);
-        reply("421 " + line.text.substr(4)); // one line, whether or not more of it comes
-        return end(EndReason::server_closed);
-    }
-    if (++extra_replies_ > kMaxExtraReplies)
-        return end(EndReason::server_nonsense, naming_server(kEndlessReply));
-    act(Note{"unexpected-reply", "raw ftpd sent a reply that nobody asked for: " + line.text.substr(0, 80)});
+    if (line.code != 421)
+        return end_out_of_step("unexpected-reply", "% sent a reply that nobody asked for: ", line);
+    note_words("server-closed", line.text);
+    reply("421 " + line.text.substr(4)); // one line, whether or not more of it comes
+    end(EndReason::server_closed);
+}
+
+// From here on every reply could be another command's: nothing may be built on them.
+void ControlChannel::end_out_of_step(std::string_view event, std::string_view what, const ReplyLine& line)
+{
+    act(Note{event, naming_server(what) + line.text.substr(0, kMostWords)});
+    end(EndReason::server_out_of_step, naming_server("421 % is out of step with its client, closing."));
 }
 
 void ControlChannel::on_final(int code)
 {
-    const Pending answered = std::exchange(pending_, Pending::nothing);
-    const std::string held = std::exchange(collected_, {});
-    if (answered == Pending::greeting) {
-        collected_ = held;
+    const Question answered = std::exchange(pending_, Question::nothing);
+    if (answered == Question::greeting)
         return on_greeting_final(code);
-    }
+    const std::string held = std::exchange(collected_, {});
     if (code == 421) {
-        if (answered == Pending::pass)
-            act(LoginFailed{user_}); // one too many, as some say it
+        if (answered == Question::pass && !is_logged_in())
+            act(LoginFailed{asked_user_}); // one too many, as some say it
         send(held);
         return end(EndReason::server_closed);
     }
     switch (answered) {
-    case Pending::user: return on_user_final(code);
-    case Pending::pass: return on_login_final(code);
-    case Pending::quit: return end(EndReason::quit);
-    case Pending::type:
+    case Question::user: return on_user_final(code);
+    case Question::pass:
+    case Question::acct: return on_login_final(code);
+    case Question::quit: return end(EndReason::quit);
+    case Question::feat: return answer_features(is_positive(code) ? held : "");
+    case Question::epsv:
+    case Question::pasv:
+    case Question::port: return on_data_setup_final(code, held);
+    case Question::type:
         if (is_positive(code))
             is_ascii_ = asked_for_ascii_;
         return;
-    case Pending::feat:
-        send(make_feature_reply(is_positive(code) ? held : "",
-            !is_client_leg_secured() ? OfferTls::no : policy_.allow_ccc ? OfferTls::yes_with_ccc : OfferTls::yes));
-        return;
-    case Pending::data_setup:
-        collected_ = held;
-        return on_data_setup_final(code);
     default: return;
     }
 }
@@ -418,54 +443,27 @@ void ControlChannel::on_greeting_final(int code)
         reply("220 " + policy_.greeting);
 }
 
-// A USER that is refused changes nothing: whoever was logged in still is, and goes by his name in the logs.
-void ControlChannel::on_user_final(int code)
-{
-    if (code >= 400)
-        return note_login_failure(asked_user_);
-    user_ = asked_user_;
-    user_is_anonymous_ = equals_ignoring_case(user_, "anonymous") || equals_ignoring_case(user_, "ftp");
-    on_login_final(code);
-}
-
-void ControlChannel::on_login_final(int code)
-{
-    if (is_positive(code)) {
-        login_ = Login::done;
-        return act(LoggedIn{user_});
-    }
-    if (code < 400) {
-        login_ = Login::user_given;
-        return;
-    }
-    login_ = Login::none;
-    note_login_failure(user_);
-}
-
-void ControlChannel::note_login_failure(std::string user)
-{
-    act(LoginFailed{std::move(user)});
-    if (++login_failures_ >= policy_.login_failures)
-        end(EndReason::too_many_login_failures, "421 Too many login failures, closing.");
-}
-
 // ---- time
 
 ControlChannel::Waiting ControlChannel::waiting() const
 {
     if (has_ended_)
         return Waiting::nothing;
-    if (pending_ == Pending::greeting)
+    if (pending_ == Question::greeting)
         return Waiting::greeting;
     if (transfer_) {
+        if (transfer_->verdict_given && !transfer_->is_asked_for_end)
+            return Waiting::aftermath;
         const bool server_owes_reply = !transfer_->preliminary_seen && !transfer_->final_code;
         const bool only_server_left
             = transfer_->verdict_given || transfer_->failure || (transfer_->data_is_over && !transfer_->final_code);
         return server_owes_reply || only_server_left ? Waiting::server : Waiting::data;
     }
-    if (pending_ != Pending::nothing)
+    if (pending_ != Question::nothing || asks_again_)
         return Waiting::server;
-    return queue_.empty() && setup_ != Setup::preparing && !auth_is_asked_ ? Waiting::client : Waiting::nothing;
+    if (setup_ == Setup::preparing || auth_is_asked_)
+        return Waiting::nothing;
+    return queue_.empty() ? Waiting::client : Waiting::server; // it is in the middle of saying something
 }
 
 void ControlChannel::on_timeout(Waiting for_whom)
@@ -475,6 +473,7 @@ void ControlChannel::on_timeout(Waiting for_whom)
         return end(EndReason::server_timeout, naming_server("421 % does not greet, please try again later."));
     case Waiting::server:
         return end(EndReason::server_timeout, naming_server("421 % does not answer, closing."));
+    case Waiting::aftermath: return ask_whether_over();
     case Waiting::client: return end(EndReason::idle_timeout, "421 Nothing came for too long, closing.");
     case Waiting::data:
         on_transfer_failed(DataFailure::stalled);
@@ -485,11 +484,7 @@ void ControlChannel::on_timeout(Waiting for_whom)
 
 void ControlChannel::on_login_timeout() { end(EndReason::login_timeout, "421 Login took too long, closing."); }
 
-void ControlChannel::on_drain()
-{
-    is_draining_ = true;
-    run_queue();
-}
+void ControlChannel::on_drain() { is_draining_ = true; }
 
 void ControlChannel::on_drain_over() { end(EndReason::drained, "421 This server shuts down now, the transfer was aborted."); }
 

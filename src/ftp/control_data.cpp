@@ -38,6 +38,38 @@ bool is_fault_of_server(DataFailure failure)
 
 } // namespace
 
+std::string_view to_string(DataFailure failure)
+{
+    switch (failure) {
+    case DataFailure::client_not_connected: return "no data connection came from the client";
+    case DataFailure::client_unreachable: return "the client's data port cannot be reached";
+    case DataFailure::handshake_failed: return "the TLS handshake on the data connection failed";
+    case DataFailure::not_resumed: return "the data connection did not resume the control connection's TLS session";
+    case DataFailure::wrong_certificate: return "the data connection came with another client certificate";
+    case DataFailure::client_broken: return "the client broke off the data connection";
+    case DataFailure::server_unreachable: return "the server's data port cannot be reached";
+    case DataFailure::server_broken: return "the server broke off the data connection";
+    case DataFailure::server_not_secured: return "the server's data connection could not be made safe";
+    case DataFailure::stalled: return "nothing moved for too long";
+    }
+    return "unknown";
+}
+
+std::string Transfer::reason() const
+{
+    std::string why;
+    if (client_said_abor)
+        why = "the client said ABOR";
+    else if (failure)
+        why = to_string(*failure);
+    else if (final_code && is_positive(*final_code))
+        why = preliminary_seen ? "the server ended it before the data did" : "the server never began it";
+    if (!final_code)
+        return why;
+    const std::string words = final_text.substr(0, std::min(final_text.find('\r'), kMostWords));
+    return why.empty() ? "the server says: " + words : why + "; the server says: " + words;
+}
+
 // ---- PASV, EPSV, PORT, EPRT
 
 void ControlChannel::execute_pasv()
@@ -116,17 +148,19 @@ void ControlChannel::prepare_data(const Command& command, std::optional<Endpoint
 
 void ControlChannel::ask_server_for_data()
 {
+    if (server_mode_ == ServerDataMode::active)
+        return act(ListenForServer{});
     Command question;
-    switch (server_mode_) {
-    case ServerDataMode::active: return act(ListenForServer{});
-    case ServerDataMode::pasv: question.name = "PASV"; break;
-    default: question.name = "EPSV"; break;
-    }
-    forward(question, Pending::data_setup);
+    const bool is_pasv = server_mode_ == ServerDataMode::pasv;
+    question.name = is_pasv ? "PASV" : "EPSV";
+    forward(question, is_pasv ? Question::pasv : Question::epsv);
 }
 
 // The raw ftpd owes nothing; the shell has been asked for a port.
-bool ControlChannel::awaits_shell() const { return !has_ended_ && setup_ == Setup::preparing && pending_ == Pending::nothing; }
+bool ControlChannel::awaits_shell() const
+{
+    return !has_ended_ && setup_ == Setup::preparing && pending_ == Question::nothing && !asks_again_;
+}
 
 void ControlChannel::on_server_listener(const Endpoint& shown_to_server)
 {
@@ -136,12 +170,11 @@ void ControlChannel::on_server_listener(const Endpoint& shown_to_server)
     command.name = server_is_ipv4_ ? "PORT" : "EPRT";
     command.has_argument = true;
     command.argument = server_is_ipv4_ ? port_argument(shown_to_server) : eprt_argument(shown_to_server);
-    forward(command, Pending::data_setup);
+    forward(command, Question::port);
 }
 
-void ControlChannel::on_data_setup_final(int code)
+void ControlChannel::on_data_setup_final(int code, const std::string& text)
 {
-    const std::string text = std::exchange(collected_, {});
     if (is_positive(code)) {
         if (server_mode_ == ServerDataMode::active)
             return on_server_side_ready();
@@ -166,7 +199,7 @@ void ControlChannel::ask_server_next_mode()
 {
     const bool can_try_pasv = server_mode_ == ServerDataMode::epsv && server_is_ipv4_;
     server_mode_ = can_try_pasv ? ServerDataMode::pasv : ServerDataMode::active;
-    ask_server_for_data();
+    asks_again_ = true; // in proceed(), when all that it has said was heard
 }
 
 void ControlChannel::on_server_side_ready()
@@ -187,7 +220,6 @@ void ControlChannel::on_passive_opened(const Endpoint& shown_to_client)
         reply("227 Entering Passive Mode (" + port_argument(shown_to_client) + ").");
     else
         reply("229 Entering Extended Passive Mode (|||" + std::to_string(shown_to_client.port) + "|)");
-    run_queue();
 }
 
 void ControlChannel::on_data_setup_failed(std::string_view why)
@@ -196,7 +228,6 @@ void ControlChannel::on_data_setup_failed(std::string_view why)
         return;
     forget_data();
     reply("425 " + std::string(why));
-    run_queue();
 }
 
 void ControlChannel::forget_data()
@@ -218,8 +249,8 @@ void ControlChannel::execute_transfer(Command command)
         act(Note{"clear-data-refused", command.name + " without PROT P refused"});
         return reply("521 PROT P is required for data connections here.");
     }
-    forward(command, Pending::transfer);
-    if (pending_ != Pending::transfer)
+    forward(command, Question::transfer);
+    if (pending_ != Question::transfer)
         return; // too long for the raw ftpd
     setup_ = Setup::none;
     transferred_bytes_ = 0;
@@ -233,8 +264,7 @@ void ControlChannel::execute_transfer(Command command)
     // A client that listens is dialled only when the raw ftpd has agreed; one that dials may begin its handshake now.
     if (!active_target_)
         start_transfer();
-    const bool abor_is_waiting = std::ranges::any_of(queue_, [](const Waited& w) { return w && w->verb == Verb::abor; });
-    if (abor_is_waiting)
+    if (queue_.has(Verb::abor))
         abort_transfer(); // it was sent before this could begin
 }
 
@@ -249,8 +279,6 @@ void ControlChannel::start_transfer()
 
 void ControlChannel::on_transfer_line(const ReplyLine& line)
 {
-    if (transfer_->final_code)
-        return on_unexpected(line);
     // Held until it is whole: nothing of the gateway's own may land in the middle of it.
     collected_ += line.text + "\r\n";
     if (!line.is_last)
@@ -263,17 +291,25 @@ void ControlChannel::on_transfer_line(const ReplyLine& line)
         transfer_->preliminary_seen = true;
         if (transfer_->verdict_given || transfer_->failure)
             abort_data();
+        login_ = Login::done; // it moves data for nobody else
         if (!transfer_->verdict_given) {
             send(text);
             start_transfer();
         }
         return;
     }
+    const bool is_own_noops = transfer_->is_asked_for_end && !can_answer(Question::transfer, line.code);
+    if (is_own_noops) {
+        transfer_->is_asked_for_end = false;
+        return finish_transfer(false);
+    }
     transfer_->final_text = std::move(text);
     transfer_->final_code = line.code;
-    if (is_positive(line.code))
-        start_transfer();
-    settle_transfer();
+    const bool never_began = is_positive(line.code) && !transfer_->preliminary_seen;
+    if (!never_began || transfer_->verdict_given || transfer_->failure)
+        return settle_transfer();
+    abort_data();
+    give_verdict(naming_server("451 % ended the transfer without beginning it."));
 }
 
 // One place decides what a transfer's final reply is, whatever order its parts came in.
@@ -350,9 +386,10 @@ void ControlChannel::finish_transfer(bool is_complete)
 {
     const Transfer transfer = std::move(*transfer_);
     transfer_.reset();
-    pending_ = Pending::nothing;
+    pending_ = transfer.is_asked_for_end ? Question::own_noop : Question::nothing;
     active_target_.reset();
-    act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_ascii_, is_complete});
+    act(TransferEnded{transfer.direction, transfer.command.name, transfer.command.argument, is_ascii_, is_complete,
+        is_complete ? "" : transfer.reason()});
     const bool has_heard_421 = transfer.final_code == 421 && !transfer.verdict_given;
     if (transfer.final_code == 421 || server_has_ended_)
         end(EndReason::server_closed, has_heard_421 ? "" : naming_server("421 % closed the connection."));
@@ -363,6 +400,7 @@ void ControlChannel::abort_transfer()
     abor_was_done_ = true;
     if (transfer_->verdict_given)
         return;
+    transfer_->client_said_abor = true;
     abort_data();
     give_verdict("426 Transfer aborted.");
 }
@@ -374,6 +412,17 @@ void ControlChannel::abort_data()
         act(AbortData{});
     else if (!has_begun && !std::exchange(transfer_->is_client_aborted, true))
         act(AbortClientData{});
+}
+
+// Some ftpds say nothing more of a transfer whose data connection was reset, and answer the next command. Whatever this one has
+// to say of the transfer, it says before it answers this.
+void ControlChannel::ask_whether_over()
+{
+    if (has_ended_ || !transfer_ || !transfer_->verdict_given || std::exchange(transfer_->is_asked_for_end, true))
+        return;
+    Command noop;
+    noop.name = "NOOP";
+    noop.append_line(output_.to_server);
 }
 
 // Before the 150 and after the verdict a client that pipelines would take it for the transfer's own reply.
@@ -393,7 +442,6 @@ void ControlChannel::on_transfer_data_over()
         return;
     transfer_->data_is_over = true;
     settle_transfer();
-    run_queue();
 }
 
 void ControlChannel::on_transfer_delivered()
@@ -402,7 +450,6 @@ void ControlChannel::on_transfer_delivered()
         return;
     send(transfer_->final_text);
     finish_transfer(is_positive(*transfer_->final_code));
-    run_queue();
 }
 
 void ControlChannel::on_transfer_failed(DataFailure failure)
@@ -414,7 +461,6 @@ void ControlChannel::on_transfer_failed(DataFailure failure)
     if (!may_be_refusal && !transfer_->final_code)
         abort_data();
     settle_transfer();
-    run_queue();
 }
 
 } // namespace safetp::ftp

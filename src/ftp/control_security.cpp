@@ -1,6 +1,7 @@
 // The security extensions towards the client (RFC 2228, RFC 4217), and what may be said before they are in force.
 #include "ftp/control_channel.h"
 
+#include "ftp/features.h"
 #include "ftp/text.h"
 
 #include <array>
@@ -17,7 +18,7 @@ bool is_known_mechanism(std::string_view argument)
     return contains(kMechanisms, upper_case(argument));
 }
 
-// Verbs that carry nothing secret and change nothing: a client may feel its way before AUTH.
+// What a client may feel its way with before AUTH. The gateway answers all of it itself.
 bool is_harmless_before_tls(Verb verb)
 {
     switch (verb) {
@@ -32,7 +33,10 @@ bool is_harmless_before_tls(Verb verb)
     case Verb::quit:
     case Verb::rein:
     case Verb::abor:
-    case Verb::clear_safe:
+    case Verb::syst:
+    case Verb::help:
+    case Verb::opts:
+    case Verb::clnt:
     case Verb::http: return true;
     default: return false;
     }
@@ -42,20 +46,28 @@ bool is_login(Verb verb) { return verb == Verb::user || verb == Verb::pass || ve
 
 } // namespace
 
+// In clear, where TLS is required: whoever is on the way to the client could say it in the client's name, and it would hold for
+// the session that follows under TLS.
+bool ControlChannel::is_kept_from_server() const
+{
+    const bool needs_tls = is_client_leg_secured() && policy_.security != Security::optional;
+    return needs_tls && !is_secure_ && !was_cleared_ && !is_clear_anonymous_;
+}
+
 bool ControlChannel::is_allowed_now(const Command& command)
 {
     const bool needs_tls = is_client_leg_secured() && policy_.security != Security::optional;
-    if (!needs_tls || is_secure_ || is_harmless_before_tls(command.verb))
+    if (!needs_tls || is_secure_)
         return true;
-    if (was_cleared_ && !is_login(command.verb))
+    bool is_allowed = is_clear_anonymous_ || is_harmless_before_tls(command.verb);
+    if (was_cleared_)
+        is_allowed = !is_login(command.verb);
+    else if (command.verb == Verb::user)
+        is_allowed = policy_.security == Security::required_except_anonymous && is_anonymous(command.argument);
+    if (is_allowed)
         return true;
-    if (policy_.security == Security::required_except_anonymous && !was_cleared_) {
-        const std::string name = upper_case(command.argument);
-        if (command.verb == Verb::user ? name == "ANONYMOUS" || name == "FTP" : user_is_anonymous_)
-            return true;
-    }
     if (command.verb == Verb::user)
-        user_is_anonymous_ = false; // the password that follows is not for the anonymous login
+        is_clear_anonymous_ = false; // the password that follows is not for the anonymous login
     reply("530 TLS is required here: please use AUTH TLS before USER.");
     if (is_login(command.verb))
         act(Note{"clear-login-refused", command.name + " without TLS refused"});
@@ -63,11 +75,34 @@ bool ControlChannel::is_allowed_now(const Command& command)
     return false;
 }
 
+// True: answered here. The others never go to the raw ftpd, or are a login that may be made in clear.
+bool ControlChannel::answer_before_tls(const Command& command)
+{
+    switch (command.verb) {
+    case Verb::feat: answer_features(""); return true;
+    case Verb::noop: reply("200 Ready."); return true;
+    case Verb::help: reply("214 This is a gateway before an FTP server: please begin with AUTH TLS."); return true;
+    case Verb::syst:
+    case Verb::opts:
+    case Verb::clnt: reply("530 " + command.name + " comes after AUTH TLS here."); return true;
+    case Verb::quit: end(EndReason::quit, "221 Goodbye."); return true;
+    default: return false;
+    }
+}
+
+void ControlChannel::answer_features(std::string_view servers_own)
+{
+    send(make_feature_reply(servers_own,
+        !is_client_leg_secured() ? OfferTls::no : policy_.allow_ccc ? OfferTls::yes_with_ccc : OfferTls::yes));
+}
+
+// RFC 2228 section 3: after AUTH nobody is logged in. What the raw ftpd has heard in clear cannot be taken back there.
 bool ControlChannel::accepts_auth(const Command& command) const
 {
     if (!is_client_leg_secured() && login_ != Login::none)
         return false;
-    return !is_secure_ && !was_cleared_ && is_known_mechanism(command.argument);
+    const bool comes_late = is_client_leg_secured() && has_changed_in_clear_;
+    return !is_secure_ && !was_cleared_ && !comes_late && is_known_mechanism(command.argument);
 }
 
 void ControlChannel::execute_security(const Command& command)
@@ -90,8 +125,12 @@ void ControlChannel::execute_auth(const Command& command)
         return reply("504 Only AUTH TLS is supported.");
     if (!is_client_leg_secured())
         return leave_alone(command);
-    if (!accepts_auth(command))
-        return reply("503 TLS was negotiated already.");
+    if (!accepts_auth(command)) {
+        auth_is_waiting_ = false; // it came behind a USER that had not had its turn
+        if (is_secure_ || was_cleared_)
+            return reply("503 TLS was negotiated already.");
+        return reply("503 AUTH comes first: please use it over a new connection.");
+    }
     reply("234 Ready for TLS.");
     const std::string mechanism = upper_case(command.argument);
     is_data_protected_ = mechanism == "SSL" || mechanism == "TLS-P"; // the old drafts' names that imply PROT P
@@ -120,7 +159,6 @@ void ControlChannel::on_auth_answered(bool is_accepted, std::string_view answer)
     if (is_accepted)
         return end(EndReason::left_alone);
     auth_is_waiting_ = false; // it goes on in clear as far as it knows, and safely
-    run_queue();
 }
 
 void ControlChannel::on_tls_started(std::string server_name)
@@ -131,7 +169,6 @@ void ControlChannel::on_tls_started(std::string server_name)
     auth_is_waiting_ = false;
     is_secure_ = true;
     server_name_ = std::move(server_name);
-    run_queue(); // a drain may have waited for this
 }
 
 void ControlChannel::on_tls_failed() { end(EndReason::tls_failed); }

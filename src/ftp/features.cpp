@@ -15,7 +15,7 @@ namespace {
 constexpr auto kNotPassedOn = std::to_array<std::string_view>({"AUTH", "PBSZ", "PROT", "CCC", "ADAT", "MIC", "CONF", "ENC",
     "MODE", "SSCN", "CPSV", "SPSV", "LPSV", "LPRT", "ESTA", "ESTP", "EPSV", "EPRT", "PASV", "REIN"});
 
-std::string first_word(std::string_view line) { return upper_case(line.substr(0, line.find_first_of(" ;"))); }
+std::string first_word(std::string_view line) { return upper_case(line.substr(0, line.find_first_of(" ;\t"))); }
 
 } // namespace
 
@@ -35,10 +35,10 @@ std::string make_feature_reply(std::string_view server_reply, OfferTls offer)
         const bool is_last = server_reply.empty();
         if (std::exchange(is_first, false) || is_last)
             continue;
-        // Some ftpds repeat the code before each feature, or forget the space: RFC 2389 wants exactly one.
+        // Some ftpds repeat the code before each feature, forget the space, or set a tab: RFC 2389 wants exactly one space.
         if (line.starts_with("211-"))
             line.remove_prefix(4);
-        line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+        line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
         if (line.empty() || contains(kNotPassedOn, first_word(line)))
             continue;
         result += " " + std::string(line) + "\r\n";

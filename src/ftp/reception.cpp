@@ -55,14 +55,14 @@ Reception::Answer Reception::answer(const Command& command)
     case Verb::http: return {.reply = "421 This is an FTP proxy.\r\n", .is_over = true};
     case Verb::feat: return {.reply = "211-Features:\r\n EPRT\r\n EPSV\r\n PASV\r\n UTF8\r\n211 End\r\n"};
     case Verb::auth: return {.reply = "504 SafeTP makes the way to the server safe itself: please log in without AUTH.\r\n"};
-    case Verb::clear_safe:
-        if (command.name == "SYST")
-            return {.reply = "215 UNIX Type: L8\r\n"};
-        if (command.name == "HELP")
-            return {.reply = "214 Log in as USER name@server or name@server:port; SafeTP uses TLS on the way there.\r\n"};
-        if (command.name == "OPTS" && upper_case(command.argument).starts_with("UTF8"))
+    case Verb::syst: return {.reply = "215 UNIX Type: L8\r\n"};
+    case Verb::help:
+        return {.reply = "214 Log in as USER name@server or name@server:port; SafeTP uses TLS on the way there.\r\n"};
+    case Verb::opts:
+        if (upper_case(command.argument).starts_with("UTF8"))
             return {.reply = "200 Names go through as they are.\r\n"};
         return {.reply = "202 Not needed before USER.\r\n"};
+    case Verb::clnt: return {.reply = "202 Not needed before USER.\r\n"};
     default: return refuse("530 Please log in first, as USER name@server or name@server:port.\r\n");
     }
 }

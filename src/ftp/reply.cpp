@@ -28,11 +28,15 @@ std::optional<ReplyLine> ReplyReader::read(std::string_view line)
 {
     const auto code = leading_code(line);
     if (is_inside()) {
-        // Only "the same code, then SP" ends it: lines between may begin with any digits, RFC 959 section 4.2.
-        const bool is_last = code == code_ && line.size() > 3 && line[3] == ' ';
+        // "The same code, then SP" ends it: lines between may begin with any digits, RFC 959 section 4.2. Some ftpds end it
+        // with the code alone.
+        const bool is_bare = line.size() == 3;
+        const bool is_last = code == code_ && (is_bare || line[3] == ' ');
         ReplyLine result{code_, false, is_last, made_safe(line)};
         if (is_last)
             code_ = 0;
+        if (is_last && is_bare)
+            result.text += ' ';
         return result;
     }
     if (!code)

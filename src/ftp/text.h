@@ -21,6 +21,12 @@ inline bool equals_ignoring_case(std::string_view a, std::string_view b)
     return std::ranges::equal(a, b, {}, to_upper, to_upper);
 }
 
+/// The names that stand for anybody (RFC 1635; "ftp" by custom).
+inline bool is_anonymous(std::string_view user)
+{
+    return equals_ignoring_case(user, "anonymous") || equals_ignoring_case(user, "ftp");
+}
+
 template <typename Range, typename T>
 bool contains(const Range& range, const T& value) // std::ranges::contains is not in libstdc++ 12
 {

@@ -192,10 +192,11 @@ void Session::drive()
     for (;;) {
         ftp::Output output = dialogue_.take_output();
         const bool has_nothing_to_say = output.to_client.empty() && output.to_server.empty() && output.actions.empty();
-        if (has_nothing_to_say && take_client_line())
+        if (has_nothing_to_say && (take_client_line() || let_next_command_go()))
             continue;
         if (has_nothing_to_say)
             break;
+        log_output(output);
         put_banner_before(output.to_client);
         to_client_.bytes += output.to_client;
         to_server_.bytes += output.to_server;
@@ -217,8 +218,13 @@ void Session::perform(ftp::Action& action)
 {
     struct Visitor {
         Session& session;
-        void operator()(const ftp::StartTls&) const { session.tls_is_to_start_ = true; }
-        void operator()(const ftp::EndTls&) const { session.tls_is_to_end_ = true; }
+        void operator()(const ftp::StartTls&) const { change_security(session.tls_is_to_start_); }
+        void operator()(const ftp::EndTls&) const { change_security(session.tls_is_to_end_); }
+        void change_security(bool& is_to_change) const
+        {
+            is_to_change = true;
+            session.client_.cancel_waits(); // read_client does it, also when nothing comes from the client
+        }
         void operator()(const ftp::AskForAuth& asked) const { session.ask_for_auth(asked.mechanism); }
         void operator()(const ftp::OpenPassive& open) const { session.perform_open_passive(open.is_protected); }
         void operator()(const ftp::UseActive& active) const
@@ -373,32 +379,42 @@ bool Session::take_client_line()
     if (line.kind == LineKind::too_long) {
         dialogue_.on_client_line_too_long();
     } else {
+        log_client_line(line.text);
         dialogue_.report_progress(data_.bytes());
-        limit_server_line();
         dialogue_.on_client_line(line.text);
     }
     return true;
 }
 
-void Session::hear_server(std::string_view line)
+// A reply that is there before the next command goes out is not that command's: the server is heard first. Its end is left to
+// read_server.
+bool Session::let_next_command_go()
 {
-    look_at_greeting(line);
-    paths_.on_server_line(line);
-    dialogue_.on_server_line(line);
+    if (is_ending_ || !server_ || !server_->is_open() || !dialogue_.can_proceed())
+        return false;
+    for (;;) {
+        if (take_server_line())
+            return true;
+        if (to_client_.unsent() > kMaxUnsentReplies)
+            return false;
+        const Kind kind = read_from_server();
+        if (kind == Kind::want_read || kind == Kind::want_write)
+            break;
+        if (kind != Kind::done)
+            return false;
+    }
+    if (!server_lines_.is_empty())
+        return false; // it is in the middle of a line
+    limit_server_line();
+    dialogue_.proceed();
+    return true;
 }
 
 net::Task<> Session::read_server()
 {
-    using LineKind = ftp::LineBuffer::Line::Kind;
     net::Turn turn;
     while (!is_ending_) {
-        const auto line = server_lines_.next();
-        if (line.kind != LineKind::none) {
-            waiting_since_ = Clock::now();
-            if (line.kind == LineKind::too_long)
-                dialogue_.on_server_line_too_long();
-            else
-                hear_server(line.text);
+        if (take_server_line()) {
             drive();
             continue;
         }
@@ -406,15 +422,13 @@ net::Task<> Session::read_server()
             co_await flush_client();
             continue;
         }
-        const auto step = server_->stream().try_read(server_lines_.free_space());
-        if (step.kind == Kind::done) {
-            doorstep_.reset();
-            server_lines_.commit(step.bytes);
+        const Kind kind = read_from_server();
+        if (kind == Kind::done) {
             if (turn.is_over())
                 co_await net::yield(environment_.executor);
             continue;
         }
-        if (step.kind == Kind::eof || step.kind == Kind::failed) {
+        if (kind == Kind::eof || kind == Kind::failed) {
             dialogue_.on_server_end();
             drive();
             break;
@@ -422,7 +436,7 @@ net::Task<> Session::read_server()
         server_lines_.release_if_empty();
         if (dialogue_.expects_server()) // vsftpd's 226 would wait for the acknowledgement of its 150
             net::acknowledge_at_once(server_->fd());
-        co_await server_->wait(step.kind);
+        co_await server_->wait(kind);
     }
     while (!is_ending_) // a transfer that the raw ftpd has confirmed may still be on its way to the client
         co_await ended_.wait();

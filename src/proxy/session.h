@@ -64,7 +64,9 @@ private:
     // session.cpp
     net::Task<> say_farewell();
     void end(ftp::EndReason reason);
-    void drive(); ///< carries out what the dialogue decides, and gives it the client's lines, until both have nothing more
+    /// Carries out what the dialogue decides, gives it the client's lines, and lets it go on, until nothing more is to be done.
+    void drive();
+    bool let_next_command_go();
     void perform(ftp::Action& action);
     void perform_open_passive(bool is_protected);
     void perform_listen_for_server();
@@ -73,7 +75,8 @@ private:
     net::Task<> read_client();
     bool take_client_line();
     net::Task<> read_server();
-    void hear_server(std::string_view line);
+    bool take_server_line();
+    tls::IoStep::Kind read_from_server();
     net::Task<> write(net::Channel& channel, Outbox& outbox);
     void try_flush(net::Channel& channel, Outbox& outbox);
     net::Task<bool> flush_client();
@@ -110,6 +113,9 @@ private:
 
     // session_log.cpp
     void log_transfer(const ftp::TransferEnded& transfer);
+    void log_client_line(std::string_view line) const;
+    void log_server_line(std::string_view line) const;
+    void log_output(const ftp::Output& output);
     void log_end() const;
 
     const Environment& environment_;
@@ -165,6 +171,8 @@ private:
     std::optional<Clock::time_point> connect_deadline_;
     Waiting waiting_ = Waiting::nothing;
     Clock::time_point waiting_since_ = Clock::now();
+
+    bool has_asked_secret_ = false; ///< the last command to the server had a password: for the debug log
 
     std::uint64_t downloaded_ = 0;
     std::uint64_t uploaded_ = 0;

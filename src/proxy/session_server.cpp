@@ -1,4 +1,4 @@
-// The way of a front door's session to its raw ftpd.
+// The way of a front door's session to its raw ftpd, and what comes from the server.
 #include "base/log.h"
 #include "proxy/server_line.h"
 #include "proxy/session.h"
@@ -90,6 +90,35 @@ void Session::limit_server_line()
     if (environment_.server_line != nullptr)
         policy_.server_line_bytes
             = environment_.server_line->limit(greeting_.is_welcome() ? greeting_.fingerprint() : 0);
+}
+
+// One line from the server's buffer to the dialogue; false when there is none.
+bool Session::take_server_line()
+{
+    using LineKind = ftp::LineBuffer::Line::Kind;
+    const auto line = server_lines_.next();
+    if (line.kind == LineKind::none)
+        return false;
+    waiting_since_ = Clock::now();
+    if (line.kind == LineKind::too_long) {
+        dialogue_.on_server_line_too_long();
+    } else {
+        log_server_line(line.text);
+        look_at_greeting(line.text);
+        paths_.on_server_line(line.text);
+        dialogue_.on_server_line(line.text);
+    }
+    return true;
+}
+
+tls::IoStep::Kind Session::read_from_server()
+{
+    const auto step = server_->stream().try_read(server_lines_.free_space());
+    if (step.kind == tls::IoStep::Kind::done) {
+        doorstep_.reset();
+        server_lines_.commit(step.bytes);
+    }
+    return step.kind;
 }
 
 } // namespace safetp::proxy

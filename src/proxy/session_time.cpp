@@ -24,6 +24,7 @@ std::optional<Session::Clock::time_point> Session::waiting_deadline() const
     case Waiting::greeting: return waiting_since_ + timeouts.server_greeting;
     case Waiting::client: return waiting_since_ + timeouts.idle;
     case Waiting::server: return waiting_since_ + timeouts.server_reply;
+    case Waiting::aftermath: return waiting_since_ + timeouts.data_close;
     case Waiting::data: // the data channel's own limits
     case Waiting::nothing: return std::nullopt;
     }

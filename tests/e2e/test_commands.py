@@ -232,7 +232,7 @@ def test_feat_of_a_server_without(play, start_gateway, tls):
     """502 or 530 from the raw ftpd: the gateway's own list then."""
     for code in ("500 ?", "502 no", "530 log in first"):
         server = play(lambda session: (session.say("220 old"), session.serve_rest({"FEAT": code})))
-        assert "AUTH TLS" in features(start_gateway(server).connect().greet())
+        assert "AUTH TLS" in features(start_gateway(server).secure(tls))
 
 
 def test_odd_feat_lines(play, start_gateway, tls):
@@ -241,11 +241,11 @@ def test_odd_feat_lines(play, start_gateway, tls):
     def script(session):
         session.say("220 odd")
         session.serve_until("FEAT")
-        session.say("211-Features", "211-MDTM", "  SIZE", "", "REST STREAM", " AUTH TLS;SSL;", " MODE Z", "211 End")
+        session.say("211-Features", "211-MDTM", "  SIZE", "", "REST STREAM", "\tTVFS", " AUTH TLS;SSL;", " MODE Z", "211 End")
         session.serve_rest()
 
-    listed = features(start_gateway(play(script)).connect().greet())
-    assert {"MDTM", "SIZE", "REST STREAM", "AUTH TLS"} <= set(listed)
+    listed = features(start_gateway(play(script)).secure(tls))
+    assert {"MDTM", "SIZE", "REST STREAM", "TVFS", "AUTH TLS"} <= set(listed)
     assert "MODE Z" not in listed and "" not in listed
 
 

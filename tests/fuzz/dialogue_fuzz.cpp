@@ -22,7 +22,7 @@ constexpr auto kClientLines = std::to_array<std::string_view>({ "AUTH TLS", "AUT
     "PROT C", "CCC", "USER anna", "USER anonymous", "PASS secret", "ACCT x", "REIN", "HOST example.org", "FEAT", "NOOP", "QUIT",
     "PASV", "EPSV", "EPSV ALL", "EPSV 1", "PORT 192,0,2,9,200,1", "PORT 10,0,0,1,200,1", "EPRT |1|192.0.2.9|50001|",
     "EPRT |2|::1|50001|", "RETR a", "LIST", "STOR b", "STOU", "APPE c", "ABOR", "STAT", "STAT a", "TYPE A", "TYPE I", "MODE S",
-    "MODE Z", "STRU F", "REST 5", "SITE x", "SSCN ON", "a-b", "", "GET / HTTP/1.1", "USER anna@ftp.example.com", "USER anna@elsewhere",
+    "MODE Z", "STRU F", "HELP", "OPTS UTF8 OFF", "HELP 01234567890123456789012345678901234567890123456789012345USER root", "REST 5", "SITE x", "SSCN ON", "a-b", "", "GET / HTTP/1.1", "USER anna@ftp.example.com", "USER anna@elsewhere",
     "\xff\xf4\xff\xf2"
     "ABOR" });
 constexpr auto kServerLines = std::to_array<std::string_view>(
@@ -83,6 +83,7 @@ Policy policy_from(Bytes& bytes)
     policy.allow_ccc = (flags & 4u) != 0;
     policy.waiting_commands = 1 + bytes.byte() % 8u;
     policy.reply_bytes = (flags & 8u) != 0 ? 100 : 16u << 20;
+    policy.server_line_bytes = 64;
     if ((flags & 16u) != 0) { // a client side: the client's leg is plain and stays so
         policy.secure_leg = SecureLeg::server;
         policy.security = Security::optional;
@@ -120,6 +121,11 @@ public:
         while (!bytes_.is_empty()) {
             happen(bytes_.byte());
             check_output(machine_.take_output());
+            const bool has_more_come = bytes_.byte() % 4u == 0; // of the server's: nothing may go on yet
+            while (!has_more_come && machine_.can_proceed()) {
+                machine_.proceed();
+                check_output(machine_.take_output());
+            }
             check_state();
         }
     }
@@ -155,7 +161,8 @@ private:
         commands_.push_back({ command ? command->verb : Verb::other, command && is_anonymous(*command) });
         trace("C>", line);
         is_stat_now_ = command && command->verb == Verb::stat;
-        require(commands_.size() <= policy_.waiting_commands + 2, "waiting commands are bounded");
+        const auto stored = std::ranges::count_if(commands_, [](const Owed& owed) { return owed.verb != Verb::noop; });
+        require(std::cmp_less_equal(stored, 4 * policy_.waiting_commands + 2), "waiting commands are bounded");
         machine_.on_client_line(line);
     }
 
@@ -164,22 +171,23 @@ private:
         if (ended_)
             return;
         trace("S>", line);
-        if (const auto reply = server_reader_.read(line)) {
-            if (reply->is_first)
-                reply_is_owed_ = server_owes_;
-            if (reply->is_last && is_preliminary(reply->code) && transfer_) {
-                // Pure-FTPd ends a transfer that was reset with a second preliminary reply and nothing more.
-                if (transfer_->final_code && transfer_->preliminary_seen)
-                    server_owes_ = false;
-                transfer_->preliminary_seen = true;
-            }
-            if (reply->is_last && !is_preliminary(reply->code) && reply_is_owed_) {
-                server_owes_ = false;
-                server_final_ = reply->code;
-                greeted_ = greeted_ || reply->code == 220;
-            }
+        const auto reply = server_reader_.read(line);
+        const bool is_unasked = reply && reply->is_first && finals_owed_ == 0;
+        if (reply && reply->is_last && is_preliminary(reply->code) && transfer_) {
+            // Pure-FTPd ends a transfer that was reset with a second preliminary reply and nothing more.
+            if (transfer_->final_code && transfer_->preliminary_seen && finals_owed_ > 0)
+                --finals_owed_;
+            transfer_->preliminary_seen = true;
+        }
+        if (reply && reply->is_last && !is_preliminary(reply->code) && finals_owed_ > 0) {
+            // Of a transfer that the ftpd speaks of no more, with a NOOP behind it.
+            const bool ends_both = finals_owed_ == 2 && reply->code == 200;
+            finals_owed_ = ends_both ? 0 : finals_owed_ - 1;
+            server_final_ = reply->code;
+            greeted_ = greeted_ || reply->code == 220;
         }
         machine_.on_server_line(line);
+        require(!is_unasked || machine_.has_ended(), "a reply that nobody asked for ends the session");
     }
 
     // What a well-behaved raw ftpd or shell would do next: without it random events do not get far.
@@ -193,13 +201,12 @@ private:
             return machine_.on_passive_opened(kGateway);
         if (std::exchange(wants_listener_, false))
             return machine_.on_server_listener(kGateway);
-        if (!server_owes_ && transfer_ && !transfer_->data_over)
+        if (finals_owed_ == 0 && transfer_ && !transfer_->data_over)
             return data_over();
         if (finishing_)
             return delivered();
-        if (!server_owes_)
+        if (finals_owed_ == 0)
             return;
-        const bool is_early = choice % 4u == 0;
         if (asked_.starts_with("USER"))
             return server_says("331 Password?");
         if (asked_.starts_with("PASS"))
@@ -208,8 +215,14 @@ private:
             return server_says("229 (|||50002|)");
         if (asked_.starts_with("PASV"))
             return server_says("227 (10,0,0,1,200,2)");
-        if (transfer_)
+        if (asked_.starts_with("FEAT"))
+            return server_says("211 none");
+        if (asked_.starts_with("ACCT"))
+            return server_says("230 in");
+        if (transfer_ && finals_owed_ == 1) {
+            const bool is_early = !transfer_->preliminary_seen && choice % 8u != 0;
             return is_early ? server_says("150 ok") : choice % 4u == 1 ? data_over() : server_says("226 done");
+        }
         server_says(greeted_ ? "200 ok" : "220 Ready");
     }
 
@@ -343,8 +356,12 @@ private:
         require(std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; }),
             "one line, and no control character in it");
         require(greeted_, "nothing is forwarded before the greeting");
-        require(!server_owes_, "one command at a time is with the raw ftpd");
-        server_owes_ = true;
+        const bool is_asked_for_end = text == "NOOP" && transfer_ && transfer_->final_code && finals_owed_ == 1;
+        require(finals_owed_ == 0 || is_asked_for_end, "one command at a time is with the raw ftpd");
+        require(text.size() + 2 <= policy_.server_line_bytes, "no line is longer than the raw ftpd reads as one");
+        ++finals_owed_;
+        if (is_asked_for_end)
+            return;
         server_final_.reset();
         asked_ = text;
         const auto command = parse_command(text);
@@ -366,6 +383,9 @@ private:
         const bool may_be_clear = policy_.security == Security::optional
             || (policy_.security == Security::required_except_anonymous && user_is_anonymous_ && !was_cleared_);
         require(!is_login || is_secure_ || may_be_clear, "no login in clear where TLS is required");
+        require(is_secure_ || was_cleared_ || may_be_clear, "nothing reaches the raw ftpd before TLS where that is required");
+        const std::array questions{ Verb::feat, Verb::help, Verb::noop, Verb::quit, Verb::stat, Verb::syst };
+        was_told_in_clear_ = was_told_in_clear_ || (!is_secure_ && std::ranges::find(questions, verb) == questions.end());
         if (verb == Verb::port)
             require(policy_.server_data_mode == ServerDataMode::active || policy_.server_data_mode == ServerDataMode::automatic,
                 "PORT only where it may be tried");
@@ -421,7 +441,7 @@ private:
         require(ended_ == machine_.has_ended(), "End says what has_ended() says");
         require(!ended_ || (machine_.waiting() == Waiting::nothing && !machine_.wants_client_lines()), "the end is the end");
         if (!ended_ && machine_.waiting() == Waiting::client)
-            require(commands_.empty() && !server_owes_, "every command has had its final reply");
+            require(commands_.empty() && finals_owed_ == 0, "every command has had its final reply");
         require(
             ended_ || machine_.is_transferring() == transfer_.has_value(), "a transfer lasts until it is said to have ended");
     }
@@ -432,6 +452,7 @@ private:
     {
         require(!is_client_side(), "the client's leg stays plain");
         require(!is_secure_ && !was_cleared_, "TLS starts once");
+        require(!was_told_in_clear_, "nobody is logged in, and nothing was set, when TLS starts");
         tls_may_start_ = true;
     }
     void check_action(const EndTls&)
@@ -523,7 +544,11 @@ private:
         transfer_.reset();
         finishing_ = false;
     }
-    void check_action(const LoggedIn&) { }
+    void check_action(const LoggedIn&)
+    {
+        const bool is_login = asked_.starts_with("USER") || asked_.starts_with("PASS") || asked_.starts_with("ACCT");
+        require(is_login && server_final_ && is_positive(*server_final_), "the raw ftpd logs in, and only when it was asked");
+    }
     void check_action(const LoginFailed&) { }
     void check_action(const Note& action) { require(action.text.size() < 1'000, "notes are short"); }
     void check_action(const End& action)
@@ -557,8 +582,8 @@ private:
     bool user_is_anonymous_ = false;
     ReplyReader server_reader_;
     ReplyReader client_reader_;
-    bool server_owes_ = true; ///< its greeting
-    bool reply_is_owed_ = false;
+    unsigned finals_owed_ = 1; ///< its greeting
+    bool was_told_in_clear_ = false;
     std::optional<int> server_final_;
     std::string asked_;
     struct Owed {

@@ -42,15 +42,15 @@ DIALOGUE(Download, DataBeforeThe150,
     action TransferEnded download RETR a complete)"
         + kStillWorks)
 
-DIALOGUE(Download, WithoutA150,
+// RFC 959 section 5.4: no transfer without a 1yz. It may be another command's reply, and the data another's data.
+DIALOGUE(Download, SuccessWithoutA150IsNone,
     kDownload + R"(
     waiting server
     event data_over
     S> 226 done
-    action FinishDownload
-    event delivered
-    C< 226 done
-    action TransferEnded download RETR a complete)"
+    action AbortData
+    C< 451 *
+    action TransferEnded download RETR a cut (the server never began it; the server says: 226 done))"
         + kStillWorks)
 
 DIALOGUE(Download, Code250AndSeveralLinesAreKept, kDownload + k150 + R"(
@@ -171,14 +171,14 @@ DIALOGUE(Download, BegunAfterItsPortIsGone,
     C< 451 Disk)"
         + "\n" + kDownloadCut + kStillWorks)
 
-DIALOGUE(Download, IntermediateReplyIsNoSuccess,
-    kDownload + k150 + R"(
+DIALOGUE(Download, IntermediateReplyIsAnotherCommands, kDownload + k150 + R"(
     event data_over
     S> 350 Hm
-    action FinishDownload
-    event delivered
-    C< 350 Hm)"
-        + "\n" + kDownloadCut)
+    C< 421 *
+    action Note reply-out-of-step
+    action AbortData
+    action TransferEnded download RETR a cut
+    action End raw ftpd out of step)")
 
 DIALOGUE(Download, ServersDataBreaksThenItSays226,
     kDownload + k150 + R"(
@@ -240,31 +240,29 @@ DIALOGUE(Download, Stalls,
     event timeout data
     action AbortData
     C< 426 *
-    waiting server
+    waiting aftermath
     S> 426 Failure writing
     )" + kDownloadCut
         + kStillWorks)
 
-DIALOGUE(Download, TwoFinals,
-    kDownload + k150 + R"(
+DIALOGUE(Download, SecondFinalEnds, kDownload + k150 + R"(
     S> 226 done
     S> 226 done again
-    event data_over
-    action FinishDownload
-    event delivered
-    C< 226 done
-    action TransferEnded download RETR a complete)"
-        + kStillWorks)
+    C< 421 *
+    action Note unexpected-reply
+    action AbortData
+    action TransferEnded download RETR a cut
+    action End raw ftpd out of step)")
 
-DIALOGUE(Download, SecondFinalDoesNotTurnIt, kDownload + k150 + R"(
+DIALOGUE(Download, ReplyBehindTheFinalEnds, kDownload + k150 + R"(
     event data_over
     S> 226 done
     action FinishDownload
-    S> 451 sorry
     S> 150 again
-    event delivered
-    C< 226 done
-    action TransferEnded download RETR a complete)")
+    C< 421 *
+    action AbortData
+    action TransferEnded download RETR a cut
+    action End raw ftpd out of step)")
 
 DIALOGUE(Download, A421InsteadOfTheFinal,
     kDownload + k150 + R"(
@@ -350,7 +348,7 @@ TEST(Download, FailureOnTheClientsSideThenAnyFinal)
         for (const std::string final : { "226 done", "426 Cut", "451 Disk", "226-a\n S> 226 b" })
             for (const std::string& before : { std::string(), k150 })
                 EXPECT_EQ(run_dialogue(kDownload + before + "event failed " + failure + "\n action " + abort_of(before)
-                              + "\n C< " + verdict + "\n waiting server\n S> " + final + "\n" + kDownloadCut + kStillWorks),
+                              + "\n C< " + verdict + "\n waiting aftermath\n S> " + final + "\n" + kDownloadCut + kStillWorks),
                     "");
 }
 

@@ -1,4 +1,4 @@
-// The beginning of a session: greetings of every kind, login, its failures, and what each policy lets through in clear.
+// The beginning of a session: greetings of every kind, and what each policy lets through in clear.
 #include "ftp/dialogue.h"
 
 DIALOGUE(Greeting, PassesOneLine, R"(
@@ -137,148 +137,6 @@ DIALOGUE(Greeting, NothingHappensAfterTheEnd, R"(
     event timeout client
     event login_timeout)")
 
-// ---- login
-
-DIALOGUE(Login, UserAndPassword, R"(
-    do login)")
-
-DIALOGUE(Login, WithoutPassword, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 230 No password needed
-    C< 230 No password needed
-    action LoggedIn anna)")
-
-DIALOGUE(Login, Code232WithoutPassword, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 232 In
-    C< 232 In
-    action LoggedIn anna)")
-
-DIALOGUE(Login, SpacesInNamesAndPasswordsStay, R"(
-    do tls
-    C> USER  anna\s
-    S< USER  anna\s
-    S> 331 Password?
-    C< 331 Password?
-    C> PASS  a b \s
-    S< PASS  a b \s
-    S> 230 In
-    C< 230 In
-    action LoggedIn  anna\s)")
-
-DIALOGUE(Login, WithAccount, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
-    C> PASS x
-    S< PASS x
-    S> 332 Account?
-    C< 332 Account?
-    C> ACCT 42
-    S< ACCT 42
-    S> 230 In
-    C< 230 In
-    action LoggedIn anna)")
-
-DIALOGUE(Login, WrongAccountIsAFailure, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 332 Account?
-    C< 332 Account?
-    C> ACCT 42
-    S< ACCT 42
-    S> 530 No
-    C< 530 No
-    action LoginFailed anna)")
-
-DIALOGUE(Login, AccountForOneCommandLater, R"(
-    do login
-    C> ACCT 42
-    S< ACCT 42
-    S> 530 No
-    C< 530 No
-    C> CCC
-    C< 534 *)")
-
-DIALOGUE(Login, LongWelcome, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
-    C> PASS secret
-    S< PASS secret
-    S> 230-Welcome
-    C< 230-Welcome
-    S> 530 is only text
-    C< 530 is only text
-    S> 230 In
-    C< 230 In
-    action LoggedIn anna)")
-
-DIALOGUE(Login, FailureIsReportedAndCanBeRepeated, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
-    C> PASS wrong
-    S< PASS wrong
-    S> 530 Login incorrect
-    C< 530 Login incorrect
-    action LoginFailed anna
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
-    C> PASS secret
-    S< PASS secret
-    S> 230 In
-    C< 230 In
-    action LoggedIn anna)")
-
-DIALOGUE(Login, TooManyFailuresEnd, R"(
-    policy login_failures=2
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 530 No
-    C< 530 No
-    action LoginFailed anna
-    C> USER bob
-    S< USER bob
-    S> 530 No
-    C< 530 No
-    C< 421 *
-    action LoginFailed bob
-    action End too many login failures)")
-
-DIALOGUE(Login, ServerClosesAfterFailures, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
-    C> PASS x
-    S< PASS x
-    S> 421 Too many tries
-    C< 421 Too many tries
-    action LoginFailed anna
-    action End raw ftpd closed)")
-
-DIALOGUE(Login, TakesTooLong, R"(
-    do tls
-    event login_timeout
-    C< 421 *
-    action End login timed out)")
-
 // ---- policies
 
 DIALOGUE(Required, UserIsRefusedBeforeThePasswordIsAskedFor, R"(
@@ -338,24 +196,66 @@ DIALOGUE(Required, OtherCommandsAreRefused, R"(
     C> XYZZY
     C< 530 *)")
 
-DIALOGUE(Required, HarmlessCommandsPass, R"(
+// Somebody on the way could say them in the client's name, and OPTS or CLNT would hold for the session under TLS.
+DIALOGUE(Required, NothingReachesTheServerBeforeTls, R"(
     do greet
     C> SYST
-    S< SYST
-    S> 215 UNIX
-    C< 215 UNIX
+    C< 530 *
     C> NOOP
-    S< NOOP
-    S> 200 OK
-    C< 200 OK
+    C< 200 *
+    C> OPTS UTF8 OFF
+    C< 530 *
+    C> CLNT x
+    C< 530 *
+    C> HELP
+    C< 214 *
+    C> HELP USER
+    C< 214 *
+    C> FEAT
+    C< 211-Features:
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C< 211 End
+    C> ABOR
+    C< 225 *
+    C> REIN
+    C< 502 *
+    C> STAT
+    C< 530 *
+    C> AUTH TLS
+    C< 234 *
+    action StartTls
+    event tls_started
     C> OPTS UTF8 ON
-    S< OPTS UTF8 ON
-    S> 200 OK
-    C< 200 OK
+    S< OPTS UTF8 ON)")
+
+DIALOGUE(Required, WhatIsAnsweredHereIsNoBadCommand, R"(
+    policy bad_commands=2
+    do greet
+    C> SYST
+    C< 530 *
+    C> OPTS UTF8 ON
+    C< 530 *
+    C> CLNT x
+    C< 530 *
+    C> FEAT x
+    C< 211-*
+    C<  AUTH TLS
+    C<  PBSZ
+    C<  PROT
+    C<  EPRT
+    C<  EPSV
+    C<  PASV
+    C< 211 End)")
+
+DIALOGUE(Required, QuitBeforeTls, R"(
+    do greet
     C> QUIT
-    S< QUIT
-    S> 221 Bye
-    C< 221 Bye
+    C< 221 *
     action End quit)")
 
 DIALOGUE(Required, ImplicitTlsNeedsNoAuth, R"(
@@ -402,6 +302,29 @@ DIALOGUE(ExceptAnonymous, AnonymousPasses, R"(
     C> RETR a
     S< RETR a
     action StartTransfer download clear)")
+
+DIALOGUE(ExceptAnonymous, NothingElseReachesTheServerBeforeTheLogin, R"(
+    policy security=except_anonymous
+    do greet
+    C> OPTS UTF8 OFF
+    C< 530 *
+    C> NOOP
+    C< 200 *
+    C> PASS me@
+    C< 530 *
+    C> USER anonymous
+    S< USER anonymous
+    S> 530 No
+    C< 530 No
+    action LoginFailed anonymous
+    C> OPTS UTF8 OFF
+    C< 530 *
+    C> USER anonymous
+    S< USER anonymous
+    S> 331 Your e-mail?
+    C< 331 Your e-mail?
+    C> OPTS UTF8 ON
+    S< OPTS UTF8 ON)")
 
 DIALOGUE(ExceptAnonymous, FtpIsAnonymous, R"(
     policy security=except_anonymous

@@ -1,6 +1,8 @@
 // Order: pipelining, ABOR, STAT and QUIT during transfers, drain and idle times.
 #include "ftp/dialogue.h"
 
+#include <string>
+
 namespace {
 
 const std::string kRunning = R"(
@@ -106,7 +108,6 @@ DIALOGUE(Pipelining, IsBounded, R"(
     C< 200 ok
     S< PWD
     wants yes)")
-
 DIALOGUE(Pipelining, LongRepliesKeepTheirPlace, R"(
     do login
     C> STAT /
@@ -335,6 +336,50 @@ DIALOGUE(Abor, BehindAQueuedTransferEndsItAndALaterOneTheNext, kRunning + R"(
 
 // ---- STAT, NOOP and QUIT during a transfer
 
+// Some ftpds say nothing of a transfer that was reset, and answer the next command: one of ours, then.
+DIALOGUE(Abor, TheServerNeverSpeaksOfTheTransferAgain, kRunning + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    waiting aftermath
+    event timeout aftermath
+    S< NOOP
+    waiting server
+    C> PWD
+    S> 200 ok
+    action TransferEnded download RETR a cut (the client said ABOR)
+    C< 226 *
+    S< PWD)")
+
+DIALOGUE(Abor, TheServerSpeaksOfTheTransferLate, kRunning + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    event timeout aftermath
+    S< NOOP
+    S> 426-Cut
+    S> 426 off
+    action TransferEnded download RETR a cut
+    waiting server
+    S> 200-ok
+    S> 200 ok
+    C< 226 *
+    waiting client
+    C> PWD
+    S< PWD)")
+
+DIALOGUE(Abor, TheServerSpeaksLateAndDoesNotKnowNoop, kRunning + R"(
+    event failed client_broken
+    action AbortData
+    C< 426 *
+    waiting aftermath
+    event timeout aftermath
+    S< NOOP
+    S> 226 done
+    action TransferEnded download RETR a cut
+    S> 500 what?
+    waiting client)")
+
 DIALOGUE(Stat, DuringATransferIsAnsweredHere, kRunning + R"(
     event progress 12345
     C> STAT
@@ -371,9 +416,13 @@ DIALOGUE(Stat, WithAnArgumentWaits, kRunning + R"(
     action TransferEnded download RETR a complete
     S< STAT /)")
 
-DIALOGUE(Stat, BehindOthersWaits, kRunning + R"(
+DIALOGUE(Stat, IsHeardWhateverWaits, kRunning + R"(
     C> NOOP
+    C> PWD
     C> STAT
+    C< 211-*
+    C<  RETR: 0 bytes so far
+    C< 211 *
     event data_over
     S> 226 done
     action FinishDownload
@@ -383,7 +432,7 @@ DIALOGUE(Stat, BehindOthersWaits, kRunning + R"(
     S< NOOP
     S> 200 ok
     C< 200 ok
-    S< STAT)")
+    S< PWD)")
 
 DIALOGUE(Stat, AfterTheVerdictWaits, kRunning + R"(
     event failed client_broken
@@ -394,16 +443,53 @@ DIALOGUE(Stat, AfterTheVerdictWaits, kRunning + R"(
     action TransferEnded download RETR a cut
     S< STAT)")
 
-DIALOGUE(Noop, DuringATransferWaits, kRunning + R"(
-    C> NOOP
-    wants yes
-    event data_over
-    S> 226 done
-    action FinishDownload
-    event delivered
-    C< 226 done
-    action TransferEnded download RETR a complete
-    S< NOOP)")
+// Some clients send one each half minute, and an upload may take days.
+TEST(Noop, DuringATransferIsCountedNotStored)
+{
+    std::string script = kRunning;
+    for (int i = 0; i < 1000; ++i)
+        script += "C> NOOP\n wants yes\n";
+    script += R"(
+        C> ABOR
+        action AbortData
+        C< 426 *
+        S> 426 cut
+        action TransferEnded download RETR a cut (the client said ABOR; the server says: 426 cut)
+    )";
+    for (int i = 0; i < 1000; ++i)
+        script += "S< NOOP\n S> 200 ok\n C< 200 ok\n";
+    EXPECT_EQ(safetp::ftp::run_dialogue(script + "C< 226 *\n waiting client"), "");
+}
+
+TEST(Abor, IsHeardBehindWhateverWaits)
+{
+    std::string script = "policy waiting=8\n" + kRunning;
+    for (int i = 0; i < 15; ++i)
+        script += "C> NOOP\n C> PWD\n wants yes\n";
+    EXPECT_EQ(safetp::ftp::run_dialogue(script + R"(
+        C> STAT
+        C< 211-*
+        C<  RETR: 0 bytes so far
+        C< 211 *
+        C> ABOR
+        action AbortData
+        C< 426 *
+        S> 426 cut
+        action TransferEnded download RETR a cut
+        S< NOOP
+        wants no)"),
+        "");
+    EXPECT_EQ(safetp::ftp::run_dialogue(script + R"(
+        # and yet they are bounded
+        C> PWD
+        C> PWD
+        C> PWD
+        action AbortData
+        action TransferEnded download RETR a cut
+        C< 421 *
+        action End too many waiting commands)"),
+        "");
+}
 
 DIALOGUE(Epsv, DuringATransferLeavesItAlone, kRunning + R"(
     C> EPSV

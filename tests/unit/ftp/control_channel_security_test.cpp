@@ -1,4 +1,4 @@
-// RFC 2228 and RFC 4217 towards the client: AUTH, PBSZ, PROT, CCC, what is injected around them, FEAT and HOST.
+// RFC 2228 and RFC 4217 towards the client: AUTH, PBSZ, PROT, CCC, and what is injected around them.
 #include "ftp/dialogue.h"
 
 DIALOGUE(Auth, Tls, R"(
@@ -60,8 +60,6 @@ DIALOGUE(Auth, UnknownMechanisms, R"(
     C< 504 *
     C> AUTH TLSX
     C< 504 *
-    C> AUTH TLS\s
-    C< 504 *
     C> AUTH
     C< 501 *
     C> AUTH\s
@@ -74,6 +72,83 @@ DIALOGUE(Auth, TwiceIsRefused, R"(
     C< 503 *
     C> NOOP
     S< NOOP)")
+
+DIALOGUE(Auth, ABlankBehindTheMechanism, R"(
+    do greet
+    C> AUTH TLS\s
+    C< 234 *
+    action StartTls)")
+
+// RFC 2228 section 3: after AUTH nobody is logged in, and nothing that was said in clear counts.
+DIALOGUE(Auth, AfterALoginInClearIsRefused, R"(
+    policy security=optional
+    do plain_login
+    C> AUTH TLS
+    C< 503 *
+    wants yes
+    C> PWD
+    S< PWD)")
+
+DIALOGUE(Auth, AfterAUserInClearIsRefused, R"(
+    policy security=except_anonymous
+    do greet
+    C> USER anonymous
+    S< USER anonymous
+    S> 331 Your e-mail?
+    C< 331 Your e-mail?
+    C> AUTH TLS
+    C< 503 *)")
+
+DIALOGUE(Auth, BehindAWaitingUserIsRefused, R"(
+    policy security=optional
+    do greet
+    C> NOOP
+    S< NOOP
+    C> USER anna
+    C> AUTH TLS
+    wants no
+    S> 200 ok
+    C< 200 ok
+    S< USER anna
+    S> 331 Password?
+    C< 331 Password?
+    C< 503 *
+    wants yes
+    C> PASS x
+    S< PASS x)")
+
+DIALOGUE(Auth, AfterASettingInClearIsRefused, R"(
+    policy security=optional
+    do greet
+    C> OPTS UTF8 OFF
+    S< OPTS UTF8 OFF
+    S> 200 ok
+    C< 200 ok
+    C> AUTH TLS
+    C< 503 *)")
+
+DIALOGUE(Auth, AfterQuestionsInClearIsTaken, R"(
+    policy security=optional
+    do greet
+    C> SYST
+    S< SYST
+    S> 215 UNIX
+    C< 215 UNIX
+    C> HELP
+    S< HELP
+    S> 214 ok
+    C< 214 ok
+    C> AUTH TLS
+    C< 234 *
+    action StartTls)")
+
+DIALOGUE(Auth, AfterARefusedUserIsTaken, R"(
+    do greet
+    C> USER anna
+    C< 530 *
+    C> AUTH TLS
+    C< 234 *
+    action StartTls)")
 
 DIALOGUE(Auth, FailedHandshakeEndsWithoutAWord, R"(
     do greet
@@ -109,6 +184,7 @@ DIALOGUE(Auth, InjectedOverLongLineBehindItEnds, R"(
     action End plain text behind AUTH)")
 
 DIALOGUE(Auth, InjectedLineBehindAWaitingAuthEnds, R"(
+    policy security=optional
     do greet
     C> NOOP
     S< NOOP
@@ -118,6 +194,7 @@ DIALOGUE(Auth, InjectedLineBehindAWaitingAuthEnds, R"(
     action End plain text behind AUTH)")
 
 DIALOGUE(Auth, RefusedAuthIsNoBarrier, R"(
+    policy security=optional
     do greet
     C> NOOP
     S< NOOP
@@ -130,6 +207,7 @@ DIALOGUE(Auth, RefusedAuthIsNoBarrier, R"(
     S< NOOP)")
 
 DIALOGUE(Auth, WaitsForTheReplyOwed, R"(
+    policy security=optional
     do greet
     C> NOOP
     S< NOOP
@@ -187,6 +265,8 @@ DIALOGUE(Pbsz, AnyNumberIs0, R"(
     C> PBSZ 16384
     C< 200 PBSZ=0
     C> PBSZ 4294967295
+    C< 200 PBSZ=0
+    C> PBSZ  0\s\s
     C< 200 PBSZ=0)")
 
 DIALOGUE(Pbsz, OnlyNumbers, R"(
@@ -226,6 +306,8 @@ DIALOGUE(Prot, Levels, R"(
     C> PROT P
     C< 200 *
     C> prot c
+    C< 200 *
+    C> PROT P\s
     C< 200 *
     C> PROT S
     C< 536 *
@@ -416,182 +498,3 @@ DIALOGUE(Http, EndsInsideTlsToo, R"(
     C> POST / HTTP/1.1
     C< 421 *
     action End HTTP client)")
-
-// ---- FEAT
-
-DIALOGUE(Feat, IsTheServersListAndOurs, R"(
-    do tls
-    C> FEAT
-    S< FEAT
-    S> 211-Features:
-    S>  AUTH TLS
-    S>  AUTH SSL
-    S>  CCC
-    S>  EPRT
-    S>  EPSV
-    S>  MDTM
-    S>  MODE Z
-    S>  PASV
-    S>  PBSZ
-    S>  PROT
-    S>  REST STREAM
-    S>  SIZE
-    S>  SSCN
-    S>  UTF8
-    S> 211 End
-    C< 211-Features:
-    C<  AUTH TLS
-    C<  PBSZ
-    C<  PROT
-    C<  EPRT
-    C<  EPSV
-    C<  PASV
-    C<  MDTM
-    C<  REST STREAM
-    C<  SIZE
-    C<  UTF8
-    C< 211 End)")
-
-DIALOGUE(Feat, BeforeAuthShowsAuth, R"(
-    do greet
-    C> FEAT
-    S< FEAT
-    S> 530 Please log in
-    C< 211-Features:
-    C<  AUTH TLS
-    C<  PBSZ
-    C<  PROT
-    C<  EPRT
-    C<  EPSV
-    C<  PASV
-    C< 211 End)")
-
-DIALOGUE(Feat, ServerWithoutIt, R"(
-    do tls
-    C> FEAT
-    S< FEAT
-    S> 500 Unknown command
-    C< 211-*
-    C<  AUTH TLS
-    C<  PBSZ
-    C<  PROT
-    C<  EPRT
-    C<  EPSV
-    C<  PASV
-    C< 211 End)")
-
-DIALOGUE(Feat, ServerWithAnEmptyList, R"(
-    policy ccc=yes
-    do tls
-    C> FEAT
-    S< FEAT
-    S> 211 No features
-    C< 211-*
-    C<  AUTH TLS
-    C<  PBSZ
-    C<  PROT
-    C<  CCC
-    C<  EPRT
-    C<  EPSV
-    C<  PASV
-    C< 211 End)")
-
-DIALOGUE(Feat, LinesAreBroughtIntoForm, R"(
-    do tls
-    C> FEAT
-    S< FEAT
-    S> 211-Extensions supported
-    S> 211-MLST Type*;Size*;
-    S>    SIZE
-    S> MDTM
-    S> 
-    S>  auth TLS;TLS-C;
-    S> 211 End.
-    C< 211-*
-    C<  AUTH TLS
-    C<  PBSZ
-    C<  PROT
-    C<  EPRT
-    C<  EPSV
-    C<  PASV
-    C<  MLST Type*;Size*;
-    C<  SIZE
-    C<  MDTM
-    C< 211 End)")
-
-DIALOGUE(Feat, ServerCloses, R"(
-    do tls
-    C> FEAT
-    S< FEAT
-    S> 421 Timeout
-    C< 421 Timeout
-    action End raw ftpd closed)")
-
-DIALOGUE(Feat, EndlessListEnds, R"(
-    policy reply_bytes=30
-    do tls
-    C> FEAT
-    S< FEAT
-    S> 211-Features:
-    S>  0123456789
-    S>  0123456789
-    C< 421 *
-    action End raw ftpd spoke nonsense)")
-
-DIALOGUE(Opts, PassesUnread, R"(
-    do tls
-    C> OPTS MLST type;size;
-    S< OPTS MLST type;size;
-    S> 200 MLST OPTS type;size;
-    C< 200 MLST OPTS type;size;
-    C> OPTS UTF8 ON
-    S< OPTS UTF8 ON
-    S> 501 No
-    C< 501 No)")
-
-// ---- HOST
-
-DIALOGUE(Host, PassesBeforeLogin, R"(
-    do tls
-    C> HOST ftp.example.org
-    S< HOST ftp.example.org
-    S> 220 ftp.example.org
-    C< 220 ftp.example.org)")
-
-DIALOGUE(Host, AfterUserIsRefused, R"(
-    do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
-    C> HOST ftp.example.org
-    C< 503 *)")
-
-DIALOGUE(Host, AfterLoginIsRefused, R"(
-    do login
-    C> HOST ftp.example.org
-    C< 503 *)")
-
-DIALOGUE(Host, MalformedIsRefused, R"(
-    do tls
-    C> HOST
-    C< 501 *
-    C> HOST ftp.example.org:21
-    C< 501 *
-    C> HOST [2001:db8::1]:21
-    C< 501 *
-    C> HOST 2001:db8::1
-    C< 501 *
-    C> HOST [2001:db8::1]
-    S< HOST [2001:db8::1])")
-
-DIALOGUE(Host, MustBeTheNameGivenInTls, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
-    event tls_started ftp.example.org
-    C> HOST other.example.org
-    C< 504 *
-    C> HOST FTP.example.org
-    S< HOST FTP.example.org)")

@@ -26,13 +26,13 @@ DIALOGUE(Upload, DataBeforeThe150,
     action TransferEnded upload STOR a complete)"
         + kStillWorks)
 
-DIALOGUE(Upload, WithoutA150,
+DIALOGUE(Upload, SuccessWithoutA150IsNone,
     kUpload + R"(
     event data_over
     S> 250 stored
-    C< 250 stored
-    action TransferEnded upload STOR a complete)"
-        + kStillWorks)
+    action AbortData
+    C< 451 *)"
+        + "\n" + kUploadCut + kStillWorks)
 
 DIALOGUE(Upload, SuccessBeforeTheDataIsOverIsNone,
     kUpload + k150 + R"(
@@ -45,7 +45,7 @@ DIALOGUE(Upload, SuccessBeforeTheDataAndThe150IsNone,
     kUpload + R"(
     S> 226 stored
     action AbortData
-    C< 426 *)"
+    C< 451 *)"
         + "\n" + kUploadCut + kStillWorks)
 
 DIALOGUE(Upload, RefusedAtOnce,
@@ -181,18 +181,15 @@ DIALOGUE(ActiveClient, IsDialledAfterThe150, R"(
     C> RETR b
     C< 425 *)")
 
-DIALOGUE(ActiveClient, IsDialledWithoutA150, R"(
+DIALOGUE(ActiveClient, IsNotDialledWithoutA150, R"(
     do login
     do eprt
     C> RETR a
     S< RETR a
     S> 226 done
-    action StartTransfer download protected
-    event data_over
-    action FinishDownload
-    event delivered
-    C< 226 done
-    action TransferEnded download RETR a complete)")
+    action AbortData
+    C< 451 *
+    action TransferEnded download RETR a cut)")
 
 DIALOGUE(ActiveClient, IsNotDialledAfterARefusal, R"(
     do login

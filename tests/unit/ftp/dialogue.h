@@ -4,9 +4,10 @@
 //   client 192.0.2.9 40000 / server 10.0.0.1   the peers; these are the defaults
 //   do NAME                                    a prelude: greet, tls, login, plain_login, epsv, eprt (dialogue_test.cpp)
 //   C> LINE     S> LINE                        the client or the raw ftpd sends a line
+//   S+ LINE                                    the same, and more of the raw ftpd's has come already
 //   event NAME ...                             anything else that happens: tls_started, passive_opened, data_over ...
 //   C< LINE     S< LINE                        expected next to the client or the raw ftpd; a * at the end stands for any rest
-//   action NAME ...                            expected next of the actions
+//   action NAME ...                            expected next of the actions; the reason of one, "cut (REASON)", may be left out
 //   waiting WHO     wants yes|no               what waiting() and wants_client_lines() say now
 //   # remark
 //

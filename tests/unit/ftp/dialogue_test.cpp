@@ -89,7 +89,8 @@ const std::map<std::string, DataFailure, std::less<>> kFailures{{"client_not_con
 
 const std::map<std::string, ControlChannel::Waiting, std::less<>> kWaiting{{"greeting", ControlChannel::Waiting::greeting},
     {"client", ControlChannel::Waiting::client}, {"server", ControlChannel::Waiting::server},
-    {"data", ControlChannel::Waiting::data}, {"nothing", ControlChannel::Waiting::nothing}};
+    {"data", ControlChannel::Waiting::data}, {"nothing", ControlChannel::Waiting::nothing},
+    {"aftermath", ControlChannel::Waiting::aftermath}};
 
 template <typename Map>
 const auto& look_up(const Map& map, const std::string& name)
@@ -161,8 +162,12 @@ struct ActionText {
     std::string operator()(const LoginFailed& action) const { return "LoginFailed " + action.user; }
     std::string operator()(const TransferEnded& action) const
     {
-        return "TransferEnded " + of(action.direction) + " " + action.command + " " + action.path
-            + (action.is_ascii ? "" : " binary") + (action.is_complete ? " complete" : " cut");
+        return "TransferEnded " + of(action.direction) + " " + action.command + " " + action.argument
+            + (action.is_ascii ? "" : " binary") + (action.is_complete ? " complete" : " cut") + reason_of(action);
+    }
+    static std::string reason_of(const TransferEnded& action)
+    {
+        return action.reason.empty() ? "" : " (" + action.reason + ")";
     }
     std::string operator()(const Note& action) const { return "Note " + std::string(action.event); }
     std::string operator()(const End& action) const { return "End " + std::string(to_string(action.reason)); }
@@ -216,13 +221,17 @@ private:
         expect_silence();
         if (word == "C>")
             channel().on_client_line(unescape(rest));
-        else if (word == "S>")
+        else if (word == "S>" || word == "S+")
             channel().on_server_line(unescape(rest));
         else if (word == "event")
             happen(words_of(rest), rest);
         else
             throw ScriptError("unknown word");
         collect();
+        while (word != "S+" && channel().can_proceed()) {
+            channel().proceed();
+            collect();
+        }
     }
 
     static std::vector<std::string> words_of(const std::string& text)
@@ -379,6 +388,9 @@ private:
     {
         while (!expected.starts_with("Note") && !actions_.empty() && actions_.front().starts_with("Note"))
             actions_.pop_front();
+        const bool is_about_reason = expected.contains(" (");
+        if (!is_about_reason && !actions_.empty())
+            actions_.front() = actions_.front().substr(0, actions_.front().find(" ("));
         expect("as an action", actions_, expected);
     }
 
@@ -431,10 +443,11 @@ namespace {
 TEST(DialogueScript, NoticesWhatDoesNotHold)
 {
     for (const char* script : {
-             "do greet\n C> NOOP",                         // S< NOOP was not expected
-             "do greet\n S< NOOP",                         // nothing came
-             "do greet\n C> NOOP\n S< QUIT",               // something else came
-             "do greet\n C> NOOP\n S< NOO",                // no star, no prefix
+             "do tls\n C> NOOP",                           // S< NOOP was not expected
+             "do tls\n S< NOOP",                           // nothing came
+             "do tls\n C> NOOP\n S< QUIT",                 // something else came
+             "do tls\n C> NOOP\n S< NOO",                  // no star, no prefix
+             "do login\n C> NOOP\n C> NOOP\n S< NOOP\n S+ 200 ok\n C< 200 ok\n S< NOOP", // more has come
              "S> 220 Ready",                               // a line to the client was not expected
              "do greet\n C> AUTH TLS\n C< 234 *",          // an action was not expected
              "do greet\n action StartTls",                 // no action came
@@ -453,7 +466,7 @@ TEST(DialogueScript, NoticesWhatDoesNotHold)
 
 TEST(DialogueScript, SaysWhere)
 {
-    EXPECT_EQ(run_dialogue("do greet\n C> NOOP\n S< QUIT"), "line 3, \"S< QUIT\": this came to the raw ftpd: NOOP");
+    EXPECT_EQ(run_dialogue("do tls\n C> NOOP\n S< QUIT"), "line 3, \"S< QUIT\": this came to the raw ftpd: NOOP");
 }
 
 } // namespace
