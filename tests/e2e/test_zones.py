@@ -11,8 +11,9 @@ from support.safetp import OK, USAGE, Safetp
 @pytest.fixture
 def network(running) -> Network:
     network = running.add(Network())
-    network.run("ip", "link", "add", "wire", "type", "dummy")
-    network.run("ip", "link", "set", "wire", "up")
+    network.run("ip", "link", "add", "wire", "type", "veth", "peer", "name", "other-end")
+    for end in ("wire", "other-end"):
+        network.run("ip", "link", "set", end, "up")
     network.add_address("fe80::5/64")
     return network
 
