@@ -25,6 +25,17 @@ ftp::Policy make_policy(const Settings& settings, bool passes_greeting)
     return policy;
 }
 
+/// What counts as one client: an address, of IPv6 its /64, since a customer gets that whole; but a link has only one.
+IpAddress client_network(const IpAddress& client)
+{
+    auto bytes = client.bytes();
+    const bool is_link_local = bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80;
+    if (client.is_ipv4() || is_link_local)
+        return client;
+    std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+    return IpAddress::from_ipv6(bytes);
+}
+
 /// Only what came through ServerName gets here, so this cannot fail; a name of nobody would be refused anyway.
 ServerName name_of(const proxy::Destination& destination)
 {
@@ -74,7 +85,9 @@ Engine::Engine(const net::Executor& executor, const Settings& settings, Resource
     client_side_.rules_for = [this](const proxy::Destination& destination) { return rules_for(destination); };
     client_side_.judge
         = [this](const proxy::Destination& destination, const tls::PeerCertificate& seen) { return judge(destination, seen); };
-    client_side_.look_up = [this](std::string host) { return names_.look_up(std::move(host)); };
+    client_side_.look_up = [this](std::string host, std::uint64_t session) {
+        return names_.look_up(std::move(host), sessions_[session].client.to_string());
+    };
 }
 
 Engine::~Engine() = default;
@@ -90,7 +103,7 @@ net::Task<> Engine::serve(
     const proxy::Front& front = destination && !overheard.is_greeted ? known_ : greeted_;
     try {
         proxy::Session session(environment_, front, number, std::move(client), peer, std::move(destination), overheard.said);
-        sessions_.emplace(number, &session);
+        sessions_[number] = {&session, client_network(peer.address)};
         co_await session.run();
         sessions_.erase(number);
     } catch (const std::exception& error) {
@@ -100,10 +113,17 @@ net::Task<> Engine::serve(
     }
 }
 
+bool Engine::has_room_for(const IpAddress& client) const
+{
+    const auto own = std::ranges::count(
+        sessions_, client_network(client), [](const auto& entry) { return entry.second.client; });
+    return own < static_cast<std::ptrdiff_t>(settings_.config.limits.sessions_per_client);
+}
+
 std::optional<Endpoint> Engine::data_place_for(const Endpoint& shown) const
 {
-    for (const auto& [number, session] : sessions_) {
-        if (const auto place = session->data_place_for(shown))
+    for (const auto& [number, served] : sessions_) {
+        if (const auto place = served.session->data_place_for(shown))
             return place;
     }
     return std::nullopt;
@@ -111,14 +131,14 @@ std::optional<Endpoint> Engine::data_place_for(const Endpoint& shown) const
 
 net::Task<> Engine::drain(std::chrono::seconds limit)
 {
-    for (const auto& [number, session] : std::map(sessions_))
-        session->drain();
+    for (const auto& [number, served] : std::map(sessions_))
+        served.session->drain();
     net::Timer timer(environment_.executor, net::Clock::now() + limit);
     co_await net::wait(timer);
     log::Event(log::Level::warning, 0, "drain-timeout", "the time to drain is over, sessions are ended")
         .with("sessions", sessions_.size());
-    for (const auto& [number, session] : std::map(sessions_))
-        session->cut_off();
+    for (const auto& [number, served] : std::map(sessions_))
+        served.session->cut_off();
     timer.expires_after(kFarewell);
     co_await net::wait(timer);
 }

@@ -40,6 +40,7 @@ public:
         proxy::Overheard overheard);
 
     bool has_room() const { return sessions_.size() < settings_.config.limits.sessions; }
+    bool has_room_for(const IpAddress& client) const; ///< under its own share, sessions_per_client
     std::size_t sessions() const { return sessions_.size(); }
     /// Where a data connection to `shown` is awaited; nothing: no session's client has been told to go there.
     std::optional<Endpoint> data_place_for(const Endpoint& shown) const;
@@ -67,7 +68,11 @@ private:
     proxy::Environment environment_;
     proxy::Front known_;   ///< for clients that their server is to greet
     proxy::Front greeted_; ///< for clients that have been greeted already, by us most of the time
-    std::map<std::uint64_t, proxy::Session*> sessions_;
+    struct Served {
+        proxy::Session* session = nullptr;
+        IpAddress client{}; ///< its network, see client_network()
+    };
+    std::map<std::uint64_t, Served> sessions_;
     std::uint64_t next_number_ = 1;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -18,6 +19,7 @@ namespace safetp::client {
 namespace {
 
 constexpr unsigned kLookupSeconds = 15;
+constexpr std::chrono::seconds kPatience{20}; // the time in line included
 constexpr std::size_t kMaxHostBytes = 255; // RFC 1035 section 2.3.4
 constexpr std::size_t kMaxAddresses = 16;
 
@@ -113,6 +115,23 @@ void add_addresses(const addrinfo* entry, AnswerMessage& answer)
 
 } // namespace
 
+namespace {
+
+Result<std::vector<IpAddress>> result_of(const AnswerMessage& message)
+{
+    std::vector<IpAddress> addresses;
+    for (std::size_t i = 0; i < message.count && i < kMaxAddresses; ++i) {
+        const auto& [is_ipv4, raw, scope] = message.addresses[i];
+        addresses.push_back(
+            is_ipv4 ? IpAddress::from_ipv4({raw[0], raw[1], raw[2], raw[3]}) : IpAddress::from_ipv6(raw, scope));
+    }
+    if (addresses.empty())
+        return fail(message.error, 0, "lookup");
+    return addresses;
+}
+
+} // namespace
+
 Result<UniqueFd> start_name_helper()
 {
     int ends[2];
@@ -130,27 +149,68 @@ Result<UniqueFd> start_name_helper()
     return ours;
 }
 
-NameService::NameService(const net::Executor& executor, UniqueFd helper)
+NameService::NameService(const net::Executor& executor, UniqueFd helper, LookupLimits limits)
     : executor_(executor)
     , helper_(executor, std::move(helper))
+    , limits_(limits)
 {
 }
 
-net::Task<Result<std::vector<IpAddress>>> NameService::look_up(std::string host)
+net::Task<Result<std::vector<IpAddress>>> NameService::look_up(std::string host, std::string asker)
 {
-    if (const auto address = parse_zoned_address(host))
+    if (const auto address = IpAddress::parse(host))
         co_return std::vector<IpAddress>{*address};
     if (host.empty() || host.size() > kMaxHostBytes || host.find('\0') != std::string::npos)
         co_return fail(ErrorCode::bad_address, 0, host);
-    Question question(executor_);
-    QuestionMessage message{.id = next_++};
-    std::ranges::copy(host, message.host.begin());
-    if (!helper_.is_open() || ::send(helper_.fd(), &message, sizeof message, MSG_NOSIGNAL) != sizeof message)
-        co_return fail(ErrorCode::supervisor, errno, "the name helper does not listen");
-    asked_.emplace(message.id, &question);
-    co_await question.answered.wait();
-    asked_.erase(message.id);
+    if (!helper_.is_open())
+        co_return fail(ErrorCode::supervisor, 0, "the name helper is gone");
+    Question question(executor_, std::move(asker));
+    question.host = std::move(host);
+    waiting_.push_back(&question);
+    ask_next();
+    const bool is_answered = co_await question.answered.wait_until(net::Clock::now() + kPatience);
+    if (!is_answered)
+        question.answer = fail(ErrorCode::timed_out, 0, "lookup");
+    forget(question);
     co_return std::move(question.answer);
+}
+
+unsigned NameService::asked_for(std::string_view asker) const
+{
+    return static_cast<unsigned>(std::ranges::count(asked_, asker, [](const auto& entry) { return entry.second.asker; }));
+}
+
+void NameService::ask_next()
+{
+    while (asked_.size() < limits_.at_once && !waiting_.empty()) {
+        const auto share = [this](const Question* question) { return asked_for(question->asker); };
+        const auto next = std::ranges::min_element(waiting_, {}, share);
+        if (share(*next) >= limits_.of_one_asker)
+            return;
+        Question& question = **next;
+        waiting_.erase(next);
+        ask(question);
+    }
+}
+
+void NameService::ask(Question& question)
+{
+    QuestionMessage message{.id = next_++};
+    std::ranges::copy(question.host, message.host.begin());
+    if (!helper_.is_open() || ::send(helper_.fd(), &message, sizeof message, MSG_NOSIGNAL) != sizeof message) {
+        question.answer = fail(ErrorCode::supervisor, errno, "the name helper does not listen");
+        return question.answered.notify();
+    }
+    asked_[message.id] = {question.asker, &question};
+}
+
+void NameService::forget(const Question& question)
+{
+    std::erase(waiting_, &question);
+    for (auto& [id, asked] : asked_) {
+        if (asked.question == &question)
+            asked.question = nullptr;
+    }
 }
 
 net::Task<> NameService::run()
@@ -164,20 +224,16 @@ net::Task<> NameService::run()
         }
         if (bytes != sizeof message)
             break;
-        const auto waiting = asked_.find(message.id);
-        if (waiting == asked_.end())
+        const auto found = asked_.find(message.id);
+        if (found == asked_.end())
             continue;
-        std::vector<IpAddress> addresses;
-        for (std::size_t i = 0; i < message.count && i < kMaxAddresses; ++i) {
-            const auto& [is_ipv4, raw, scope] = message.addresses[i];
-            addresses.push_back(
-                is_ipv4 ? IpAddress::from_ipv4({raw[0], raw[1], raw[2], raw[3]}) : IpAddress::from_ipv6(raw, scope));
-        }
-        if (addresses.empty())
-            waiting->second->answer = fail(message.error, 0, "lookup");
-        else
-            waiting->second->answer = std::move(addresses);
-        waiting->second->answered.notify();
+        Question* const question = found->second.question;
+        asked_.erase(found);
+        ask_next();
+        if (question == nullptr)
+            continue;
+        question->answer = result_of(message);
+        question->answered.notify();
     }
     close();
 }
@@ -185,8 +241,12 @@ net::Task<> NameService::run()
 void NameService::close()
 {
     helper_.close();
-    for (const auto& [id, question] : asked_)
+    for (Question* question : waiting_)
         question->answered.notify();
+    for (const auto& [id, asked] : asked_) {
+        if (asked.question != nullptr)
+            asked.question->answered.notify();
+    }
 }
 
 } // namespace safetp::client

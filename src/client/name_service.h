@@ -7,6 +7,7 @@
 #include "net/tasks.h"
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,13 +19,20 @@ namespace safetp::client {
 /// Call it before privileges are given up and before there are threads.
 Result<UniqueFd> start_name_helper();
 
+/// How many processes look names up at the same time, in all and for one asker; the rest waits in line.
+struct LookupLimits {
+    unsigned at_once = 8;
+    unsigned of_one_asker = 4;
+};
+
 /// The asking side, in an event loop.
 class NameService {
 public:
-    NameService(const net::Executor& executor, UniqueFd helper);
+    NameService(const net::Executor& executor, UniqueFd helper, LookupLimits limits = {});
 
-    /// Never an empty list. bad_address: there is no such name; timed_out; supervisor: the helper is gone.
-    net::Task<Result<std::vector<IpAddress>>> look_up(std::string host);
+    /// For `asker`, any name for who wants it. Whoever has the fewest lookups under way comes first. Never an empty list.
+    /// bad_address: there is no such name; timed_out, also in line; supervisor: the helper is gone.
+    net::Task<Result<std::vector<IpAddress>>> look_up(std::string host, std::string asker);
 
     /// Takes answers in until close(); one task of the caller's.
     net::Task<> run();
@@ -32,14 +40,27 @@ public:
 
 private:
     struct Question {
-        explicit Question(const net::Executor& executor) : answered(executor) {}
+        Question(const net::Executor& executor, std::string for_whom) : answered(executor), asker(std::move(for_whom)) {}
         net::Event answered;
+        std::string host;
+        std::string asker;
         Result<std::vector<IpAddress>> answer = fail(ErrorCode::supervisor, 0, "the name helper is gone");
     };
+    struct Asked {
+        std::string asker;
+        Question* question = nullptr; ///< null: nobody waits any more, but the process still runs
+    };
+
+    void ask_next();
+    void ask(Question& question);
+    unsigned asked_for(std::string_view asker) const;
+    void forget(const Question& question);
 
     net::Executor executor_;
     net::Channel helper_;
-    std::map<std::uint32_t, Question*> asked_;
+    LookupLimits limits_;
+    std::list<Question*> waiting_; ///< in the order in which they came
+    std::map<std::uint32_t, Asked> asked_;
     std::uint32_t next_ = 1;
 };
 

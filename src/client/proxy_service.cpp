@@ -105,6 +105,9 @@ void Proxy::receive(net::Accepted accepted, int listener)
 {
     if (!engine_.has_room())
         return refuse(accepted, "421 Too many connections, please try again later.\r\n", "too many sessions");
+    if (!engine_.has_room_for(accepted.peer.address))
+        return refuse(accepted, "421 Too many connections from your address, please close others first.\r\n",
+            "too many sessions of this client");
     std::optional<proxy::Destination> destination = destination_;
     if (interception_) {
         const auto here = local_endpoint(listener);

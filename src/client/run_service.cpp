@@ -24,7 +24,7 @@ namespace {
 using log::Level;
 using tls::IoStep;
 
-constexpr std::size_t kLookupsAtOnce = 16; // each is a process
+constexpr unsigned kLookupsAtOnce = 16; // each is a process
 constexpr int kSignalled = 128; // what shells add to a signal's number
 
 sigset_t signals_of_run()
@@ -91,7 +91,8 @@ public:
         , words_(std::move(start.words))
         , known_(std::move(start.known))
         , engine_(io_.get_executor(), start.settings, std::move(start.resources))
-        , lookups_(io_.get_executor(), std::move(start.name_helper))
+        , lookups_(io_.get_executor(), std::move(start.name_helper),
+              {.at_once = kLookupsAtOnce, .of_one_asker = kLookupsAtOnce})
         , calls_(io_.get_executor(), std::move(start.command.calls))
         , passages_(io_.get_executor(), start.settings.config.timeouts.keepalive,
               [this](std::uint64_t id, int error) { answer(calls_.fd(), id, error); })
@@ -251,7 +252,7 @@ net::Task<std::string> Run::name_of(Endpoint target)
         candidates.push_back({.host = host, .is_from_words = candidates.size() < choice.from_words});
     // A few at once: one name whose name server is dead must not hold up all others.
     for (std::span<Candidate> left = candidates; !left.empty();) {
-        const std::span<Candidate> batch = left.first(std::min(left.size(), kLookupsAtOnce));
+        const std::span<Candidate> batch = left.first(std::min<std::size_t>(left.size(), kLookupsAtOnce));
         left = left.subspan(batch.size());
         net::TaskGroup lookups(io_.get_executor());
         for (Candidate& candidate : batch)
@@ -271,7 +272,8 @@ net::Task<std::string> Run::name_of(Endpoint target)
 
 net::Task<> Run::look_up(Candidate& candidate, IpAddress address)
 {
-    const auto found = co_await lookups_.look_up(candidate.host);
+    std::string nobody;
+    const auto found = co_await lookups_.look_up(candidate.host, std::move(nobody));
     candidate.is_there = found.has_value();
     candidate.has_address = found && std::ranges::find(*found, address) != found->end();
 }

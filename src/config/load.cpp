@@ -249,6 +249,7 @@ ClientConfig::ClientConfig()
     timeouts.login = std::chrono::minutes(5);
     timeouts.idle = std::chrono::hours(1);
     limits.sessions = 500;
+    limits.sessions_per_client = 100; // whose own programs all come from loopback
 }
 
 bool LoadedClient::is_usable() const { return has_no_error(problems); }

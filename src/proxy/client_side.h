@@ -8,6 +8,7 @@
 #include "tls/client_context.h"
 #include "tls/peer_certificate.h"
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <optional>
@@ -53,8 +54,8 @@ struct ClientSide {
     /// Or one sentence for a person that says why this server cannot be spoken to.
     std::function<std::expected<ServerRules, std::string>(const Destination&)> rules_for;
     std::function<Trust(const Destination&, const tls::PeerCertificate&)> judge;
-    /// The addresses of a host name; never an empty list.
-    std::function<net::Task<Result<std::vector<IpAddress>>>(std::string host)> look_up;
+    /// The addresses of a host name, for a session; never an empty list.
+    std::function<net::Task<Result<std::vector<IpAddress>>>(std::string host, std::uint64_t session)> look_up;
 };
 
 } // namespace safetp::proxy

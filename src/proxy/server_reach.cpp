@@ -83,7 +83,7 @@ net::Task<ServerReach::Failure> ServerReach::connect()
     if (destination_.address) {
         addresses.push_back(*destination_.address);
     } else {
-        auto found = co_await client_side_.look_up(destination_.host);
+        auto found = co_await client_side_.look_up(destination_.host, session_);
         if (!found)
             co_return refuse_name(found.error());
         addresses = std::move(*found);

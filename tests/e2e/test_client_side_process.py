@@ -1,5 +1,6 @@
 """The process of a safe client side: how it ends, and that one client cannot take it from all others."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.client import SAFETY_NET
@@ -150,3 +152,47 @@ def test_a_client_that_never_pauses(start_proxy):
             client.quit()
     finally:
         flood.stop()
+
+
+def slow_names(directory: Path) -> dict[str, str]:
+    library = directory / "slow_names.so"
+    source = Path(__file__).resolve().parent / "support" / "slow_names.c"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    library.chmod(0o755)
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
+def test_names_that_nobody_answers_for(start_tls_server, start_proxy, directory, monkeypatch):
+    """One client's many lookups are a few processes, and another's name is found meanwhile."""
+    for name, value in slow_names(directory).items():
+        monkeypatch.setenv(name, value)
+    inetd = start_tls_server("proftpd")
+    proxy = start_proxy()
+    greedy = [proxy.connect().greet() for _ in range(40)]
+    for number, client in enumerate(greedy):
+        client.send_line(f"USER anna@number-{number}.slow.example")
+    for client in greedy:
+        while f"number-{greedy.index(client)}.slow" not in proxy.log():
+            time.sleep(0.01)
+    other = proxy.connect(source="127.0.0.2").greet()
+    other.login(f"{inetd.server.user}@localhost:{inetd.port}", inetd.server.password).quit()
+    assert len(psutil.Process(proxy.process.pid).children(recursive=True)) <= 1 + 8
+    proxy.process.kill()  # not for the lookups' own limit
+    proxy.process.wait(SAFETY_NET)
+    proxy.process = None
+
+
+def test_sessions_of_one_client(start_proxy, directory):
+    """A client has its share, in words; others have theirs."""
+    config = directory / "safetp.toml"
+    config.write_text("[limits]\nsessions_per_client = 3\n")
+    config.chmod(0o644)
+    proxy = start_proxy("-c", str(config))
+    clients = [proxy.connect().greet() for _ in range(3)]
+    refused = proxy.connect().reply()
+    assert refused.code == 421 and "from your address" in refused.text
+    proxy.connect(source="127.0.0.2").greet()
+    clients.pop().quit()
+    while proxy.log().count("session ended") < 1:
+        time.sleep(0.01)
+    proxy.connect().greet()

@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
+#include <stdexcept>
+#include <sys/socket.h>
 
 namespace safetp::client {
 namespace {
@@ -18,7 +21,8 @@ protected:
 
     net::Task<> ask(std::string host, Result<std::vector<IpAddress>>& answer)
     {
-        answer = co_await names_.look_up(std::move(host));
+        std::string asker = "somebody";
+        answer = co_await names_.look_up(std::move(host), std::move(asker));
     }
 
     /// Asks for all of them at once, and waits for all answers.
@@ -68,6 +72,54 @@ TEST_F(Names, WithoutItsHelperItSaysSo)
 {
     names_.close();
     EXPECT_EQ(look_up({"localhost"})[0].error().code, ErrorCode::supervisor);
+}
+
+/// The other end of a helper's socket that nobody answers at.
+class SilentHelper : public testing::Test {
+protected:
+    SilentHelper()
+    {
+        int ends[2];
+        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+            throw std::runtime_error("socketpair");
+        helper_.reset(ends[1]);
+        names_.emplace(loop_.executor(), UniqueFd(ends[0]), LookupLimits{.at_once = 8, .of_one_asker = 4});
+    }
+
+    net::Task<> ask(std::string asker)
+    {
+        const auto answer = co_await names_->look_up("ftp.example.com", std::move(asker));
+        EXPECT_EQ(answer.error().code, ErrorCode::supervisor);
+    }
+
+    unsigned questions()
+    {
+        loop_.settle();
+        unsigned count = 0;
+        char message[1024];
+        while (::recv(helper_.get(), message, sizeof message, 0) > 0)
+            ++count;
+        return count;
+    }
+
+    net::test::Loop loop_;
+    UniqueFd helper_;
+    std::optional<NameService> names_;
+};
+
+TEST_F(SilentHelper, IsAskedForAFewAtATimeAndNotForOneAskerOnly)
+{
+    net::TaskGroup asking(loop_.executor());
+    for (int i = 0; i < 50; ++i)
+        asking.spawn("lookup", ask("greedy"));
+    EXPECT_EQ(questions(), 4u);
+    asking.spawn("lookup", ask("modest"));
+    EXPECT_EQ(questions(), 1u);
+    for (int i = 0; i < 50; ++i)
+        asking.spawn("lookup", ask("another"));
+    EXPECT_EQ(questions(), 3u);
+    names_->close();
+    loop_.run_until([&asking] { return asking.running() == 0; });
 }
 
 } // namespace
