@@ -76,7 +76,7 @@ void PathTracker::go_to(std::string_view argument)
     if (argument == ".." || argument == "../")
         return go_up();
     const bool is_absolute = argument.starts_with('/');
-    const bool is_known = !argument.starts_with('~') && argument.find("..") == std::string_view::npos
+    const bool is_known = !argument.empty() && !argument.starts_with('~') && argument.find("..") == std::string_view::npos
         && (is_absolute || !directory_.empty());
     if (!is_known)
         return directory_.clear();
