@@ -425,8 +425,11 @@ private:
             client_was_greeted_ = true;
             return;
         }
-        if (code == 421)
-            return; // checked with End
+        if (code == 421) { // checked with End
+            if (transfer_ && !transfer_->final_code)
+                transfer_->final_code = code;
+            return;
+        }
         require(!commands_.empty(), "no final reply without a command");
         if (is_transfer(commands_.front().verb))
             (transfer_ && !transfer_->final_code ? transfer_->final_code : early_final_) = code;
