@@ -4,13 +4,38 @@
 #include "proxy/data_channel.h"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 namespace safetp::proxy {
+
+/// Somebody who has come to the client's port, until it is known whether he is the client.
+struct DataChannel::Comer {
+    Comer(const net::Executor& executor, UniqueFd fd) : channel(executor, std::move(fd)), started(executor) {}
+
+    void wake()
+    {
+        channel.cancel_waits();
+        started.notify();
+    }
+    void leave()
+    {
+        channel.close();
+        started.notify();
+    }
+
+    net::Channel channel;
+    net::Event started;
+    std::optional<net::Clock::time_point> deadline; ///< for his handshake, once a transfer is to start
+    bool is_tls_begun = false;
+    bool is_judged = false; ///< and not found wanting
+    bool is_bound = false;  ///< resumes the control connection's TLS session
+};
 
 /// One pair of data connections from preparation to end.
 struct DataChannel::Attempt {
     Attempt(const net::Executor& on, const Handlers& told)
-        : executor(on), handlers(told), expected(on), started(on), finish(on)
+        : executor(on), handlers(told), expected(on), started(on), finish(on), stirred(on)
     {
     }
 
@@ -44,7 +69,7 @@ struct DataChannel::Attempt {
     bool is_securing_server = false; ///< the handshake with it is under way
     bool is_expected = false; ///< the server has been told of a transfer: it may begin TLS
     bool is_started = false;
-    bool is_on_trial = false; ///< whoever came may be a stranger: his handshake will tell
+    bool is_door_broken = false; ///< nobody can come any more
     bool is_data_over = false; ///< of a download: all of the server's bytes are written
     bool is_client_aborted = false; ///< the server's leg waits for the server
     bool is_abandoned = false; ///< nobody wants to hear of it any more; its channels are closed, but for
@@ -53,6 +78,10 @@ struct DataChannel::Attempt {
     net::Event expected;
     net::Event started;
     net::Event finish;
+    net::Event stirred; ///< something has happened at the door
+    std::vector<std::shared_ptr<Comer>> comers; ///< in the order of their trials' ends
+    Outcome trial_failure; ///< of the first who was found wanting
+    std::optional<net::Clock::time_point> patience_ends;
     std::chrono::seconds longest_wait = std::chrono::seconds::max();
     std::optional<net::Clock::time_point> deadline;
     ftp::DataFailure expiry = ftp::DataFailure::client_not_connected;

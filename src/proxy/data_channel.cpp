@@ -101,13 +101,16 @@ void DataChannel::start(ftp::Direction direction, bool is_protected)
     current_->is_started = true;
     if (direction == ftp::Direction::upload && current_->server)
         net::reset_on_close(current_->server->fd(), true); // from here on the raw ftpd is making a file
-    if (current_->is_tls_begun)
-        current_->expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
-    else
-        limit_connecting(*current_);
+    limit_connecting(*current_);
+    for (const auto& comer : current_->comers) {
+        if (!comer->is_judged)
+            comer->deadline = started_at_ + environment_.config.timeouts.handshake;
+        if (!comer->is_tls_begun) // a handshake under way would fail
+            comer->wake();
+    }
+    handlers_.deadline_nearer();
     current_->started.notify();
-    if (current_->is_looking_for_hello)
-        current_->client->cancel_waits();
+    current_->stirred.notify();
 }
 
 void DataChannel::limit_connecting(Attempt& attempt)
@@ -139,7 +142,8 @@ void DataChannel::end_client()
     Attempt& attempt = *current_;
     take_who_waits(attempt);
     const bool is_cut = attempt.direction == ftp::Direction::download && bytes_ != 0 && !attempt.is_data_over;
-    if (is_cut || !attempt.client || !attempt.client->is_open())
+    const bool has_client = (attempt.client && attempt.client->is_open()) || !attempt.comers.empty();
+    if (is_cut || !has_client)
         return abandon(true);
     current_ = nullptr;
     attempt.is_abandoned = attempt.is_refused = true;
@@ -150,7 +154,8 @@ void DataChannel::end_client()
             (*channel)->close();
     }
     let_linger(attempt, environment_.config.timeouts.data_close);
-    attempt.client->cancel_waits();
+    if (attempt.client)
+        attempt.client->cancel_waits();
     wake(attempt);
 }
 
@@ -166,7 +171,10 @@ void DataChannel::abort_client()
         current_->client->reset();
     if (current_->client_listener)
         current_->client_listener->close();
+    for (const auto& comer : current_->comers)
+        comer->channel.reset();
     current_->started.notify();
+    wake_comers(*current_);
 }
 
 void DataChannel::close()
@@ -193,6 +201,8 @@ void DataChannel::abandon(bool with_reset)
         if (*listener)
             (*listener)->close();
     }
+    for (const auto& comer : attempt.comers)
+        with_reset ? comer->channel.reset() : comer->channel.close();
     if (attempt.is_doomed)
         let_linger(attempt, environment_.config.timeouts.handshake);
     wake(attempt);
@@ -203,6 +213,14 @@ void DataChannel::wake(Attempt& attempt)
     attempt.expected.notify();
     attempt.started.notify();
     attempt.finish.notify();
+    wake_comers(attempt);
+}
+
+void DataChannel::wake_comers(Attempt& attempt)
+{
+    for (const auto& comer : attempt.comers)
+        comer->wake();
+    attempt.stirred.notify();
 }
 
 // Until the other end has ended its connection too, but not for long.
@@ -222,6 +240,8 @@ void DataChannel::end_lingering(Attempt& attempt)
         attempt.server->reset();
     if (attempt.client)
         attempt.client->close();
+    for (const auto& comer : attempt.comers)
+        comer->leave();
 }
 
 void DataChannel::close_all()
@@ -236,6 +256,10 @@ std::optional<net::Clock::time_point> DataChannel::deadline() const
     std::optional<net::Clock::time_point> next;
     if (current_ && current_->has_limit())
         next = current_->deadline;
+    for (std::size_t i = 0; current_ && current_->has_limit() && i < current_->comers.size(); ++i) {
+        const auto& due = current_->comers[i]->deadline;
+        next = due ? std::min(next.value_or(*due), *due) : next;
+    }
     for (const Attempt* attempt : lingering_)
         next = std::min(next.value_or(*attempt->deadline), *attempt->deadline);
     return next;
@@ -248,20 +272,29 @@ void DataChannel::on_expiry(net::Clock::time_point now)
             continue;
         if (std::exchange(attempt->is_looking_for_hello, false)) {
             attempt->expect_within(environment_.config.timeouts.data_close, DataFailure::stalled);
-            attempt->client->cancel_waits();
+            if (attempt->client)
+                attempt->client->cancel_waits();
+            wake_comers(*attempt);
         } else {
             end_lingering(*attempt);
         }
     }
-    if (!current_ || !current_->has_limit() || !current_->deadline || *current_->deadline > now)
+    if (!current_ || !current_->has_limit())
+        return;
+    for (const auto& comer : current_->comers) {
+        if (comer->deadline && *comer->deadline <= now) {
+            comer->deadline.reset();
+            comer->leave(); // his trial fails; the door is still open
+        }
+    }
+    if (!current_->deadline || *current_->deadline > now)
         return;
     current_->deadline.reset();
-    if (current_->is_on_trial)
-        current_->client->close(); // one stranger less; the door is still open
-    else if (current_->expiry == DataFailure::server_not_secured && current_->server)
+    const bool nobody_came = current_->expiry == DataFailure::client_not_connected && current_->trial_failure;
+    if (current_->expiry == DataFailure::server_not_secured && current_->server)
         current_->server->reset(); // its handshake fails, and run() tells it
     else
-        handlers_.failed(current_->expiry);
+        handlers_.failed(nobody_came ? *current_->trial_failure : current_->expiry);
 }
 
 // ---- one attempt
@@ -276,13 +309,13 @@ net::Task<> DataChannel::run(std::unique_ptr<Attempt> attempt)
         handlers_.failed(*failure);
     if (!attempt->is_abandoned && (failure || attempt->is_client_aborted))
         co_await attempt->finish.wait(); // what becomes of the connections is decided when the server has said its word
-    if (attempt->is_refused)
-        co_await part_in_order(*attempt);
+    if (attempt->is_refused && attempt->client)
+        co_await part_in_order(*attempt, *attempt->client, attempt->is_tls_begun);
     if (!attempt->is_abandoned) {
         current_ = nullptr;
         let_linger(*attempt, environment_.config.timeouts.data_close);
         handlers_.delivered();
-        co_await linger(*attempt);
+        co_await linger(attempt->executor, *attempt->client);
     }
     std::erase(lingering_, attempt.get());
 }

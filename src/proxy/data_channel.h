@@ -78,12 +78,18 @@ public:
 
 private:
     struct Attempt;
+    struct Comer;
     using Outcome = std::optional<ftp::DataFailure>; ///< nothing: went well, or was abandoned meanwhile
+    struct Choice {
+        Comer* client = nullptr;
+        Outcome failure; ///< where there is no client
+    };
 
     Attempt& prepared();
     void launch();
     void abandon(bool with_reset);
     void wake(Attempt& attempt);
+    void wake_comers(Attempt& attempt);
     void let_linger(Attempt& attempt, std::chrono::seconds time);
     void end_lingering(Attempt& attempt);
     void limit_connecting(Attempt& attempt);
@@ -92,16 +98,25 @@ private:
 
     // data_client_leg.cpp
     net::Task<Outcome> reach_client(Attempt& attempt);
-    net::Task<Outcome> accept_client(Attempt& attempt);
-    net::Task<> wait_for_start(Attempt& attempt);
-    net::Task<> wait_for_start_or_hello(Attempt& attempt);
-    net::Task<Outcome> secure_client(Attempt& attempt);
-    net::Task<> wait_for_first_byte(Attempt& attempt);
-    bool begin_tls(Attempt& attempt);
+    net::Task<Outcome> dial_client(Attempt& attempt);
+    net::Task<Outcome> secure_client(Attempt& attempt, net::Channel& client, bool& is_tls_begun);
+    net::Task<> wait_for_first_byte(Attempt& attempt, net::Channel& client);
+    bool begin_tls(net::Channel& client);
     void take_who_waits(Attempt& attempt);
-    net::Task<> part_in_order(Attempt& attempt);
-    net::Task<bool> shows_hello(Attempt& attempt);
+    net::Task<> part_in_order(Attempt& attempt, net::Channel& client, bool is_tls_begun);
+    net::Task<bool> shows_hello(Attempt& attempt, net::Channel& client);
     Outcome judge_handshake(const tls::HandshakeInfo& info) const;
+
+    // data_trials.cpp
+    net::Task<Outcome> choose_client(Attempt& attempt);
+    void admit(Attempt& attempt, const Choice& choice);
+    void take_judged(Attempt& attempt);
+    std::optional<Choice> choose(Attempt& attempt);
+    bool is_patience_over(Attempt& attempt);
+    net::Task<> keep_door(Attempt& attempt, net::TaskGroup& trials);
+    bool make_room(Attempt& attempt);
+    net::Task<> try_comer(Attempt& attempt, std::shared_ptr<Comer> comer);
+    net::Task<> wait_for_start_or_hello(Attempt& attempt, Comer& comer);
     bool is_from_client(const IpAddress& address) const;
 
     // data_server_leg.cpp
@@ -120,7 +135,7 @@ private:
     net::Task<Outcome> flush(Attempt& attempt, net::Channel& to, Outcome write_failure);
     net::Task<> send_close_notify(Attempt& attempt, net::Channel& channel);
     net::Task<Outcome> wait_until_delivered(Attempt& attempt);
-    net::Task<> linger(Attempt& attempt);
+    static net::Task<> linger(net::Executor executor, net::Channel& client);
 
     const Environment& environment_;
     const Front& front_;

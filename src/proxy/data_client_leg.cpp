@@ -1,4 +1,5 @@
-// The client's leg of a pair of data connections: who may come, where we go, and its TLS.
+// The client's leg of a pair of data connections: where we go, its TLS, and its end when the transfer is refused. Who may come:
+// data_trials.cpp.
 #include "base/log.h"
 #include "proxy/data_attempt.h"
 
@@ -10,151 +11,79 @@ namespace safetp::proxy {
 using ftp::DataFailure;
 using Kind = tls::IoStep::Kind;
 
-// Where any address may come, only the TLS session tells the client from a stranger: one that cannot show it is sent away and
-// the door stays open. Elsewhere the first connection from the client's address decides.
 net::Task<DataChannel::Outcome> DataChannel::reach_client(Attempt& attempt)
 {
-    while (!attempt.is_client_over()) {
-        if (attempt.client_listener) {
-            const Outcome failure = co_await accept_client(attempt);
-            if (failure || attempt.is_client_over())
-                co_return failure;
-            co_await wait_for_start_or_hello(attempt);
-        } else {
-            co_await wait_for_start(attempt);
-        }
-        if (attempt.is_client_over())
-            co_return std::nullopt;
-        if (attempt.client_target) {
-            attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_unreachable);
-            const auto reach = net::reach_between(peers_.client_side, peers_.client.address);
-            const auto connected = co_await net::connect(
-                attempt.client, attempt.executor, *attempt.client_target, peers_.client_side, reach);
-            if (!connected)
-                co_return DataFailure::client_unreachable;
-        }
-        attempt.is_on_trial = environment_.config.data.peer == config::DataPeer::any && attempt.client_listener;
-        Outcome failure;
-        if (attempt.is_protected)
-            failure = co_await secure_client(attempt);
-        const bool may_be_stranger = std::exchange(attempt.is_on_trial, false);
-        if (attempt.is_client_over())
-            co_return std::nullopt;
-        if (failure && may_be_stranger) {
-            attempt.is_tls_begun = false;
-            attempt.client.reset();
-            attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_not_connected);
-            continue;
-        }
-        attempt.client_listener.reset();
-        if (failure)
-            co_return failure;
-        co_await wait_for_start(attempt);
-        if (attempt.is_tls_begun && !attempt.is_protected)
-            co_return DataFailure::handshake_failed; // PROT C came after the ClientHello
+    if (attempt.is_client_over())
         co_return std::nullopt;
-    }
+    Outcome failure;
+    if (attempt.client_listener)
+        failure = co_await choose_client(attempt);
+    else
+        failure = co_await dial_client(attempt);
+    if (failure || attempt.is_client_over())
+        co_return failure;
+    attempt.client_listener.reset();
+    if (!attempt.is_started)
+        co_await attempt.started.wait();
+    if (attempt.is_client_over())
+        co_return std::nullopt;
+    if (attempt.is_tls_begun && !attempt.is_protected)
+        co_return DataFailure::handshake_failed; // PROT C came after the ClientHello
     co_return std::nullopt;
 }
 
-net::Task<> DataChannel::wait_for_start(Attempt& attempt)
+net::Task<DataChannel::Outcome> DataChannel::dial_client(Attempt& attempt)
 {
-    if (!attempt.is_started && !attempt.is_client_over())
+    if (!attempt.is_started)
         co_await attempt.started.wait();
-}
-
-// Under PROT P a client may begin TLS before its transfer's command. curl does, and puts off its next command for 200 ms in the
-// hope of our answer. PROT may still change until the transfer starts (RFC 4217 section 10.2), so nothing but a ClientHello
-// begins TLS here.
-net::Task<> DataChannel::wait_for_start_or_hello(Attempt& attempt)
-{
-    while (attempt.is_protected && !attempt.is_started && !attempt.is_client_over()) {
-        std::byte first{};
-        const auto step = attempt.client->stream().try_peek(first);
-        if (step.kind == Kind::done && first == tls::kHandshakeRecord)
-            co_return;
-        if (step.kind != Kind::want_read)
-            break;
-        attempt.is_looking_for_hello = true;
-        co_await attempt.client->wait(Kind::want_read);
-        attempt.is_looking_for_hello = false;
-    }
-    co_await wait_for_start(attempt);
-}
-
-bool DataChannel::is_from_client(const IpAddress& address) const
-{
-    switch (environment_.config.data.peer) {
-    case config::DataPeer::same_address: return address == peers_.client.address;
-    case config::DataPeer::same_network: return Network{peers_.client.address, address.is_ipv4() ? 24u : 64u}.contains(address);
-    case config::DataPeer::any: return true;
-    }
-    return false;
-}
-
-net::Task<DataChannel::Outcome> DataChannel::accept_client(Attempt& attempt)
-{
-    for (;;) {
-        auto accepted = net::try_accept(attempt.client_listener->fd());
-        if (!accepted)
-            co_return DataFailure::client_not_connected;
-        if (!accepted->fd) {
-            co_await attempt.client_listener->wait(Kind::want_read);
-            if (attempt.is_client_over())
-                co_return std::nullopt;
-            continue;
-        }
-        if (is_from_client(accepted->peer.address)) {
-            attempt.client.emplace(attempt.executor, std::move(accepted->fd));
-            co_return std::nullopt;
-        }
-        log::Event(log::Level::warning, session_, "data-stranger", "data connection from a stranger refused")
-            .with("stranger", accepted->peer.address);
-        co_await net::yield(attempt.executor);
-        if (attempt.is_client_over())
-            co_return std::nullopt;
-    }
-}
-
-net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt)
-{
-    attempt.expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
-    co_await wait_for_first_byte(attempt);
     if (attempt.is_client_over())
         co_return std::nullopt;
-    if (!begin_tls(attempt))
+    attempt.expect_within(environment_.config.timeouts.data_connection, DataFailure::client_unreachable);
+    const auto reach = net::reach_between(peers_.client_side, peers_.client.address);
+    const auto connected
+        = co_await net::connect(attempt.client, attempt.executor, *attempt.client_target, peers_.client_side, reach);
+    if (!connected)
+        co_return DataFailure::client_unreachable;
+    if (!attempt.is_protected)
+        co_return std::nullopt;
+    attempt.expect_within(environment_.config.timeouts.handshake, DataFailure::handshake_failed);
+    co_return co_await secure_client(attempt, *attempt.client, attempt.is_tls_begun);
+}
+
+net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt, net::Channel& client, bool& is_tls_begun)
+{
+    co_await wait_for_first_byte(attempt, client);
+    if (attempt.is_client_over() || !client.is_open())
         co_return DataFailure::handshake_failed;
-    const auto step = co_await attempt.client->shake_hands();
+    is_tls_begun = true;
+    if (!begin_tls(client))
+        co_return DataFailure::handshake_failed;
+    const auto step = co_await client.shake_hands();
     if (attempt.is_client_over())
         co_return std::nullopt;
     if (step.kind == Kind::failed)
         log::Event(log::Level::notice, session_, "data-tls-failed", "data connection: " + describe(step.error));
     if (step.kind != Kind::done)
         co_return DataFailure::handshake_failed;
-    const tls::HandshakeInfo& info = attempt.client->stream().handshake_info();
-    has_resumed_ = has_resumed_ || info.is_bound;
-    co_return judge_handshake(info);
+    co_return judge_handshake(client.stream().handshake_info());
 }
 
 // A refusal may come before it, and must find a client that has said nothing on a plain connection.
-net::Task<> DataChannel::wait_for_first_byte(Attempt& attempt)
+net::Task<> DataChannel::wait_for_first_byte(Attempt& attempt, net::Channel& client)
 {
     std::byte first{};
-    while (!attempt.is_client_over() && attempt.client->stream().try_peek(first).kind == Kind::want_read) {
-        net::acknowledge_at_once(attempt.client->fd());
-        co_await attempt.client->wait(Kind::want_read);
-        if (!attempt.client->is_open())
-            co_return;
+    while (!attempt.is_client_over() && client.is_open() && client.stream().try_peek(first).kind == Kind::want_read) {
+        net::acknowledge_at_once(client.fd());
+        co_await client.wait(Kind::want_read);
     }
 }
 
-bool DataChannel::begin_tls(Attempt& attempt)
+bool DataChannel::begin_tls(net::Channel& client)
 {
-    attempt.is_tls_begun = true;
     // Under "off" no ticket fits: each data connection makes a full handshake.
     const bool may_resume = front_.listener.session_reuse != config::SessionReuse::off;
     const auto& binding = may_resume ? binding_ : tls::make_session_binding();
-    return attempt.client->stream().start_tls(*front_.tls, tls::Purpose::data, binding).has_value();
+    return client.stream().start_tls(*front_.tls, tls::Purpose::data, binding).has_value();
 }
 
 DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info) const
@@ -177,7 +106,7 @@ DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info
 // Closing the port resets whoever waits at it.
 void DataChannel::take_who_waits(Attempt& attempt)
 {
-    if (attempt.client || !attempt.client_listener || !attempt.client_listener->is_open())
+    if (attempt.client || !attempt.comers.empty() || !attempt.client_listener || !attempt.client_listener->is_open())
         return;
     auto accepted = net::try_accept(attempt.client_listener->fd());
     if (accepted && accepted->fd && is_from_client(accepted->peer.address))
@@ -186,33 +115,30 @@ void DataChannel::take_who_waits(Attempt& attempt)
 
 // A client that has begun TLS, or does now, hears close_notify: to many TLS libraries a FIN in the handshake is an error, which
 // is told in place of the refusal.
-net::Task<> DataChannel::part_in_order(Attempt& attempt)
+net::Task<> DataChannel::part_in_order(Attempt& attempt, net::Channel& client, bool is_tls_begun)
 {
-    net::Channel& client = *attempt.client;
-    if (attempt.is_protected && !attempt.is_tls_begun && co_await shows_hello(attempt))
-        begin_tls(attempt);
-    if (attempt.is_tls_begun) {
+    if (attempt.is_protected && !is_tls_begun && co_await shows_hello(attempt, client))
+        is_tls_begun = begin_tls(client);
+    if (is_tls_begun) {
         const auto step = co_await client.shake_hands();
         if (step.kind == Kind::done)
             co_await send_close_notify(attempt, client);
     }
     client.end_in_order();
-    co_await linger(attempt);
+    co_await linger(attempt.executor, client);
 }
 
-net::Task<bool> DataChannel::shows_hello(Attempt& attempt)
+net::Task<bool> DataChannel::shows_hello(Attempt& attempt, net::Channel& client)
 {
     constexpr std::chrono::seconds kTimeForHello{1}; // it was on its way when the refusal was: a round trip
     attempt.expect_within(std::min(kTimeForHello, environment_.config.timeouts.data_close), DataFailure::stalled);
     attempt.is_looking_for_hello = true;
-    while (attempt.is_looking_for_hello && attempt.client->is_open()) {
+    while (attempt.is_looking_for_hello && client.is_open()) {
         std::byte first{};
-        const auto step = attempt.client->stream().try_peek(first);
-        if (step.kind != Kind::want_read) {
-            attempt.is_looking_for_hello = false;
+        const auto step = client.stream().try_peek(first);
+        if (step.kind != Kind::want_read)
             co_return step.kind == Kind::done && first == tls::kHandshakeRecord;
-        }
-        co_await attempt.client->wait(step.kind);
+        co_await client.wait(step.kind);
     }
     co_return false;
 }

@@ -206,18 +206,19 @@ net::Task<DataChannel::Outcome> DataChannel::wait_until_delivered(Attempt& attem
 
 // The client may still say close_notify; bytes that come to a closed socket are answered with RST, which many clients report
 // as a failed transfer.
-net::Task<> DataChannel::linger(Attempt& attempt)
+net::Task<> DataChannel::linger(net::Executor executor, net::Channel& client)
 {
     std::array<std::byte, 512> unread;
-    while (attempt.client->is_open()) {
-        const auto step = attempt.client->stream().try_read(unread);
+    while (client.is_open()) {
+        const auto step = client.stream().try_read(unread);
         if (step.kind == Kind::eof || step.kind == Kind::failed)
             break;
         if (step.kind == Kind::done)
-            co_await net::yield(attempt.executor);
+            co_await net::yield(executor);
         else
-            co_await attempt.client->wait(step.kind);
+            co_await client.wait(step.kind);
     }
+    client.close();
 }
 
 net::Task<DataChannel::Outcome> DataChannel::upload(Attempt& attempt)

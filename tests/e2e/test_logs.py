@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.ftpds import hand_over
 from support.namespaces import DEV_MOUNTS, SystemLog
 
 SECRET = "xyzzy-Pa55word"

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from support.client import Truncated
+
 
 class ResumingFtp(ftplib.FTP_TLS):
     """Python's client, made to resume: what the stock one never does."""
@@ -78,6 +80,39 @@ def test_require_refuses_a_session_of_another_login(reusing, each_tls):
     assert b"content" not in received
     data.close()
     client.expect_reply(522)
+
+
+@pytest.mark.parametrize("policy,verb", [("require", "RETR"), ("require", "STOR"), ("prefer", "RETR"), ("prefer", "STOR")])
+@pytest.mark.parametrize("stranger_is", ["silent", "secure", "plain"])
+def test_a_stranger_at_the_clients_address_takes_no_transfer(reusing, each_tls, policy, verb, stranger_is):
+    """Behind NAT others have the client's address. One who comes first gets nothing, stores nothing, and the client's own
+    transfer works: everybody is on trial, and the door stays open until the one who resumes has come."""
+    client, _, server = reusing(policy, each_tls)
+    server.server.put("file", b"the owner's")
+    address = client.passive()
+    stranger = client.connect_data(address)
+    if stranger_is == "secure":
+        stranger.start_tls(each_tls)
+    elif stranger_is == "plain":
+        stranger.send(b"GET / HTTP/1.0\r\n\r\n")
+    data = client.connect_data(address)
+    data.prepare_tls(each_tls, client.tls.session, client.server_name)
+    data.client_hello()
+    client.expect(f"{verb} file", 150)
+    data.handshake()
+    if verb == "RETR":
+        assert data.receive_all() == b"the owner's"
+        data.end_leniently()
+    else:
+        data.send(b"uploaded")
+        data.end()
+    client.expect_reply(226)
+    try:
+        assert b"the owner's" not in stranger.receive_all()
+    except (OSError, Truncated):
+        pass
+    if verb == "STOR":
+        assert (server.server.home / "file").read_bytes() == b"uploaded"
 
 
 @pytest.mark.parametrize("policy", ["off", "prefer"])
