@@ -46,11 +46,11 @@ void PathTracker::on_sent(std::string_view lines)
 void PathTracker::on_server_line(std::string_view line)
 {
     const auto reply = replies_.read(line);
-    if (!reply || !reply->is_last)
+    if (!reply)
         return;
     if (asked_ == Asked::stou)
-        take_named(reply->text);
-    if (is_preliminary(reply->code))
+        take_named(reply->text); // Pure-FTPd says it in the first line of several
+    if (!reply->is_last || is_preliminary(reply->code))
         return;
     const Asked asked = std::exchange(asked_, Asked::other);
     if (asked == Asked::user) // another login begins elsewhere
