@@ -171,6 +171,7 @@ private:
     Login login_ = Login::none;
     std::string user_;       ///< who is logged in; while nobody is, who tries
     std::string asked_user_; ///< of the last USER that went to the raw ftpd
+    std::string given_user_; ///< of the last one that it did not refuse
     std::string proxy_name_; ///< empty: USER says nothing about servers
     bool is_clear_anonymous_ = false;    ///< in clear the raw ftpd has accepted USER anonymous, and no other was tried since
     bool has_changed_in_clear_ = false;  ///< something that outlives AUTH was said to the raw ftpd in clear

@@ -34,8 +34,14 @@ void ControlChannel::execute_user(Command command)
 // A USER that is refused changes nothing: whoever was logged in still is. While somebody is, the refusal is no failed login.
 void ControlChannel::on_user_final(int code)
 {
-    if (is_negative(code))
-        return is_logged_in() ? void() : note_login_failure();
+    if (is_negative(code)) {
+        if (!is_logged_in())
+            note_login_failure();
+        if (login_ == Login::user_given)
+            asked_user_ = given_user_; // PASS still goes with him
+        return;
+    }
+    given_user_ = asked_user_;
     is_clear_anonymous_ = is_anonymous(asked_user_);
     if (is_positive(code))
         return log_in();

@@ -31,6 +31,8 @@ bool is_preliminary_to(Question question, int code)
 
 bool can_answer(Question question, int code)
 {
+    if (question == Question::own_noop)
+        return code == 200 || code == 421 || code == 500 || code == 502; // other refusals are late words about the transfer
     if (is_negative(code))
         return true;
     if (is_preliminary(code))
@@ -45,8 +47,8 @@ bool can_answer(Question question, int code)
     case Question::quit: return is_positive(code);
     case Question::host: return code == 200 || code == 202 || code == 220;
     case Question::feat: return code == 211;
+    case Question::own_noop: return false; // above
     case Question::type:
-    case Question::own_noop:
     case Question::port: return code == 200;
     case Question::epsv: return code == 229;
     case Question::pasv: return code == 227;

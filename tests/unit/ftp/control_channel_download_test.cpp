@@ -398,5 +398,20 @@ TEST(Download, EveryVerb)
             "");
 }
 
+// Taken for the answer to the gateway's own NOOP, it would leave that NOOP's to the next command.
+DIALOGUE(Download, LastWordsSaidTwiceAreNotTheOwnNoopsAnswer, kDownload + k150 + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    waiting aftermath
+    event timeout aftermath
+    S< NOOP
+    S+ 426 cut
+    action TransferEnded download RETR a cut
+    S> 426 cut
+    C< 421 *
+    action Note reply-out-of-step
+    action End raw ftpd out of step)")
+
 } // namespace
 } // namespace safetp::ftp

@@ -237,3 +237,21 @@ DIALOGUE(Login, PassWithoutUserIsABadCommand, R"(
     C< 503 Login with USER first
     C< 421 *
     action End too many bad commands)")
+
+// The raw ftpd still waits for the password of the user before.
+DIALOGUE(Login, ARefusedUserDoesNotTakeThePassword, R"(
+    do tls
+    C> USER anna
+    S< USER anna
+    S> 331 Password?
+    C< 331 Password?
+    C> USER root
+    S< USER root
+    S> 530 No
+    C< 530 No
+    action LoginFailed root
+    C> PASS secret
+    S< PASS secret
+    S> 230 in
+    C< 230 in
+    action LoggedIn anna)")
