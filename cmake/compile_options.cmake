@@ -16,12 +16,13 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(safetp_options INTERFACE -Wno-deprecated-declarations)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Where GCC inlines one of them only it takes Asio's own pair of allocation functions for a mismatch.
+  target_compile_options(safetp_options INTERFACE -Wno-mismatched-new-delete)
+endif()
+
 if(SAFETP_SANITIZE)
   target_compile_options(safetp_options INTERFACE -fsanitize=${SAFETP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC's manual warns of false warnings with sanitizers; it takes Asio's own pair of allocation functions for a mismatch.
-    target_compile_options(safetp_options INTERFACE -Wno-mismatched-new-delete)
-  endif()
   target_link_options(safetp_options INTERFACE -fsanitize=${SAFETP_SANITIZE})
   target_compile_definitions(safetp_options INTERFACE SAFETP_SANITIZED=1)
 else()

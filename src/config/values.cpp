@@ -291,13 +291,13 @@ void read_time(const Slot& slot, seconds least, seconds most, seconds& out)
 
 void read_rate(const Slot& slot, std::int64_t most, seconds longest, Rate& out)
 {
-    const std::string_view text = slot.node.text;
-    const auto slash = text.find('/');
-    const auto count = slot.node.kind == Node::Kind::text ? parse_digits(text.substr(0, slash)) : std::nullopt;
-    const auto time = slash == std::string_view::npos ? std::nullopt : parse_time_text(text.substr(slash + 1));
-    if (!count || !time || *count < 1 || *count > most || *time < seconds(1) || *time > longest)
+    const std::string_view text = slot.node.kind == Node::Kind::text ? std::string_view(slot.node.text) : "";
+    const std::size_t slash = std::min(text.find('/'), text.size());
+    const std::int64_t count = parse_digits(text.substr(0, slash)).value_or(0);
+    const seconds time = slash == text.size() ? seconds(0) : parse_time_text(text.substr(slash + 1)).value_or(seconds(0));
+    if (count < 1 || count > most || time < seconds(1) || time > longest)
         return slot.refuse(fmt::format("how many in which time, 1 to {} in 1s to {}, as \"120/1m\"", most, show_time(longest)));
-    out = {static_cast<unsigned>(*count), *time};
+    out = {static_cast<unsigned>(count), time};
 }
 
 void read_startups(const Slot& slot, std::optional<Startups>& out)
