@@ -114,6 +114,7 @@ void add_habits(std::vector<Configuration>& all)
         all.push_back(one);
         Configuration other = client_side(name + ", client side", false);
         other.habit = one.habit;
+        other.client_lines = {"AUTH TLS", "USER anna", "PASS secret", "MKD (|||35079|)", "EPSV", "RETR a", "ABOR"};
         all.push_back(std::move(other));
     }
     all.push_back(front("long replies",
@@ -151,7 +152,7 @@ std::vector<Configuration> configurations()
 
 std::string policy_words(const Configuration& configuration)
 {
-    constexpr std::array<std::string_view, 3> kSecurity{"required", "except_anonymous", "optional"};
+    constexpr std::array<std::string_view, 3> kSecurities{"required", "except_anonymous", "optional"};
     constexpr std::array<std::string_view, 4> kModes{"automatic", "epsv", "pasv", "active"};
     const ftp::Policy& policy = configuration.policy;
     std::string words = "policy";
@@ -159,7 +160,7 @@ std::string policy_words(const Configuration& configuration)
     if (policy.secure_leg == SecureLeg::server)
         say("leg", "server");
     else
-        say("security", kSecurity.at(static_cast<std::size_t>(policy.security)));
+        say("security", kSecurities.at(static_cast<std::size_t>(policy.security)));
     if (!policy.data_security_required)
         say("data", "optional");
     if (policy.implicit_tls)

@@ -89,7 +89,7 @@ Digest DialogueSystem::digest(const State& state) const
 
 bool DialogueSystem::is_at_rest(const State& state) const
 {
-    return state.channel.has_ended()
+    return state.channel.has_ended() || state.environment.has_repeated // out of step, only timers help
         || (state.channel.waiting() == ftp::ControlChannel::Waiting::client && state.environment.unanswered.is_empty());
 }
 

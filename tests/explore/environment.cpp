@@ -26,7 +26,7 @@ void Environment::fold(Folder& into) const
     into.add(server_port);
     into.add(inside_reply);
     into.add(last_final);
-    for (const bool flag : {was_greeted, is_private, has_greeted, server_is_gone, more_has_come, auth_is_asked,
+    for (const bool flag : {was_greeted, is_private, has_greeted, server_is_gone, has_repeated, more_has_come, auth_is_asked,
              auth_is_accepted, is_draining, has_ended, transfer.has_value()})
         into.add(flag);
     if (!transfer)
@@ -113,7 +113,7 @@ bool Surroundings::is_possible(
     case Kind::open_reply: return server_may_speak && may_reply(environment, server_replies()[occurrence.index]);
     case Kind::reply_again:
         return server_may_speak && environment.last_final != Environment::kNoReply
-            && (environment.more_has_come || configuration_.habit == Habit::repeats_late);
+            && (environment.more_has_come || (configuration_.habit == Habit::repeats_late && !environment.has_repeated));
     case Kind::silence:
         return server_may_speak && transfer && transfer->was_aborted && !transfer->server_broke_off
             && !environment.asked.is_empty() && environment.asked.front().asked == Asked::transfer
@@ -164,7 +164,7 @@ void Surroundings::reply(Environment& environment, std::uint8_t index) const
     environment.asked.pop_front();
     if (!reply.is_final())
         return;
-    if (configuration_.habit != Habit::exact)
+    if (configuration_.habit != Habit::exact && !environment.has_repeated)
         environment.last_final = index;
     const int code = reply.code();
     environment.has_greeted = environment.has_greeted || question.asked == Asked::greeting;
@@ -186,7 +186,7 @@ Input Surroundings::happen(Environment& environment, const Occurrence& occurrenc
         if (unchanged.asked.is_empty())
             unchanged.asked.push_back({});
         unchanged.unanswered = {};
-        unchanged.transfer.emplace();
+        unchanged.transfer.emplace(Environment::Transfer{});
         return happen(unchanged, occurrence);
     }
     environment.login_was_refused = environment.stat_came_in_transfer = environment.nobody_waited = false;
@@ -207,6 +207,7 @@ Input Surroundings::happen(Environment& environment, const Occurrence& occurrenc
     case Kind::silence: environment.asked.pop_front(); break;
     case Kind::reply_again: {
         environment.more_has_come = false;
+        environment.has_repeated = configuration_.habit == Habit::repeats_late;
         const auto index = environment.last_final;
         environment.last_final = Environment::kNoReply;
         return {occurrence.kind, texts_[index].again};

@@ -77,6 +77,7 @@ struct Environment {
     User last_user = User::nobody; ///< of the last USER that was not refused
     bool has_greeted = false;
     bool server_is_gone = false;
+    bool has_repeated = false;  ///< a late repetition has come: from there on client and raw ftpd may be out of step
     bool more_has_come = false; ///< of the raw ftpd's: the dialogue is not asked to go on
 
     // the shell

@@ -42,6 +42,11 @@ void Judge::require(bool holds, std::string_view property, std::string_view what
     throw Violation{std::string(property), std::string(what), escaped(detail)};
 }
 
+void Judge::require_in_step(bool holds, std::string_view property, std::string_view what, std::string_view detail) const
+{
+    require(holds || environment_.has_repeated, property, what, detail);
+}
+
 void Judge::judge_output(const ftp::Output& output)
 {
     require(!environment_.has_ended || (output.to_client.empty() && output.to_server.empty() && output.actions.empty()), "S9",
@@ -66,14 +71,14 @@ void Judge::judge_server_text(std::string_view text)
         const Question question = understood_by_server(line);
         const bool is_own_noop = environment_.asked.size() == 1 && environment_.transfer && environment_.transfer->was_aborted
             && question.asked == Asked::noop;
-        require(environment_.asked.is_empty() || is_own_noop || configuration_.habit == Habit::repeats_late, "S2",
+        require(environment_.asked.is_empty() || is_own_noop || environment_.has_repeated, "S2",
             "the raw ftpd reads a command while another one is with it", line);
         judge_server_line(line, question);
         if (!environment_.asked.is_full())
             environment_.asked.push_back(question);
         if (question.asked == Asked::transfer) {
             require(!environment_.transfer, "S2", "a transfer begins inside another one", line);
-            environment_.transfer.emplace();
+            environment_.transfer.emplace(Environment::Transfer{});
             environment_.transfer->direction = line.starts_with("STOR") ? ftp::Direction::upload : ftp::Direction::download;
         }
     }
@@ -112,7 +117,7 @@ void Judge::judge_client_text(std::string_view text)
 {
     if (environment_.stat_came_in_transfer && text.starts_with("211-Transfer in progress")) {
         const auto& transfer = environment_.transfer;
-        require(transfer && transfer->preliminary_seen && transfer->to_client == Told::nothing, "S3",
+        require_in_step(transfer && transfer->preliminary_seen && transfer->to_client == Told::nothing, "S3",
             "STAT is answered where the client waits for a transfer's first or last reply");
         environment_.unanswered.pop_back(); // answered at once, before those that wait
         text.remove_prefix(std::min(text.find("211 End\r\n"), text.size() - 9) + 9);
@@ -162,7 +167,7 @@ void Judge::judge_tag(std::string_view line, const ClientLine& answered) const
     const bool is_named_proxy = !configuration_.policy.passes_greeting;
     require(is_ours || !is_named_proxy || !answered.text.ends_with("@elsewhere"), "S10",
         "a login for another server goes to this one");
-    if (is_ours || configuration_.habit == Habit::repeats_late)
+    if (is_ours || environment_.has_repeated)
         return;
     require(!line.ends_with(" again"), "S3", "a reply that was said twice counts for another command", line);
     const auto is = [tag](Asked asked) { return tag == tag_of(asked); };
@@ -221,8 +226,8 @@ void Judge::judge(const ftp::EndTls&)
 
 void Judge::judge(const ftp::AskForAuth&)
 {
-    require(is_client_side() && !environment_.auth_is_asked, "S6", "AUTH is asked for where it cannot");
-    require(environment_.login.step == ServerLogin::Step::none, "S11", "AUTH is asked for after a login");
+    require_in_step(is_client_side() && !environment_.auth_is_asked, "S6", "AUTH is asked for where it cannot");
+    require_in_step(environment_.login.step == ServerLogin::Step::none, "S11", "AUTH is asked for after a login");
     environment_.auth_is_asked = true;
 }
 
@@ -286,7 +291,7 @@ void Judge::judge(const ftp::FinishDownload&)
     auto& transfer = environment_.transfer;
     const bool is_whole = transfer && transfer->has_started && transfer->direction == ftp::Direction::download
         && transfer->data_over && !transfer->has_failed && !transfer->was_aborted && transfer->by_server != Told::nothing;
-    require(is_whole, "S4", "a download ends in order whose data did not, or that the raw ftpd has not judged");
+    require_in_step(is_whole, "S4", "a download ends in order whose data did not, or that the raw ftpd has not judged");
     if (transfer)
         transfer->is_finishing = true;
 }
@@ -294,14 +299,14 @@ void Judge::judge(const ftp::FinishDownload&)
 void Judge::judge(const ftp::AwaitEnd&)
 {
     const auto& transfer = environment_.transfer;
-    require(transfer && transfer->by_server == Told::failure && transfer->has_started && !transfer->data_over, "S4",
+    require_in_step(transfer && transfer->by_server == Told::failure && transfer->has_started && !transfer->data_over, "S4",
         "the end of data is awaited that is there, or that does not matter");
 }
 
 void Judge::judge(const ftp::EndData&)
 {
     const auto& transfer = environment_.transfer;
-    require(transfer && transfer->by_server == Told::failure && !transfer->was_aborted, "S4",
+    require_in_step(transfer && transfer->by_server == Told::failure && !transfer->was_aborted, "S4",
         "data end in order that the raw ftpd has not refused");
     environment_.client_port = environment_.server_port = Port::none;
 }
@@ -334,8 +339,7 @@ void Judge::judge(const ftp::LoggedIn& action)
 
 void Judge::judge(const ftp::LoginFailed&)
 {
-    require(environment_.login_was_refused || configuration_.habit == Habit::repeats_late, "S11",
-        "a login is called failed that the raw ftpd has not refused");
+    require_in_step(environment_.login_was_refused, "S11", "a login is called failed that the raw ftpd has not refused");
 }
 
 void Judge::judge(const ftp::TransferEnded& action)
@@ -385,7 +389,7 @@ void Judge::judge_state(const ftp::ControlChannel& channel, Kind after)
         || environment_.tls == Tls::starting || environment_.auth_is_asked;
     require(waiting != Waiting::nothing || shell_is_asked, "time", "it waits, and no timer runs");
     require(channel.is_transferring() == environment_.transfer.has_value(), "S4", "a transfer is forgotten, or never ends");
-    if (waiting == Waiting::client && configuration_.habit != Habit::repeats_late)
+    if (waiting == Waiting::client && !environment_.has_repeated)
         require(
             environment_.unanswered.is_empty() && environment_.asked.is_empty(), "S3", "a command is without its final reply");
     require(waiting != Waiting::client || !environment_.is_draining || environment_.tls == Tls::starting, "S9",
@@ -396,7 +400,7 @@ void Judge::judge_state(const ftp::ControlChannel& channel, Kind after)
 
 void Judge::judge_login(const ftp::ControlChannel& channel) const
 {
-    if (channel.expects_server() || configuration_.habit == Habit::repeats_late)
+    if (channel.expects_server() || environment_.has_repeated)
         return;
     const ServerLogin& login = environment_.login;
     const bool is_done = login.step == ServerLogin::Step::done;

@@ -24,6 +24,9 @@ public:
 private:
     void require(bool holds, std::string_view property, std::string_view what, std::string_view detail = {}) const;
 
+    /// Only while client and raw ftpd are in step: behind a late repetition a refusal may be another command's.
+    void require_in_step(bool holds, std::string_view property, std::string_view what, std::string_view detail = {}) const;
+
     void judge_server_text(std::string_view text);
     void judge_server_line(std::string_view line, const Question& question);
     bool may_go_to_server(const Question& question) const;
