@@ -26,7 +26,7 @@ struct PortRule {
     std::uint64_t allowed;
     std::uint64_t port;
 };
-constexpr unsigned kAskVersion = 1;
+[[maybe_unused]] constexpr unsigned kAskVersion = 1;
 constexpr int kPathRule = 1;
 constexpr int kPortRule = 2;
 constexpr std::uint64_t kReadFile = 1u << 2;

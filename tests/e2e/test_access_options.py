@@ -38,7 +38,7 @@ def commanding(start_gateway, play, directory):
             session.say("220 the raw ftpd")
             session.serve_rest()
 
-        directory.chmod(0o777)
+        directory.chmod(0o1777)  # nobody may put another thing in place of what root reads there
         return start_gateway(play(script), access={"commands": True} | access)
 
     return start
@@ -85,7 +85,7 @@ def test_no_rule_can_make_the_raw_ftpd_load_other_code(started):
 
 
 def test_commands_of_a_rule_do_not_stop_its_environment(started, directory):
-    directory.chmod(0o777)
+    directory.chmod(0o1777)  # nobody may put another thing in place of what root reads there
     gateway = started('echo "220 $GREETING"; read line', access={"commands": True})
     gateway.allow_path.write_text("safetpd: ALL: aclexec true: spawn true: setenv GREETING hello\n")
     assert gateway.connect().reply().text == "220 hello"
