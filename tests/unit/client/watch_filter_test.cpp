@@ -104,7 +104,7 @@ TEST(WatchFilterOfOldPrograms, HandsOverWhatCanConnectAndLooksAtNoRegister)
         EXPECT_EQ(verdict(AUDIT_ARCH_I386, kSocketcall, {number}), SECCOMP_RET_USER_NOTIF);
         EXPECT_EQ(verdict(AUDIT_ARCH_I386, kSocketcall, {number, 0, kFastOpen, kFastOpen}), SECCOMP_RET_USER_NOTIF);
     }
-    for (const std::uint64_t other : {1, 2, 4, 5, 9, 10, 12, 14}) // from socket and bind to recvfrom and setsockopt
+    for (const std::uint64_t other : {1u, 2u, 4u, 5u, 9u, 10u, 12u, 14u}) // from socket and bind to recvfrom and setsockopt
         EXPECT_EQ(verdict(AUDIT_ARCH_I386, kSocketcall, {other, 0, kFastOpen, kFastOpen}), SECCOMP_RET_ALLOW);
     EXPECT_EQ(verdict(AUDIT_ARCH_X86_64, kSocketcall, {3}), SECCOMP_RET_ALLOW); // getuid(2) there
 }
