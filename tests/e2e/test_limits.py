@@ -284,7 +284,7 @@ def test_keepalive_on_both_control_connections(start_server, start_gateway, tls)
 def test_data_stall_of_an_upload(start_server, start_gateway, tls):
     """A client that stops sending: 426, and the session goes on."""
     server = start_server()
-    gateway = start_gateway(server, timeouts={"data_stall": "1s", "handshake": "1s"})
+    gateway = start_gateway(server, timeouts={"data_stall": "4s", "handshake": "4s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     data = client.open_data("STOR stalled")
     data.send(b"x" * 1000)
@@ -298,7 +298,7 @@ def test_data_stall_of_a_download(start_server, start_gateway, tls):
     path = server.server.put("long", b"")
     with open(path, "r+b") as file:
         file.truncate(256 << 20)
-    gateway = start_gateway(server, timeouts={"data_stall": "1s", "handshake": "1s"})
+    gateway = start_gateway(server, timeouts={"data_stall": "4s", "handshake": "4s"})
     client = gateway.secure(tls).login(server.server.user, server.server.password).protect()
     client.expect("TYPE I", 200)
     data = client.open_data("RETR long")
