@@ -21,6 +21,7 @@ void wipe(std::string& text)
 
 void CommandQueue::push(Waited waited)
 {
+    ++commands_;
     if (is_plain_noop(waited) && !entries_.empty() && is_plain_noop(entries_.back().waited))
         ++entries_.back().times;
     else
@@ -29,6 +30,7 @@ void CommandQueue::push(Waited waited)
 
 Waited CommandQueue::pop()
 {
+    --commands_;
     Entry& first = entries_.front();
     if (first.times > 1) {
         --first.times;

@@ -20,7 +20,8 @@ public:
     Waited pop();
 
     bool empty() const { return entries_.empty(); }
-    std::size_t size() const { return entries_.size(); } ///< NOOPs in a row are one
+    std::size_t size() const { return entries_.size(); } ///< entries that are stored: NOOPs in a row are one
+    std::size_t commands() const { return commands_; }   ///< how many the client waits for: each NOOP counts
     bool has(Verb verb) const;
 
 private:
@@ -30,6 +31,7 @@ private:
         std::size_t times = 1;
     };
     std::deque<Entry> entries_;
+    std::size_t commands_ = 0;
 };
 
 /// Overwrites it, and what a longer text left behind; then it is empty.

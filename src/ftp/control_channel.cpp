@@ -131,7 +131,7 @@ void ControlChannel::end(EndReason reason, std::string_view farewell)
 
 bool ControlChannel::wants_client_lines() const
 {
-    const bool has_room = transfer_ || queue_.size() < policy_.waiting_commands;
+    const bool has_room = transfer_ || queue_.commands() < policy_.waiting_commands;
     return !has_ended_ && pending_ != Question::greeting && !auth_is_waiting_ && has_room;
 }
 

@@ -131,7 +131,7 @@ void ControlChannel::execute_eprt(const Command& command)
     if (!target && target.error() == EprtProblem::malformed)
         return reply("501 EPRT takes |protocol|address|port|.");
     if (!target || target->address.family() != client_.address.family())
-        return reply(std::string("522 Network protocol not supported, use (") + (client_.address.is_ipv4() ? "1" : "2") + ").");
+        return reply(client_.address.is_ipv4() ? "522 Network protocol not supported, use (1)." : "522 Network protocol not supported, use (2).");
     if (is_client_address(*target))
         prepare_data(command, Endpoint{client_.address, target->port});
 }

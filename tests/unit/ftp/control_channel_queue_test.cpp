@@ -461,6 +461,21 @@ TEST(Noop, DuringATransferIsCountedNotStored)
     EXPECT_EQ(safetp::ftp::run_dialogue(script + "C< 226 *\n waiting client"), "");
 }
 
+// Else a client that floods is read as fast as it can send, and is owed millions of replies.
+DIALOGUE(Noop, OutsideATransferCountsAsWaiting, R"(
+    policy waiting=2
+    do login
+    C> NOOP
+    S< NOOP
+    C> NOOP
+    wants yes
+    C> NOOP
+    wants no
+    S> 200 ok
+    C< 200 ok
+    S< NOOP
+    wants yes)")
+
 TEST(Abor, IsHeardBehindWhateverWaits)
 {
     std::string script = "policy waiting=8\n" + kRunning;
