@@ -5,6 +5,8 @@
 #include "ftp/host_port.h"
 #include "ftp/text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -131,7 +133,7 @@ void ControlChannel::execute_eprt(const Command& command)
     if (!target && target.error() == EprtProblem::malformed)
         return reply("501 EPRT takes |protocol|address|port|.");
     if (!target || target->address.family() != client_.address.family())
-        return reply(client_.address.is_ipv4() ? "522 Network protocol not supported, use (1)." : "522 Network protocol not supported, use (2).");
+        return reply(fmt::format("522 Network protocol not supported, use ({}).", client_.address.is_ipv4() ? 1 : 2));
     if (is_client_address(*target))
         prepare_data(command, Endpoint{client_.address, target->port});
 }
