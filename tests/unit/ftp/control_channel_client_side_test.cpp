@@ -253,10 +253,7 @@ DIALOGUE(ClientSide, DrainWaitsForTheAnswerToAuth, R"(
 DIALOGUE(ClientSide, AuthBehindARefusedPassIsRefused, R"(
     policy leg=server
     do greet
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS wrong
     S< PASS wrong
     C> AUTH TLS

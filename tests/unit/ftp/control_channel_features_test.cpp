@@ -148,10 +148,7 @@ DIALOGUE(Host, PassesBeforeLogin, R"(
 
 DIALOGUE(Host, AfterUserIsRefused, R"(
     do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> HOST ftp.example.org
     C< 503 *)")
 
@@ -174,10 +171,7 @@ DIALOGUE(Host, MalformedIsRefused, R"(
     S< HOST [2001:db8::1])")
 
 DIALOGUE(Host, MustBeTheNameGivenInTls, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event tls_started ftp.example.org
     C> HOST other.example.org
     C< 504 *

@@ -262,10 +262,7 @@ DIALOGUE(Required, ImplicitTlsNeedsNoAuth, R"(
     policy implicit=yes
     event tls_started
     do greet
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS x
     S< PASS x
     S> 230 In

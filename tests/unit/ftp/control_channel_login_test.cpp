@@ -34,10 +34,7 @@ DIALOGUE(Login, SpacesInNamesAndPasswordsStay, R"(
 
 DIALOGUE(Login, WithAccount, R"(
     do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS x
     S< PASS x
     S> 332 Account?
@@ -71,10 +68,7 @@ DIALOGUE(Login, AccountForOneCommandLater, R"(
 
 DIALOGUE(Login, LongWelcome, R"(
     do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS secret
     S< PASS secret
     S> 230-Welcome
@@ -87,19 +81,13 @@ DIALOGUE(Login, LongWelcome, R"(
 
 DIALOGUE(Login, FailureIsReportedAndCanBeRepeated, R"(
     do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS wrong
     S< PASS wrong
     S> 530 Login incorrect
     C< 530 Login incorrect
     action LoginFailed anna
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS secret
     S< PASS secret
     S> 230 In
@@ -124,10 +112,7 @@ DIALOGUE(Login, TooManyFailuresEnd, R"(
 
 DIALOGUE(Login, ServerClosesAfterFailures, R"(
     do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> PASS x
     S< PASS x
     S> 421 Too many tries
@@ -241,10 +226,7 @@ DIALOGUE(Login, PassWithoutUserIsABadCommand, R"(
 // The raw ftpd still waits for the password of the user before.
 DIALOGUE(Login, ARefusedUserDoesNotTakeThePassword, R"(
     do tls
-    C> USER anna
-    S< USER anna
-    S> 331 Password?
-    C< 331 Password?
+    do user
     C> USER root
     S< USER root
     S> 530 No

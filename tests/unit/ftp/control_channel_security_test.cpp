@@ -2,10 +2,7 @@
 #include "ftp/dialogue.h"
 
 DIALOGUE(Auth, Tls, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     wants no
     event tls_started
     wants yes)")
@@ -151,35 +148,23 @@ DIALOGUE(Auth, AfterARefusedUserIsTaken, R"(
     action StartTls)")
 
 DIALOGUE(Auth, FailedHandshakeEndsWithoutAWord, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event tls_failed
     action End TLS failed
     C> USER anna)")
 
 DIALOGUE(Auth, InjectedLineBehindItEnds, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     C> USER mallory
     action End plain text behind AUTH)")
 
 DIALOGUE(Auth, InjectedHalfLineBehindItEnds, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event plaintext_after_auth
     action End plain text behind AUTH)")
 
 DIALOGUE(Auth, InjectedOverLongLineBehindItEnds, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event client_too_long
     action End plain text behind AUTH)")
 
@@ -218,34 +203,22 @@ DIALOGUE(Auth, WaitsForTheReplyOwed, R"(
     action StartTls)")
 
 DIALOGUE(Auth, NothingIsSaidInClearDuringTheHandshake, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     S> 421 Timeout
     action End raw ftpd closed)")
 
 DIALOGUE(Auth, NothingIsSaidInClearWhenTheServerClosesDuringTheHandshake, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event server_end
     action End raw ftpd closed)")
 
 DIALOGUE(Auth, NothingIsSaidInClearWhenTheHandshakeTakesTooLong, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event login_timeout
     action End login timed out)")
 
 DIALOGUE(Auth, DrainWaitsForTheHandshake, R"(
-    do greet
-    C> AUTH TLS
-    C< 234 *
-    action StartTls
+    do auth
     event drain
     event tls_started
     C< 421 *

@@ -2,7 +2,7 @@
 //
 //   policy security=optional mode=pasv ...     before all else; see dialogue_test.cpp for the names
 //   client 192.0.2.9 40000 / server 10.0.0.1   the peers; these are the defaults
-//   do NAME                                    a prelude: greet, tls, login, plain_login, epsv, eprt (dialogue_test.cpp)
+//   do NAME                                    a prelude: greet, auth, tls, user, login, epsv, ... (dialogue_test.cpp)
 //   C> LINE     S> LINE                        the client or the raw ftpd sends a line
 //   S+ LINE                                    the same, and more of the raw ftpd's has come already
 //   event NAME ...                             anything else that happens: tls_started, passive_opened, data_over ...

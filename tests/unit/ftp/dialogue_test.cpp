@@ -23,38 +23,42 @@ const std::map<std::string, std::string, std::less<>> kPreludes{
     {"greet", R"(
         S> 220 Ready
         C< 220 Ready)"},
-    {"tls", R"(
+    {"auth", R"(
         do greet
         C> AUTH TLS
         C< 234 *
-        action StartTls
+        action StartTls)"},
+    {"tls", R"(
+        do auth
         event tls_started)"},
-    {"login", R"(
-        do tls
+    {"user", R"(
         C> USER anna
         S< USER anna
         S> 331 Password?
-        C< 331 Password?
+        C< 331 Password?)"},
+    {"pass", R"(
         C> PASS secret
         S< PASS secret
         S> 230 Welcome
         C< 230 Welcome
-        action LoggedIn anna
+        action LoggedIn anna)"},
+    {"login", R"(
+        do tls
+        do user
+        do pass
         C> PBSZ 0
         C< 200 PBSZ=0
         C> PROT P
         C< 200 *)"},
     {"plain_login", R"(
         do greet
-        C> USER anna
-        S< USER anna
-        S> 331 Password?
-        C< 331 Password?
-        C> PASS secret
-        S< PASS secret
-        S> 230 Welcome
-        C< 230 Welcome
-        action LoggedIn anna)"},
+        do user
+        do pass)"},
+    {"active_retr", R"(
+        do login
+        do eprt
+        C> RETR a
+        S< RETR a)"},
     {"epsv", R"(
         C> EPSV
         S< EPSV

@@ -25,9 +25,7 @@ TEST_F(SessionTlsTest, PlainBytesOnAProtectedDataConnectionAreNoUpload)
     play([&]() -> Task<> {
         co_await log_in_by_tls();
         const Endpoint target = co_await passive();
-        co_await client_->say("STOR a");
-        co_await server_->expect("STOR a");
-        server_data_ = co_await accept(server_data_listener_);
+        co_await begin_transfer("STOR a");
         client_data_ = dial(target);
         co_await client_data_->write("plain text");
         client_data_->finish();
@@ -69,16 +67,8 @@ TEST_F(SessionTlsTest, AStrangerWhoComesFirstTakesNoTransferWhereResumptionIsReq
             client_data_ = dial(target);
             const bool is_secure = co_await client_data_->start_tls(client_context_.get(), session.get());
             EXPECT_TRUE(is_secure && client_data_->is_resumed());
-            co_await client_->say("RETR a");
-            co_await server_->expect("RETR a");
-            server_data_ = co_await accept(server_data_listener_);
-            co_await say_150();
-            co_await server_data_->write("content");
-            server_data_->close();
-            co_await server_->say("226 done");
-            const std::string got = co_await client_data_->rest();
-            EXPECT_EQ(got, "content<end>");
-            co_await client_->expect("226 done");
+            co_await begin_transfer("RETR a");
+            co_await finish_download("content");
             const std::string strangers = co_await stranger->rest();
             EXPECT_EQ(strangers.find("content"), std::string::npos);
         });
@@ -95,9 +85,7 @@ TEST_F(SessionTlsTest, OneWhoResumesIsPreferredToOneWhoCameFirst)
         co_await stranger->start_tls(client_context_.get());
         client_data_ = dial(target);
         co_await client_data_->start_tls(client_context_.get(), session.get());
-        co_await client_->say("STOR a");
-        co_await server_->expect("STOR a");
-        server_data_ = co_await accept(server_data_listener_);
+        co_await begin_transfer("STOR a");
         co_await say_150();
         co_await stranger->write("the stranger's");
         co_await client_data_->write("content");
@@ -122,14 +110,8 @@ TEST_F(SessionTlsTest, AnyNumberOfSilentStrangersLeaveRoomForTheClient)
             strangers.push_back(dial(target));
         client_data_ = dial(target);
         co_await client_data_->start_tls(client_context_.get(), session.get());
-        co_await client_->say("RETR a");
-        co_await server_->expect("RETR a");
-        server_data_ = co_await accept(server_data_listener_);
-        co_await say_150();
-        server_data_->close();
-        co_await server_->say("226 done");
-        co_await client_data_->expect("<end>");
-        co_await client_->expect("226 done");
+        co_await begin_transfer("RETR a");
+        co_await finish_download("");
     });
 }
 
@@ -140,10 +122,7 @@ TEST_F(SessionTlsTest, AResumedOneIsTakenWhereResumptionIsRequired)
         co_await log_in_by_tls();
         const test::SslSession session = client_->session();
         co_await begin_tls_transfer("RETR a", session.get());
-        co_await say_150();
-        server_data_->close();
-        co_await server_->say("226 done");
-        co_await client_->expect("226 done");
+        co_await finish_download("");
     });
 }
 
@@ -155,10 +134,7 @@ TEST_F(SessionTlsTest, NothingIsResumedWhereResumptionIsOff)
         const test::SslSession session = client_->session();
         co_await begin_tls_transfer("RETR a", session.get());
         EXPECT_FALSE(client_data_->is_resumed());
-        co_await say_150();
-        server_data_->close();
-        co_await server_->say("226 done");
-        co_await client_->expect("226 done");
+        co_await finish_download("");
     });
 }
 
@@ -171,22 +147,14 @@ TEST_F(SessionTlsTest, AStrangerIsSentAwayAndTheClientServedWhereAnyAddressMayCo
         co_await log_in_by_tls();
         const test::SslSession session = client_->session();
         const Endpoint target = co_await passive();
-        co_await client_->say("RETR a");
-        co_await server_->expect("RETR a");
-        server_data_ = co_await accept(server_data_listener_);
+        co_await begin_transfer("RETR a");
         const std::unique_ptr<Peer> stranger = dial(target, *IpAddress::parse("127.9.9.9"));
         co_await stranger->start_tls(client_context_.get());
         const std::string got = co_await stranger->rest();
         EXPECT_EQ(got.find("content"), std::string::npos);
         const bool is_secure = co_await dial_data_by_tls(target, session.get());
         EXPECT_TRUE(is_secure);
-        co_await say_150();
-        co_await server_data_->write("content");
-        server_data_->close();
-        co_await server_->say("226 done");
-        const std::string content = co_await client_data_->rest();
-        EXPECT_EQ(content, "content<end>");
-        co_await client_->expect("226 done");
+        co_await finish_download("content");
     });
 }
 
@@ -201,16 +169,8 @@ TEST_F(SessionTlsTest, AHandshakeBeforeTheCommandIsAnswered)
         const Endpoint target = co_await passive();
         const bool is_secure = co_await dial_data_by_tls(target, session.get());
         EXPECT_TRUE(is_secure);
-        co_await client_->say("RETR a");
-        co_await server_->expect("RETR a");
-        server_data_ = co_await accept(server_data_listener_);
-        co_await say_150();
-        co_await server_data_->write("content");
-        server_data_->close();
-        co_await server_->say("226 done");
-        const std::string content = co_await client_data_->rest();
-        EXPECT_EQ(content, "content<end>");
-        co_await client_->expect("226 done");
+        co_await begin_transfer("RETR a");
+        co_await finish_download("content");
     });
 }
 
@@ -257,13 +217,8 @@ TEST_F(SessionTlsTest, AStrangersHandshakeBeforeTheCommandDoesNotTakeTheClientsP
         co_await stranger->rest();
         const bool is_secure = co_await dial_data_by_tls(target, session.get());
         EXPECT_TRUE(is_secure);
-        co_await client_->say("RETR a");
-        co_await server_->expect("RETR a");
-        server_data_ = co_await accept(server_data_listener_);
-        co_await say_150();
-        server_data_->close();
-        co_await server_->say("226 done");
-        co_await client_->expect("226 done");
+        co_await begin_transfer("RETR a");
+        co_await finish_download("");
     });
 }
 
@@ -276,9 +231,7 @@ TEST_F(SessionTlsTest, BytesThatAreNoTlsBeginNothingBeforeTheCommand)
         co_await client_data_->write("plain text");
         client_data_->finish();
         co_await relay("NOOP", "200 the gateway has seen them, and waits");
-        co_await client_->say("STOR a");
-        co_await server_->expect("STOR a");
-        server_data_ = co_await accept(server_data_listener_);
+        co_await begin_transfer("STOR a");
         co_await client_->expect("522 The TLS handshake on the data connection failed.");
         co_await server_->say("150 begins");
         const std::string got = co_await server_data_->rest();
