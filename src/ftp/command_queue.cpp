@@ -43,6 +43,11 @@ Waited CommandQueue::pop()
     return waited;
 }
 
+bool CommandQueue::begins_with(Verb verb) const
+{
+    return !entries_.empty() && entries_.front().waited && entries_.front().waited->verb == verb;
+}
+
 bool CommandQueue::has(Verb verb) const
 {
     return std::ranges::any_of(entries_, [verb](const Entry& entry) { return entry.waited && entry.waited->verb == verb; });

@@ -23,6 +23,7 @@ public:
     std::size_t size() const { return entries_.size(); } ///< entries that are stored: NOOPs in a row are one
     std::size_t commands() const { return commands_; }   ///< how many the client waits for: each NOOP counts
     bool has(Verb verb) const;
+    bool begins_with(Verb verb) const;
 
 private:
     friend struct DialogueProbe; // tests/explore

@@ -12,6 +12,7 @@ namespace {
 constexpr unsigned kMaxPreliminaries = 100; // per command; more is a raw ftpd gone mad
 constexpr std::string_view kEndlessReply = "421 % sent an endless reply, closing.";
 constexpr int kNoopsReply = 200;
+constexpr std::string_view kAborDone = "226 Abort successful.";
 // During a transfer the client is heard far beyond the commands that may wait at other times: an ABOR may come behind them.
 constexpr std::size_t kMoreDuringTransfers = 4;
 
@@ -157,11 +158,31 @@ void ControlChannel::take(Waited waited)
     queue_.push(std::move(waited));
 }
 
+// The client knows how its transfer ended; the raw ftpd may take its time to say so, or never do it. What needs nothing of it
+// does not wait for that.
+bool ControlChannel::needs_no_server() const
+{
+    return transfer_ && transfer_->verdict_given && (queue_.begins_with(Verb::abor) || queue_.begins_with(Verb::noop));
+}
+
+// One at a time: hours of NOOPs may wait, and the shell knows how many replies the client has not yet read.
+void ControlChannel::answer_without_server()
+{
+    const bool is_noop = queue_.begins_with(Verb::noop);
+    queue_.pop();
+    if (is_noop)
+        return reply("200 Ready.");
+    abor_was_done_ = false;
+    reply(kAborDone);
+}
+
 bool ControlChannel::is_drain_due() const { return is_draining_ && !tls_is_starting_ && waiting() == Waiting::client; }
 
 bool ControlChannel::can_proceed() const
 {
-    if (has_ended_ || pending_ != Question::nothing)
+    if (has_ended_ || needs_no_server())
+        return !has_ended_;
+    if (pending_ != Question::nothing)
         return false;
     return asks_again_ || (setup_ != Setup::preparing && !queue_.empty()) || is_drain_due();
 }
@@ -170,6 +191,8 @@ void ControlChannel::proceed()
 {
     if (!can_proceed())
         return;
+    if (needs_no_server())
+        return answer_without_server();
     if (std::exchange(asks_again_, false))
         return ask_server_for_data();
     while (!has_ended_ && pending_ == Question::nothing && setup_ != Setup::preparing && !queue_.empty()) {
@@ -283,7 +306,7 @@ void ControlChannel::execute_abor()
 {
     if (std::exchange(abor_was_done_, false) || setup_ != Setup::none) {
         forget_data();
-        return reply("226 Abort successful.");
+        return reply(kAborDone);
     }
     reply("225 No transfer to abort.");
 }

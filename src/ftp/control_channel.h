@@ -26,9 +26,7 @@ public:
     /// `client` and `server`: the peers of the control connections; the server may be named later. `policy` must outlive this.
     ControlChannel(const Policy& policy, const Endpoint& client, const IpAddress& server);
     ~ControlChannel();
-
     void set_server(const IpAddress& server) { server_is_ipv4_ = server.is_ipv4(); } ///< before its first line
-
     /// USER may name this server behind an @, as the client has typed it at first; other servers are refused (reception.h).
     void set_proxy_name(std::string typed) { proxy_name_ = std::move(typed); }
 
@@ -81,6 +79,8 @@ private:
 
     // control_channel.cpp: queue, dispatch, replies
     void take(Waited waited);
+    bool needs_no_server() const;
+    void answer_without_server();
     bool is_drain_due() const;
     void execute(Command& command);
     void refuse(CommandProblem problem);

@@ -224,6 +224,63 @@ def test_abor_before_a_raw_ftpd_that_says_nothing(play, start_gateway, tls):
     assert server.seen[-2:] == [b"NOOP", b"CWD /"]
 
 
+def test_abor_before_a_raw_ftpd_that_never_speaks_again(play, start_gateway, tls):
+    """Not even to the NOOP that asks whether the upload is over: the client has its 426 and its 226, for NOOPs and ABORs need
+    nothing of the raw ftpd. What does need it never goes out, so that no late reply can count for it."""
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go on")
+        with session.data() as data:
+            try:
+                while data.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
+        while session.read():
+            pass
+
+    server = play(script)
+    gateway = start_gateway(server, timeouts={"data_close": "1s", "server_reply": "3s"})
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR x")
+    data.send(b"x" * 1000)
+    client.send(b"NOOP\r\nABOR\r\nNOOP\r\nABOR\r\nCWD /\r\n")
+    assert [client.reply().code for _ in range(5)] == [426, 200, 226, 200, 226]
+    client.expect_reply(421)
+    assert server.seen[-1] == b"NOOP"
+
+
+def test_late_words_on_an_aborted_upload_count_for_nothing_else(play, start_gateway, tls):
+    """They come when the client has its 226 and asks already for more, and all at once: before the NOOP's own answer they are
+    the transfer's, behind it they end the session."""
+
+    def script(session):
+        session.login()
+        session.serve_until("STOR")
+        session.say("150 go on")
+        with session.data() as data:
+            try:
+                while data.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
+        session.expect("NOOP")
+        session.say("426 cut", "200 NOOP ok")
+        session.expect("PWD")
+        session.raw(b'257 "/"\r\n226 the upload is over\r\n')
+        session.read()
+
+    server = play(script)
+    gateway = start_gateway(server, timeouts={"data_close": "1s"})
+    client = gateway.secure(tls).login("u", "p").protect()
+    data = client.open_data("STOR x")
+    data.send(b"x" * 1000)
+    client.send(b"ABOR\r\nPWD\r\n")
+    assert [client.reply().code for _ in range(4)] == [426, 226, 257, 421]
+
+
 @pytest.mark.parametrize("name", [b"a\x1b[2Jb", b"\x01\x02\x1f", b"bell\x07", b"tab\tbed"])
 def test_control_characters_in_names(front, name):
     """Files with such names exist. What ends a line, NUL, CR and LF, stays out."""

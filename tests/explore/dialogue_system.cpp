@@ -11,7 +11,7 @@ using Kind = Occurrence::Kind;
 
 namespace {
 
-constexpr int kMostTurns = 16; // more than commands may wait
+constexpr int kMostTurns = 32; // more than commands may wait
 
 const IpAddress kServer = IpAddress::from_ipv4({10, 0, 0, 1});
 const IpAddress kServer6 = IpAddress::from_ipv6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});

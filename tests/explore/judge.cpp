@@ -394,8 +394,19 @@ void Judge::judge_state(const ftp::ControlChannel& channel, Kind after)
             environment_.unanswered.is_empty() && environment_.asked.is_empty(), "S3", "a command is without its final reply");
     require(waiting != Waiting::client || !environment_.is_draining || environment_.tls == Tls::starting, "S9",
         "nothing is under way, and a drain does not end the session");
+    judge_waiting_lines();
     judge_login(channel);
     judge_ports(channel);
+}
+
+void Judge::judge_waiting_lines() const
+{
+    const auto& transfer = environment_.transfer;
+    const bool is_told = transfer && transfer->to_client != Told::nothing;
+    if (!is_told || environment_.more_has_come || environment_.unanswered.is_empty())
+        return;
+    const std::string_view next = alphabet_.client_lines()[environment_.unanswered.front()].text;
+    require_in_step(next != "ABOR" && next != "NOOP", "S14", "this waits for the raw ftpd's word on a transfer", next);
 }
 
 void Judge::judge_login(const ftp::ControlChannel& channel) const

@@ -34,6 +34,7 @@ private:
     void judge_client_final(std::string_view line);
     void judge_tag(std::string_view line, const ClientLine& answered) const;
     void note_final(const ClientLine& answered, int code);
+    void judge_waiting_lines() const;
     void judge_login(const ftp::ControlChannel& channel) const;
     void judge_ports(const ftp::ControlChannel& channel) const;
 

@@ -242,8 +242,7 @@ DIALOGUE(Download, Stalls,
     C< 426 *
     waiting aftermath
     S> 426 Failure writing
-    )" + kDownloadCut
-        + kStillWorks)
+    )" + kDownloadCut + kStillWorks)
 
 DIALOGUE(Download, SecondFinalEnds, kDownload + k150 + R"(
     S> 226 done
@@ -318,12 +317,12 @@ DIALOGUE(Download, PreliminaryInSeveralLinesIsPassedOnWhole,
     C> ABOR
     action AbortClientData
     C< 426 *
+    C< 226 *
     S> 226 text
     S> 150 ok
     action AbortData
     S> 226 done
-    )" + kDownloadCut
-        + "C< 226 *\n" + kStillWorks)
+    )" + kDownloadCut + kStillWorks)
 
 DIALOGUE(Download, SilentServerTimesOut,
     kDownload + R"(
@@ -403,6 +402,7 @@ DIALOGUE(Download, LastWordsSaidTwiceAreNotTheOwnNoopsAnswer, kDownload + k150 +
     C> ABOR
     action AbortData
     C< 426 *
+    C< 226 *
     waiting aftermath
     event timeout aftermath
     S< NOOP

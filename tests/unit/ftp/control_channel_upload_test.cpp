@@ -165,10 +165,7 @@ TEST(Upload, EveryVerb)
 // ---- clients that listen
 
 DIALOGUE(ActiveClient, IsDialledAfterThe150, R"(
-    do login
-    do eprt
-    C> RETR a
-    S< RETR a
+    do active_retr
     S> 150 ok
     C< 150 ok
     action StartTransfer download protected
@@ -182,50 +179,38 @@ DIALOGUE(ActiveClient, IsDialledAfterThe150, R"(
     C< 425 *)")
 
 DIALOGUE(ActiveClient, IsNotDialledWithoutA150, R"(
-    do login
-    do eprt
-    C> RETR a
-    S< RETR a
+    do active_retr
     S> 226 done
     action AbortData
     C< 451 *
     action TransferEnded download RETR a cut)")
 
 DIALOGUE(ActiveClient, IsNotDialledAfterARefusal, R"(
-    do login
-    do eprt
-    C> RETR a
-    S< RETR a
+    do active_retr
     S> 550 no
     action EndData
     C< 550 no
     action TransferEnded download RETR a cut)")
 
 DIALOGUE(ActiveClient, IsNotDialledAfterAnAbort, R"(
-    do login
-    do eprt
-    C> RETR a
-    S< RETR a
+    do active_retr
     C> ABOR
     action AbortClientData
     C< 426 *
+    C< 226 *
     S> 150 ok
     action AbortData
     S> 226 done
-    action TransferEnded download RETR a cut
-    C< 226 *)")
+    action TransferEnded download RETR a cut)")
 
 DIALOGUE(ActiveClient, IsNotDialledAfterAnAbortWithoutA150, R"(
-    do login
-    do eprt
-    C> RETR a
-    S< RETR a
+    do active_retr
     C> ABOR
     action AbortClientData
     C< 426 *
+    C< 226 *
     S> 226 done
-    action TransferEnded download RETR a cut
-    C< 226 *)")
+    action TransferEnded download RETR a cut)")
 
 DIALOGUE(ActiveClient, IsNotDialledWhenTheServersDataBrokeBefore, R"(
     do login
