@@ -60,6 +60,9 @@ void ServerSecurity::on_line(std::string_view line)
         return fail(Obstacle::no_ftp);
     if (reply->is_first)
         words_ = reply->text;
+    const bool is_unasked = !output_.empty();
+    if (is_unasked || (is_preliminary(reply->code) && asked_ != Asked::greeting))
+        return fail(reply->code == 421 ? Obstacle::refused : Obstacle::out_of_step);
     if (is_preliminary(reply->code))
         return; // "120 ready in a minute"; the real reply follows
     if (asked_ == Asked::greeting)
@@ -78,26 +81,43 @@ void ServerSecurity::on_final(int code)
             return fail(Obstacle::refused);
         return implicit_tls_ ? ask(Asked::pbsz, "PBSZ 0") : ask(Asked::auth, "AUTH TLS");
     case Asked::auth:
-    case Asked::old_auth:
-        if (code == 234 || code == 334) {
-            state_ = State::starting_tls;
-            return;
-        }
-        // Servers from before RFC 4217 know it by the old name only.
-        if (asked_ == Asked::auth && code >= 500)
-            return ask(Asked::old_auth, "AUTH SSL");
-        if (code >= 500 && may_be_clear_) {
-            state_ = State::clear;
-            return;
-        }
-        return fail(Obstacle::auth_refused);
-    case Asked::pbsz: return ask(Asked::prot, "PROT P"); // what matters is what is said to PROT
-    case Asked::prot:
-        if (!is_positive(code))
-            return fail(Obstacle::prot_refused);
-        state_ = State::secure;
+    case Asked::old_auth: return on_auth_final(code);
+    case Asked::pbsz: return on_pbsz_final(code);
+    case Asked::prot: return on_prot_final(code);
+    }
+}
+
+void ServerSecurity::on_auth_final(int code)
+{
+    if (code == 234 || code == 334) { // 334 is what servers from before RFC 4217 say
+        state_ = State::starting_tls;
         return;
     }
+    // They know it by the old name only.
+    if (asked_ == Asked::auth && code >= 500)
+        return ask(Asked::old_auth, "AUTH SSL");
+    if (code >= 500 && may_be_clear_) {
+        state_ = State::clear;
+        return;
+    }
+    fail(Obstacle::auth_refused);
+}
+
+// RFC 2228 section 5.3 knows 200 and refusals. Under TLS a buffer size means nothing (RFC 4217 section 8), and some servers do
+// not know the command: what is said to PROT decides.
+void ServerSecurity::on_pbsz_final(int code)
+{
+    if (code != 200 && !is_negative(code))
+        return fail(Obstacle::out_of_step);
+    ask(Asked::prot, "PROT P");
+}
+
+// The same: 200, or a refusal. Another positive code answers another command.
+void ServerSecurity::on_prot_final(int code)
+{
+    if (code != 200)
+        return fail(is_negative(code) ? Obstacle::prot_refused : Obstacle::out_of_step);
+    state_ = State::secure;
 }
 
 } // namespace safetp::ftp

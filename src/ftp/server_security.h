@@ -29,6 +29,7 @@ public:
         closed_at_auth,  ///< the connection ended where AUTH's reply was due
         plaintext_after_auth, ///< bytes behind AUTH's reply: somebody puts words into the secure session's mouth
         closed,          ///< elsewhere
+        out_of_step,     ///< a reply that nobody asked for, or that cannot answer what was asked
         prot_refused,    ///< TLS for the control connection only
     };
 
@@ -42,7 +43,9 @@ public:
 
     State state() const { return state_; }
     Obstacle obstacle() const { return obstacle_; }
-    std::string take_output(); ///< lines for the server, each with CRLF
+    /// A line for the server, with CRLF. Only when all that has come from it was heard: a line that comes before the question
+    /// was taken is no answer to it, and ends all.
+    std::string take_output();
     const std::string& greeting() const { return greeting_; } ///< the 220, all its lines with CRLF
     const std::string& words() const { return words_; }       ///< first line of the server's reply that decided; may be empty
     /// The implicit kind begins under TLS, so that even the greeting is safe.
@@ -54,6 +57,9 @@ private:
     void fail(Obstacle obstacle);
     void ask(Asked what, std::string_view line);
     void on_final(int code);
+    void on_auth_final(int code);
+    void on_pbsz_final(int code);
+    void on_prot_final(int code);
 
     bool implicit_tls_;
     bool may_be_clear_;

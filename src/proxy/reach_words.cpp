@@ -74,6 +74,10 @@ ServerReach::Refusal ServerReach::refuse_obstacle() const
     case Obstacle::prot_refused:
         refusal.words = server + " would send files without encryption" + words + "." + std::string(kNothingSent);
         break;
+    case Obstacle::out_of_step:
+        refusal = {.reason = EndReason::server_out_of_step,
+            .words = server + " answered something that it was not asked" + words + "." + std::string(kNothingSent)};
+        break;
     }
     return refusal;
 }

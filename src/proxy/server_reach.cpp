@@ -128,9 +128,7 @@ net::Task<ServerReach::Failure> ServerReach::secure(ftp::LineBuffer& lines)
                 failure = co_await start_tls();
             break;
         case State::waiting:
-            failure = co_await send_lines();
-            if (!failure)
-                failure = co_await read_line(lines);
+            failure = co_await read_line(lines);
             break;
         }
         if (failure)
@@ -178,6 +176,11 @@ net::Task<ServerReach::Failure> ServerReach::read_line(ftp::LineBuffer& lines)
         if (step.kind == Kind::eof || step.kind == Kind::failed) {
             security_->on_end();
             co_return std::nullopt;
+        }
+        // All that has come was heard: none of it can be taken for an answer to what is asked now.
+        if (lines.is_empty()) {
+            if (const Failure failure = co_await send_lines())
+                co_return failure;
         }
         const bool is_ready = co_await (*place_)->wait(step.kind);
         if (!is_ready)

@@ -98,6 +98,24 @@ def protects_no_data(session: Session, context) -> None:
     session.serve_rest({"PBSZ": "200 ok", "PROT": "534 clear only"})
 
 
+def answers_pbsz_twice(session: Session, context) -> None:
+    session.say("220 scripted")
+    session.expect("AUTH")
+    session.say("234 go on")
+    secure_script.begin_tls(session, context)
+    session.expect("PBSZ")
+    session.raw(b"200 ok\r\n200 ok\r\n")  # in one record
+    session.serve_rest({"PROT": "534 clear only"})
+
+
+def answers_prot_with_226(session: Session, context) -> None:
+    session.say("220 scripted")
+    session.expect("AUTH")
+    session.say("234 go on")
+    secure_script.begin_tls(session, context)
+    session.serve_rest({"PBSZ": "200 ok", "PROT": "226 done"})
+
+
 def greets_with_nonsense(session: Session, context) -> None:
     session.say("SSH-2.0-OpenSSH_9.2")
 
@@ -136,6 +154,8 @@ SPOILERS = {
     cuts_the_handshake: "could not be set up.*not sent",
     hangs_up_after_the_handshake: "has hung up",
     protects_no_data: "would send files without encryption.*not sent",
+    answers_pbsz_twice: "answered something that it was not asked.*200 ok.*not sent",
+    answers_prot_with_226: "answered something that it was not asked.*226 done.*not sent",
     greets_with_nonsense: "does not speak FTP",
     is_busy: "Too many users, come back tomorrow",
     hangs_up_at_once: "has hung up",

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,15 +15,18 @@ using Obstacle = ServerSecurity::Obstacle;
 
 using Lines = std::vector<std::string_view>;
 
-/// Feeds the lines; "<TLS>" stands for a handshake.
-void feed(ServerSecurity& machine, const Lines& lines)
+/// Feeds the lines; "<TLS>" stands for a handshake. What is asked in between goes out, and is returned.
+std::string feed(ServerSecurity& machine, const Lines& lines)
 {
+    std::string asked;
     for (const std::string_view line : lines) {
+        asked += machine.take_output();
         if (line == "<TLS>")
             machine.on_tls_started();
         else
             machine.on_line(line);
     }
+    return asked + machine.take_output();
 }
 
 TEST(ServerSecurity, ExplicitTls)
@@ -52,8 +56,7 @@ TEST(ServerSecurity, ImplicitTls)
     machine.on_line("220 In clear"); // who speaks before the handshake is not heard
     machine.on_tls_started();
     EXPECT_EQ(machine.take_output(), "");
-    feed(machine, {"220-Ready", "220 indeed"});
-    EXPECT_EQ(machine.take_output(), "PBSZ 0\r\n");
+    EXPECT_EQ(feed(machine, {"220-Ready", "220 indeed"}), "PBSZ 0\r\n");
     feed(machine, {"200 ok", "200 ok"});
     EXPECT_EQ(machine.state(), State::secure);
     EXPECT_EQ(machine.greeting(), "220-Ready\r\n220 indeed\r\n");
@@ -62,24 +65,21 @@ TEST(ServerSecurity, ImplicitTls)
 TEST(ServerSecurity, WaitsThroughPreliminaryGreetings)
 {
     ServerSecurity machine(false, false);
-    feed(machine, {"120-Soon", "120 really", "120 Soon", "220 Now"});
-    EXPECT_EQ(machine.take_output(), "AUTH TLS\r\n");
+    EXPECT_EQ(feed(machine, {"120-Soon", "120 really", "120 Soon", "220 Now"}), "AUTH TLS\r\n");
     EXPECT_EQ(machine.greeting(), "220 Now\r\n");
 }
 
 TEST(ServerSecurity, LinesInsideAReplyAreNotReplies)
 {
     ServerSecurity machine(false, false);
-    feed(machine, {"220-Welcome", "234 do not be fooled", "220-really", "220 Ready"});
-    EXPECT_EQ(machine.take_output(), "AUTH TLS\r\n");
+    EXPECT_EQ(feed(machine, {"220-Welcome", "234 do not be fooled", "220-really", "220 Ready"}), "AUTH TLS\r\n");
     EXPECT_EQ(machine.state(), State::waiting);
 }
 
 TEST(ServerSecurity, OldNameOfAuth)
 {
     ServerSecurity machine(false, false);
-    feed(machine, {"220 Ready", "504 What?"});
-    EXPECT_EQ(machine.take_output(), "AUTH TLS\r\nAUTH SSL\r\n");
+    EXPECT_EQ(feed(machine, {"220 Ready", "504 What?"}), "AUTH TLS\r\nAUTH SSL\r\n");
     machine.on_line("334 Go on");
     EXPECT_EQ(machine.state(), State::starting_tls);
 }
@@ -113,7 +113,12 @@ TEST(ServerSecurity, EndsWhereTheWayIsSpoilt)
         {{"220 Ready", "331 Password?"}, Obstacle::auth_refused, "331 Password?"},
         {{"220 Ready", "230 You are in"}, Obstacle::auth_refused, "230 You are in"},
         {{"220 Ready", "234 ok", "<TLS>", "200 ok", "534 Clear only"}, Obstacle::prot_refused, "534 Clear only"},
-        {{"220 Ready", "234 ok", "<TLS>", "200 ok", "331 ok"}, Obstacle::prot_refused, "331 ok"},
+        {{"220 Ready", "234 ok", "<TLS>", "200 ok", "331 ok"}, Obstacle::out_of_step, "331 ok"},
+        {{"220 Ready", "234 ok", "<TLS>", "200 ok", "226 ok"}, Obstacle::out_of_step, "226 ok"},
+        {{"220 Ready", "234 ok", "<TLS>", "200 ok", "150 ok"}, Obstacle::out_of_step, "150 ok"},
+        {{"220 Ready", "234 ok", "<TLS>", "234 ok"}, Obstacle::out_of_step, "234 ok"},
+        {{"220 Ready", "234 ok", "<TLS>", "331 ok"}, Obstacle::out_of_step, "331 ok"},
+        {{"220 Ready", "120 ok"}, Obstacle::out_of_step, "120 ok"},
         {{"220 Ready", "234 ok", "<TLS>", "421 Bye"}, Obstacle::refused, "421 Bye"},
     };
     for (const Failure& failure : failures) {
@@ -139,6 +144,25 @@ TEST(ServerSecurity, SaysWhenTheConnectionEnded)
         EXPECT_EQ(machine.state(), State::failed);
         EXPECT_EQ(machine.obstacle(), obstacle);
     }
+}
+
+// PBSZ's reply, said twice, was taken for the yes to PROT.
+TEST(ServerSecurity, NothingThatCameBeforeAQuestionAnswersIt)
+{
+    const Lines begin{"220 Ready", "234 ok", "<TLS>"};
+    ServerSecurity machine(false, false);
+    feed(machine, begin);
+    machine.on_line("200 ok");
+    machine.on_line("200 ok");
+    EXPECT_EQ(machine.obstacle(), Obstacle::out_of_step);
+    ServerSecurity greeted_twice(false, false);
+    greeted_twice.on_line("220 Ready");
+    greeted_twice.on_line("234 go on");
+    EXPECT_EQ(greeted_twice.obstacle(), Obstacle::out_of_step);
+    ServerSecurity busy(false, false);
+    busy.on_line("220 Ready");
+    busy.on_line("421 No, I am not");
+    EXPECT_EQ(busy.obstacle(), Obstacle::refused);
 }
 
 TEST(ServerSecurity, PlainTextBehindAuth)
