@@ -1,4 +1,5 @@
-# operations.pl HOST PORT USER PASSWORD DIRECTORY CA: Perl's Net::FTP over IO::Socket::SSL.
+# operations.pl HOST PORT USER PASSWORD DIRECTORY CA: Perl's Net::FTP over IO::Socket::SSL. (Its abort() writes urgent
+# data in clear into the TLS connection, which ends the session at any server.)
 use strict; use warnings; use Net::FTP;
 my ($host, $port, $user, $password, $directory, $ca) = @ARGV;
 $| = 1;

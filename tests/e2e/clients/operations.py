@@ -2,11 +2,23 @@
 
 import ftplib
 import io
+import os
 import ssl
 import sys
 
 host, port, user, password, directory, ca = sys.argv[1:]
-client = ftplib.FTP_TLS(context=ssl.create_default_context(cafile=ca), timeout=30)
+
+
+class Resuming(ftplib.FTP_TLS):
+    """With RESUME: what many people have written into their programs."""
+
+    def ntransfercmd(self, cmd, rest=None):
+        connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        return self.context.wrap_socket(connection, server_hostname=self.host, session=self.sock.session), size
+
+
+kind = Resuming if os.environ.get("RESUME") else ftplib.FTP_TLS
+client = kind(context=ssl.create_default_context(cafile=ca), timeout=30)
 
 
 def report(name, step, *arguments):
@@ -30,6 +42,24 @@ def got(name):
 
 def put(command):
     return client.storbinary(command, io.BytesIO(b"content"))
+
+
+def aborted_download():
+    connection = client.transfercmd("RETR big")
+    connection.recv(1000)
+    return abort(connection)
+
+
+def aborted_upload():
+    connection = client.transfercmd("STOR aborted")
+    connection.sendall(b"x" * 1000)
+    return abort(connection)
+
+
+def abort(connection):
+    first = client.abort()
+    connection.close()
+    return sorted((first[:3], client.getmultiline()[:3]))  # ProFTPD answers the other way round
 
 
 client.connect(host, int(port))
@@ -60,5 +90,9 @@ report("dele", client.delete, "renamed")
 report("dele missing", client.delete, "nosuch")
 report("cdup", client.cwd, "..")
 report("rmd", client.rmd, "made")
+for name, step in (("download", aborted_download), ("upload", aborted_upload)):
+    report("aborted " + name, step)
+    report("pwd after aborted " + name, client.pwd)
+report("dele aborted", client.delete, "aborted")
 report("pwd at the end", client.pwd)
 report("quit", client.quit)

@@ -36,5 +36,14 @@ report('dele') { ftp.delete('renamed') }
 report('dele missing') { ftp.delete('nosuch') }
 report('cdup') { ftp.chdir('..') }
 report('rmd') { ftp.rmdir('made') }
+report('aborted download') do
+  first = nil
+  ftp.retrbinary('RETR big', 1000) do
+    first = ftp.abort[0, 3]
+    break
+  end
+  [first, ftp.send(:getmultiline)[0, 3]] # sorted: ProFTPD answers the other way round
+end
+report('pwd after aborted download') { ftp.pwd }
 report('pwd at the end') { ftp.pwd }
 report('quit') { ftp.quit }
