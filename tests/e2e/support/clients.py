@@ -74,3 +74,7 @@ def command_of(name: str, version: str = "") -> tuple[list, dict[str, str]]:
     options += ["-Djdk.tls.useExtendedMasterSecret=false"]  # or Java resumes no session of TLS 1.2 under another port
     options += [f"-Djdk.tls.client.protocols=TLSv{version}"] if version else []
     return ["java", *options, "-cp", root / "usr/share/java/commons-net.jar", PROGRAMS / "Operations.java"], {}
+
+
+if __name__ == "__main__":
+    unpacked()
