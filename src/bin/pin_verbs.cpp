@@ -4,7 +4,7 @@
 #include "client/exit_codes.h"
 #include "client/pin_line.h"
 #include "client/pins.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -37,8 +37,8 @@ Result<PinStore> open_as_owner(const std::string& named)
     const bool is_somebodys = ::geteuid() == 0 && !directory.empty() && ::stat(directory.c_str(), &status) == 0
         && status.st_uid != 0 && (status.st_mode & S_ISVTX) == 0;
     if (is_somebodys) {
-        const auto owner = supervisor::find_user(status.st_uid);
-        const auto became = owner ? supervisor::become(*owner) : std::unexpected(owner.error());
+        const auto owner = process::find_user(status.st_uid);
+        const auto became = owner ? process::become(*owner) : std::unexpected(owner.error());
         if (!became)
             return std::unexpected(became.error());
     }

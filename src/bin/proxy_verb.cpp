@@ -6,7 +6,7 @@
 #include "client/exit_codes.h"
 #include "client/proxy_service.h"
 #include "supervisor/address_argument.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 
 #include <cerrno>
 #include <cstring>
@@ -56,9 +56,9 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint, bool is_foreign)
 }
 
 /// Root is needed for a low port, at most: whoever reads what comes from the network must not have it.
-Result<void> give_up_root(const supervisor::Identity& user, bool uses_foreign_addresses)
+Result<void> give_up_root(const process::Identity& user, bool uses_foreign_addresses)
 {
-    const auto became = uses_foreign_addresses ? become_with_foreign_addresses(user) : supervisor::become(user);
+    const auto became = uses_foreign_addresses ? become_with_foreign_addresses(user) : process::become(user);
     if (!became)
         return became;
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
@@ -66,10 +66,10 @@ Result<void> give_up_root(const supervisor::Identity& user, bool uses_foreign_ad
     return {};
 }
 
-Result<supervisor::Identity> find_server_user(const std::string& wanted)
+Result<process::Identity> find_server_user(const std::string& wanted)
 {
     const std::string name = wanted.empty() ? kDefaultUser : wanted;
-    auto user = supervisor::find_user(name);
+    auto user = process::find_user(name);
     if (!user)
         return fail(ErrorCode::bad_config, 0,
             "started as root, and there is no user " + name + " to serve the sessions: name one with --user");
@@ -79,12 +79,12 @@ Result<supervisor::Identity> find_server_user(const std::string& wanted)
 }
 
 /// The machine's proxy has its own place for what it remembers; a person's is the one of all his safetp commands.
-std::string pins_of(const std::optional<supervisor::Identity>& user)
+std::string pins_of(const std::optional<process::Identity>& user)
 {
     return user ? std::string(kStateDirectory) + "/known_servers" : std::string();
 }
 
-void hand_over(int fd, const supervisor::Identity& user)
+void hand_over(int fd, const process::Identity& user)
 {
     struct stat status { };
     if (fd >= 0 && ::fstat(fd, &status) == 0 && status.st_uid == 0 && ::fchown(fd, user.uid, user.gid) != 0)
@@ -94,7 +94,7 @@ void hand_over(int fd, const supervisor::Identity& user)
 
 /// For the unprivileged user that is about to serve: made while we still can. What root has noted before the first start
 /// (safetp pin add) comes along; the rest the store says when it is needed.
-void prepare_state_directory(const supervisor::Identity& user)
+void prepare_state_directory(const process::Identity& user)
 {
     ::mkdir(kStateDirectory, 0700);
     const UniqueFd directory(::open(kStateDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -162,7 +162,7 @@ int serve(client::ProxyStart start)
 
 int run_proxy(const ProxyArguments& arguments)
 {
-    std::optional<supervisor::Identity> user;
+    std::optional<process::Identity> user;
     if (::geteuid() == 0) {
         auto found = find_server_user(arguments.user);
         if (!found)

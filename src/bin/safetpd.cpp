@@ -3,6 +3,7 @@
 #include "bin/tables.h"
 #include "explain/check_tables.h"
 #include "supervisor/exit_codes.h"
+#include "supervisor/helpers.h"
 #include "supervisor/server_process.h"
 
 #include <cstdio>
@@ -87,6 +88,7 @@ int run(int argc, char** argv)
 
 int main(int argc, char** argv)
 {
+    safetp::process::run_if_helper(argc, argv, safetp::supervisor::kHelperRoles);
     try {
         return run(argc, argv);
     } catch (const std::exception& error) {

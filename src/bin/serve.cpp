@@ -102,16 +102,16 @@ std::string key_directory(bool is_root)
 
 /// With whose rights files are served: the directory's owner's. Root's own directories are served as nobody, so that no upload
 /// is root's. vsftpd as root wants its own account, which may not write into the directory itself.
-Result<supervisor::Identity> account_for(const Ftpd& ftpd, const std::string& directory, bool is_root)
+Result<process::Identity> account_for(const Ftpd& ftpd, const std::string& directory, bool is_root)
 {
     struct stat status{};
     if (::stat(directory.c_str(), &status) != 0)
         return fail(ErrorCode::bad_file, errno, directory);
     if (!is_root)
-        return supervisor::find_user(::geteuid());
+        return process::find_user(::geteuid());
     if (ftpd.kind != FtpdKind::vsftpd)
-        return status.st_uid == 0 ? supervisor::find_user("nobody") : supervisor::find_user(status.st_uid);
-    auto account = supervisor::find_user("ftp");
+        return status.st_uid == 0 ? process::find_user("nobody") : process::find_user(status.st_uid);
+    auto account = process::find_user("ftp");
     std::error_code error;
     if (!account || !fs::is_directory(account->home, error))
         return fail(ErrorCode::bad_config, 0,
@@ -132,7 +132,7 @@ config::Config make_config(
     config.server.directory = directory;
     config.tls.key_directory = key_directory(is_root);
     config.process.workers = 1;
-    config.process.user = supervisor::find_user(config.process.user) ? config.process.user : "nobody";
+    config.process.user = process::find_user(config.process.user) ? config.process.user : "nobody";
     config.log.options.threshold = log::Level::info;
     return config;
 }

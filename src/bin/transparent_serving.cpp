@@ -103,7 +103,7 @@ Result<std::vector<Endpoint>> find_listen_endpoints(const ProxyArguments& argume
     return all;
 }
 
-int print_rules(const ProxyArguments& arguments, const std::optional<supervisor::Identity>& user)
+int print_rules(const ProxyArguments& arguments, const std::optional<process::Identity>& user)
 {
     client::Settings settings;
     if (const auto chosen = choose_data_ports(arguments, settings); !chosen)
@@ -118,18 +118,18 @@ int print_rules(const ProxyArguments& arguments, const std::optional<supervisor:
     rules.listen_port = where->front().port;
     rules.first_data_port = settings.config.data.first_port;
     rules.last_data_port = settings.config.data.last_port;
-    const auto caller = supervisor::find_user(::geteuid());
+    const auto caller = process::find_user(::geteuid());
     rules.user = user ? user->name : caller ? caller->name : "of this command";
     rules.uid = user ? user->uid : ::geteuid();
     fmt::print("{}", write_rules(rules));
     return std::fflush(stdout) == 0 ? client::kExitOk : complain(client::kExitFailure, "the rules cannot be written");
 }
 
-Result<void> become_with_foreign_addresses(const supervisor::Identity& identity)
+Result<void> become_with_foreign_addresses(const process::Identity& identity)
 {
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         return fail(ErrorCode::system_call, errno, "PR_SET_KEEPCAPS");
-    if (const auto became = supervisor::become(identity); !became)
+    if (const auto became = process::become(identity); !became)
         return became;
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};

@@ -4,7 +4,7 @@
 #include "bin/proxy_verb.h"
 #include "client/original_destination.h"
 #include "client/settings.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 
 #include <optional>
 #include <vector>
@@ -23,9 +23,9 @@ Result<void> choose_data_ports(const ProxyArguments& arguments, client::Settings
 Result<std::vector<Endpoint>> find_listen_endpoints(const ProxyArguments& arguments);
 
 /// --print-rules: for a proxy that serves as `user`, or as who calls this; gives the exit code.
-int print_rules(const ProxyArguments& arguments, const std::optional<supervisor::Identity>& user);
+int print_rules(const ProxyArguments& arguments, const std::optional<process::Identity>& user);
 
 /// Becomes `identity` and keeps nothing but CAP_NET_RAW, which is what standing in for other addresses takes.
-Result<void> become_with_foreign_addresses(const supervisor::Identity& identity);
+Result<void> become_with_foreign_addresses(const process::Identity& identity);
 
 } // namespace safetp::bin

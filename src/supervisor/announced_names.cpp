@@ -1,21 +1,16 @@
 #include "supervisor/announced_names.h"
 
 #include "base/log.h"
-#include "base/unique_fd.h"
-#include "supervisor/landlock.h"
+#include "process/records.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 #include <csignal>
 #include <cstdlib>
-#include <exception>
-#include <fcntl.h>
-#include <linux/close_range.h>
 #include <memory>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 namespace safetp::supervisor {
 
@@ -41,35 +36,18 @@ std::vector<IpAddress> look_up(const std::string& host)
     return addresses;
 }
 
-// The child: a line "number address" for each address of each host, in the hosts' order.
-int answer_in_child(const std::vector<std::string>& hosts, int out)
-{
-    for (std::size_t i = 0; i < hosts.size(); ++i) {
-        for (const IpAddress& address : look_up(hosts[i])) {
-            const std::string line = std::to_string(i) + " " + address.to_string() + "\n";
-            if (::write(out, line.data(), line.size()) < 0)
-                return 1;
-        }
-    }
-    return 0;
-}
+/// What the helper says: one of the addresses of the host with this number.
+struct AnnouncedAddress {
+    std::uint32_t host;
+    std::array<std::uint8_t, 4> address;
+};
 
-[[noreturn]] void become_child(
-    const std::vector<std::string>& hosts, int out, const WorkerIdentity& identity, pid_t supervisor)
+std::string encode(const std::vector<std::string>& hosts)
 {
-    static constexpr int kOut = 3;
-    static constexpr unsigned kDescriptors = 4; // in drop_privileges' measure, sessions
-    const UniqueFd high(::fcntl(out, F_DUPFD_CLOEXEC, 10));
-    if (::dup2(high.get(), kOut) < 0 || ::close_range(kOut + 1, ~0u, 0) != 0)
-        ::_exit(2);
-    if (!drop_privileges(identity, kDescriptors, supervisor))
-        ::_exit(3);
-    confine_helper(FileAccess::reading, std::nullopt); // the name service decides what it asks
-    try {
-        ::_exit(answer_in_child(hosts, kOut));
-    } catch (const std::exception&) {
-        ::_exit(4);
-    }
+    process::RecordWriter writer;
+    for (const std::string& host : hosts)
+        writer.append_text(host);
+    return writer.bytes();
 }
 
 void log_missing(const std::string& host, bool is_known)
@@ -84,21 +62,38 @@ void log_missing(const std::string& host, bool is_known)
 
 // ---- one question
 
-NameLookup::NameLookup(std::vector<std::string> hosts, WorkerIdentity identity) : hosts_(std::move(hosts))
+int announced_names_main(process::Helper& helper)
 {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-        return;
-    in_.reset(ends[0]);
-    const UniqueFd out(ends[1]);
-    identity.root.clear(); // the name service reads /etc
-    const pid_t supervisor = ::getpid();
-    child_ = ::fork();
-    if (child_ == 0)
-        become_child(hosts_, out.get(), identity, supervisor);
+    // The name service decides whom it asks, and which files and modules it reads.
+    if (!process::confine(helper, {.files = process::FileAccess::reading, .ports = std::nullopt, .calls = std::nullopt}))
+        return EXIT_FAILURE;
+    process::RecordReader hosts(helper.text);
+    std::string host;
+    for (std::uint32_t number = 0; hosts.take_text(host); ++number) {
+        for (const IpAddress& address : look_up(host)) {
+            const AnnouncedAddress record{number, address.ipv4_bytes()};
+            if (!process::send_packet(helper.channel.get(), std::as_bytes(std::span(&record, 1))))
+                return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
 }
 
-NameLookup::NameLookup(std::vector<std::string> hosts, UniqueFd answers) : hosts_(std::move(hosts)), in_(std::move(answers)) {}
+NameLookup::NameLookup(const std::vector<std::string>& hosts, process::IdentityChange identity) : NameLookup(hosts, UniqueFd())
+{
+    identity.root.clear(); // the name service reads /etc
+    auto started = process::start_helper({.role = kAnnouncedNamesRole, .text = encode(hosts), .identity = std::move(identity)});
+    if (!started)
+        return;
+    child_ = started->pid;
+    in_ = std::move(started->channel);
+}
+
+NameLookup::NameLookup(const std::vector<std::string>& hosts, UniqueFd answers) : in_(std::move(answers))
+{
+    for (const std::string& host : hosts)
+        names_.emplace_back(host, std::vector<IpAddress>());
+}
 
 NameLookup::~NameLookup()
 {
@@ -110,31 +105,16 @@ NameLookup::~NameLookup()
 
 bool NameLookup::read()
 {
-    char buffer[512];
-    ssize_t bytes = 0;
-    while ((bytes = ::read(in_.get(), buffer, sizeof buffer)) > 0) {
-        text_.append(buffer, static_cast<std::size_t>(bytes));
-        if (text_.size() >= kMostBytesOfAName * hosts_.size())
-            return true; // what has come is more than anybody needs
+    for (;;) {
+        AnnouncedAddress record{};
+        const auto packet = process::receive_packet(in_.get(), std::as_writable_bytes(std::span(&record, 1)));
+        if (packet && !*packet)
+            return false;
+        const bool is_sound = packet && (*packet)->bytes == sizeof record && record.host < names_.size();
+        if (!is_sound || names_[record.host].second.size() >= kMostAddresses)
+            return true; // the end, nonsense, or more than anybody needs
+        names_[record.host].second.push_back(IpAddress::from_ipv4(record.address));
     }
-    return bytes == 0 || (errno != EAGAIN && errno != EINTR);
-}
-
-AnnouncedNames NameLookup::answer() const
-{
-    AnnouncedNames names;
-    for (const std::string& host : hosts_)
-        names.emplace_back(host, std::vector<IpAddress>());
-    std::string_view text = text_;
-    for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
-        const std::string line(text.substr(0, end));
-        text.remove_prefix(end + 1);
-        const auto address = IpAddress::parse(line.substr(line.find(' ') + 1));
-        const std::size_t index = std::strtoul(line.c_str(), nullptr, 10);
-        if (address && address->is_ipv4() && index < names.size())
-            names[index].second.push_back(*address);
-    }
-    return names;
 }
 
 bool NameLookup::on_child_end(pid_t pid)
@@ -148,7 +128,7 @@ bool NameLookup::on_child_end(pid_t pid)
 // ---- at the start and after a reload
 
 AnnouncedNames resolve_announced(const std::vector<std::string>& hosts, const AnnouncedNames& previous,
-    const WorkerIdentity& identity, std::chrono::milliseconds limit)
+    const process::IdentityChange& identity, std::chrono::milliseconds limit)
 {
     AnnouncedNames names;
     std::vector<std::string> unknown;
@@ -195,7 +175,7 @@ std::vector<std::size_t> take_over(const AnnouncedNames& answer, AnnouncedNames&
 
 // ---- from then on
 
-void NameWatch::configure(AnnouncedNames names, const WorkerIdentity& identity)
+void NameWatch::configure(AnnouncedNames names, const process::IdentityChange& identity)
 {
     lookup_.reset();
     names_ = std::move(names);
@@ -223,7 +203,7 @@ std::vector<std::size_t> NameWatch::look(Clock::time_point now)
         std::vector<std::string> hosts;
         for (const auto& [host, addresses] : names_)
             hosts.push_back(host);
-        lookup_.emplace(std::move(hosts), identity_);
+        lookup_.emplace(hosts, identity_);
         due_ = now + kLookupLimit;
         return {};
     }

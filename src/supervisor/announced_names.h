@@ -4,7 +4,7 @@
 
 #include "base/ip_address.h"
 #include "base/unique_fd.h"
-#include "supervisor/privileges.h"
+#include "process/child.h"
 
 #include <chrono>
 #include <cstddef>
@@ -26,33 +26,35 @@ inline constexpr std::chrono::seconds kLookupLimit{5}; ///< for all names togeth
 /// others the name service is asked, and waited for until `limit`. A name without an answer is logged: workers announce the
 /// address that the client has reached.
 AnnouncedNames resolve_announced(const std::vector<std::string>& hosts, const AnnouncedNames& previous,
-    const WorkerIdentity& identity, std::chrono::milliseconds limit = kLookupLimit);
+    const process::IdentityChange& identity, std::chrono::milliseconds limit = kLookupLimit);
 
 /// Takes over what has changed, and gives the places in `names` where another address is announced now. A name without an
 /// answer keeps its addresses; one with several, which come in any order, keeps the one it has as long as that is among them.
 std::vector<std::size_t> take_over(const AnnouncedNames& answer, AnnouncedNames& names);
 
-/// One question under way, in a child process.
+inline constexpr const char* kAnnouncedNamesRole = "announced names";
+int announced_names_main(process::Helper& helper);
+
+/// One question under way, in a helper process.
 class NameLookup {
 public:
-    /// An answer that is longer is cut: whoever has taken the child over, or a name server, must not fill our memory.
-    static constexpr std::size_t kMostBytesOfAName = 1024; // dozens of addresses
+    /// Of a name. Whoever has taken the helper over, or a name server, must not fill our memory.
+    static constexpr std::size_t kMostAddresses = 100;
 
-    NameLookup(std::vector<std::string> hosts, WorkerIdentity identity); ///< a child that cannot be had answers nothing
-    NameLookup(std::vector<std::string> hosts, UniqueFd answers); ///< somebody else answers, on a non-blocking pipe
+    NameLookup(const std::vector<std::string>& hosts, process::IdentityChange identity); ///< no answer without one
+    NameLookup(const std::vector<std::string>& hosts, UniqueFd answers); ///< somebody else answers, over a channel
     NameLookup(const NameLookup&) = delete;
     ~NameLookup();
 
     int descriptor() const { return in_.get(); } ///< readable: call read()
     bool read();                                 ///< does not block; true: nothing more will come
-    AnnouncedNames answer() const;
+    const AnnouncedNames& answer() const { return names_; }
     bool on_child_end(pid_t pid);                ///< true: it was this one
 
 private:
-    std::vector<std::string> hosts_;
     UniqueFd in_;
     pid_t child_ = -1;
-    std::string text_;
+    AnnouncedNames names_;
 };
 
 class NameWatch {
@@ -61,7 +63,7 @@ public:
     static constexpr std::chrono::seconds kInterval{60};
     static constexpr std::chrono::seconds kIntervalWhileUnknown{2}; ///< as after a start before the network is there
 
-    void configure(AnnouncedNames names, const WorkerIdentity& identity);
+    void configure(AnnouncedNames names, const process::IdentityChange& identity);
     const AnnouncedNames& names() const { return names_; }
 
     std::optional<Clock::time_point> deadline() const; ///< when look() is due at the latest
@@ -73,7 +75,7 @@ private:
     void note_failures(const AnnouncedNames& answer);
 
     AnnouncedNames names_;
-    WorkerIdentity identity_;
+    process::IdentityChange identity_;
     std::set<std::string> failing_; ///< and that was said
     std::optional<NameLookup> lookup_;
     Clock::time_point due_;

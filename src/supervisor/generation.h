@@ -3,7 +3,7 @@
 
 #include "config/load.h"
 #include "supervisor/listeners.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 #include "supervisor/worker.h"
 
 #include <memory>

@@ -7,12 +7,8 @@
 #include "supervisor/protocol.h"
 
 #include <optional>
-#include <utility>
 
 namespace safetp::supervisor {
-
-/// Both ends close-on-exec and blocking.
-Result<std::pair<UniqueFd, UniqueFd>> make_channel();
 
 bool has_facts(RequestKind kind);
 std::array<std::uint8_t, 16> to_bytes(const IpAddress& address); ///< Request::client; IpAddress::from_ipv6 leads back

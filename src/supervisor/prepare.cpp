@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "supervisor/exit_codes.h"
+#include "supervisor/worker_identity.h"
 
 #include <cerrno>
 #include <cstring>
@@ -53,11 +54,11 @@ Result<UniqueFd> open_xferlog(const std::string& path)
     return fd;
 }
 
-PortRanges ports_of_workers(const config::Config& config)
+process::PortRanges ports_of_workers(const config::Config& config)
 {
     static constexpr std::uint16_t kIdent = 113;
     static constexpr std::uint16_t kFirstDataPort = 1024; // ftp/host_port.h refuses those below
-    PortRanges ports;
+    process::PortRanges ports;
     if (config.access.enabled)
         ports.emplace_back(kIdent, kIdent);
     if (config.server.command.empty() && config.server.port < kFirstDataPort)
@@ -75,7 +76,7 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
         return std::unexpected(other_failure(identity.error()));
     prepared.identity = std::move(*identity);
 
-    auto landlock = make_landlock(FileAccess::none, ports_of_workers(config));
+    auto landlock = process::make_landlock(process::FileAccess::none, ports_of_workers(config));
     if (landlock)
         prepared.landlock = std::move(*landlock);
     else

@@ -3,7 +3,7 @@
 
 #include "supervisor/announced_names.h"
 #include "supervisor/generation.h"
-#include "supervisor/landlock.h"
+#include "process/landlock.h"
 #include "supervisor/server_process.h"
 
 #include <expected>
@@ -13,7 +13,7 @@ namespace safetp::supervisor {
 struct Prepared {
     std::unique_ptr<const Generation> generation;
     AnnouncedNames announced_names; ///< of announced_hosts(); what is known now, unlike all the rest
-    WorkerIdentity identity;
+    process::IdentityChange identity;
     UniqueFd landlock; ///< the workers' ruleset; -1: none
     std::optional<ServerProgram> server_program; ///< where the raw ftpd is started per session
     ListenerSet listeners;
@@ -36,7 +36,7 @@ std::expected<Prepared, Failure> prepare(config::Config config, Listening listen
     InheritedSockets inherited);
 
 /// Where a worker connects to: the raw ftpd, ident servers where access tables may ask them, and data ports.
-PortRanges ports_of_workers(const config::Config& config);
+process::PortRanges ports_of_workers(const config::Config& config);
 
 Result<UniqueFd> open_xferlog(const std::string& path); ///< -1 when the path is empty
 

@@ -1,28 +1,23 @@
 #include "supervisor/replay.h"
 
-#include "base/unique_fd.h"
-#include "supervisor/sandbox.h"
+#include "process/records.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
-#include <charconv>
-#include <chrono>
 #include <csignal>
-#include <exception>
-#include <fcntl.h>
-#include <linux/close_range.h>
+#include <cstdlib>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 namespace safetp::supervisor {
 
 namespace {
 
-constexpr std::chrono::seconds kTime{2};
-constexpr std::size_t kMaxBytes = 32 * 1024; // below a pipe's 64 KiB, so that the child never waits for its reader
+constexpr int kTimeMs = 2000;
+constexpr std::size_t kMaxBytes = 32 * 1024;
 constexpr std::size_t kMaxVariables = 64;
 
 access::Request make_request(const Facts& facts)
@@ -59,24 +54,20 @@ void note(const access::Effect& effect, ServerEffects& out)
         out.nice += nice->increment;
 }
 
-// ---- effects as text between child and supervisor: "uMASK", "nINCREMENT", "eNAME=VALUE", each with NUL
+// ---- effects between helper and supervisor
 
-std::string write_effects(const ServerEffects& effects)
-{
-    std::string text;
-    if (effects.umask)
-        text += "u" + std::to_string(*effects.umask) + '\0';
-    text += "n" + std::to_string(effects.nice) + '\0';
-    for (const auto& [name, value] : effects.environment)
-        text += "e" + name + "=" + value + '\0';
-    return text + "." + '\0'; // all has come
-}
+constexpr std::uint32_t kNoUmask = ~0u;
 
-template <typename T>
-bool parse_number(std::string_view text, T least, T most, T& out)
+std::string encode(const ServerEffects& effects)
 {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc{} && end == text.data() + text.size() && out >= least && out <= most;
+    process::RecordWriter writer;
+    writer.append(effects.umask.value_or(kNoUmask));
+    writer.append(effects.nice);
+    for (const auto& [name, value] : effects.environment) {
+        writer.append_text(name);
+        writer.append_text(value);
+    }
+    return writer.bytes();
 }
 
 bool may_be_set(std::string_view name)
@@ -86,74 +77,37 @@ bool may_be_set(std::string_view name)
         && name != "GCONV_PATH";
 }
 
-bool read_effects(std::string_view text, ServerEffects& out)
+std::optional<ServerEffects> decode(std::string_view bytes)
 {
-    for (auto end = text.find('\0'); end != std::string_view::npos; end = text.find('\0')) {
-        const std::string_view item = text.substr(0, end);
-        text.remove_prefix(end + 1);
-        if (item == ".")
-            return text.empty();
-        const auto equals = item.find('=');
-        unsigned mask = 0;
-        if (item.starts_with('u') && parse_number(item.substr(1), 0u, 0777u, mask))
-            out.umask = mask;
-        else if (item.starts_with('e') && equals != item.npos && may_be_set(item.substr(1, equals - 1))
-            && out.environment.size() < kMaxVariables)
-            out.environment.emplace_back(item.substr(1, equals - 1), item.substr(equals + 1));
-        else if (!item.starts_with('n') || !parse_number(item.substr(1), -40, 40, out.nice))
-            return false;
-    }
-    return false;
-}
-
-// ---- the child
-
-int find_in_child(int image, int out, const Facts& facts, const WorkerIdentity& identity, pid_t supervisor)
-{
-    if (!drop_privileges(identity, 0, supervisor) || !enter_sandbox())
-        return 1;
-    const auto replayed = replay_from(image, facts);
-    if (!replayed || !replayed->verdict || !replayed->verdict->granted())
-        return 2;
-    const std::string text = write_effects(replayed->effects);
-    const bool is_told
-        = text.size() <= kMaxBytes && ::write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    return is_told ? 0 : 3;
-}
-
-[[noreturn]] void become_child(int image, int out, const Facts& facts, const WorkerIdentity& identity, pid_t supervisor)
-{
-    static constexpr int kImage = 3;
-    static constexpr int kOut = 4;
-    const UniqueFd high_image(::fcntl(image, F_DUPFD_CLOEXEC, 10));
-    const UniqueFd high_out(::fcntl(out, F_DUPFD_CLOEXEC, 10));
-    if (::dup2(high_image.get(), kImage) < 0 || ::dup2(high_out.get(), kOut) < 0 || ::close_range(5, ~0u, 0) != 0)
-        ::_exit(4);
-    try {
-        ::_exit(find_in_child(kImage, kOut, facts, identity, supervisor));
-    } catch (const std::exception&) {
-        ::_exit(5);
-    }
-}
-
-std::string read_answer(int in)
-{
-    const auto give_up = std::chrono::steady_clock::now() + kTime;
-    std::string text;
-    for (;;) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up - std::chrono::steady_clock::now());
-        pollfd ready{in, POLLIN, 0};
-        char buffer[4096];
-        if (left.count() <= 0 || text.size() > kMaxBytes || ::poll(&ready, 1, static_cast<int>(left.count())) == 0)
-            return {};
-        const ssize_t got = ::read(in, buffer, sizeof buffer);
-        if (got > 0)
-            text.append(buffer, static_cast<std::size_t>(got));
-        else if (got == 0)
-            return text;
-        else if (errno != EINTR)
+    static constexpr int kMostNice = 40;
+    process::RecordReader reader(bytes);
+    ServerEffects effects;
+    unsigned mask = 0;
+    if (!reader.take(mask) || (mask != kNoUmask && mask > 0777u))
+        return {};
+    if (mask != kNoUmask)
+        effects.umask = mask;
+    if (!reader.take(effects.nice) || std::abs(std::int64_t{effects.nice}) > kMostNice)
+        return {};
+    while (!reader.is_empty()) {
+        auto& [name, value] = effects.environment.emplace_back();
+        const bool is_sound = reader.take_text(name) && reader.take_text(value) && value.find('\0') == value.npos;
+        if (!is_sound || !may_be_set(name) || effects.environment.size() > kMaxVariables)
             return {};
     }
+    return effects;
+}
+
+/// Empty: it has none, or takes too long.
+std::string read_answer(int channel)
+{
+    pollfd ready{channel, POLLIN, 0};
+    std::string text(kMaxBytes, '\0');
+    if (::poll(&ready, 1, kTimeMs) != 1)
+        return {};
+    const auto packet = process::receive_packet(channel, std::as_writable_bytes(std::span(text)));
+    text.resize(packet && *packet && !(*packet)->is_cut ? (*packet)->bytes : 0);
+    return text;
 }
 
 } // namespace
@@ -204,27 +158,33 @@ Result<Replayed> replay_from(int image, const Facts& facts)
     return result;
 }
 
-Result<ServerEffects> find_server_effects(int image, const Facts& facts, const WorkerIdentity& identity)
+int server_effects_main(process::Helper& helper)
 {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-        return fail(ErrorCode::system_call, errno, "pipe");
-    const UniqueFd in(ends[0]);
-    UniqueFd out(ends[1]);
-    const pid_t supervisor = ::getpid();
-    const pid_t child = ::fork();
-    if (child < 0)
-        return fail(ErrorCode::system_call, errno, "fork");
-    if (child == 0)
-        become_child(image, out.get(), facts, identity, supervisor);
-    out.reset();
-    const std::string text = read_answer(in.get());
-    ::kill(child, SIGKILL); // it has answered, or it is too late
-    ::waitpid(child, nullptr, 0);
-    ServerEffects effects;
-    if (!read_effects(text, effects))
+    Facts facts{};
+    if (!process::confine(helper, {}) || helper.descriptors.size() != 1 || !process::RecordReader(helper.text).take(facts))
+        return EXIT_FAILURE;
+    const auto replayed = replay_from(helper.descriptors[0].get(), facts);
+    if (!replayed || !replayed->verdict || !replayed->verdict->granted())
+        return EXIT_FAILURE;
+    const std::string text = encode(replayed->effects);
+    const bool is_told = text.size() <= kMaxBytes && process::send_packet(helper.channel.get(), std::as_bytes(std::span(text)));
+    return is_told ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+Result<ServerEffects> find_server_effects(int image, const Facts& facts, const process::IdentityChange& identity)
+{
+    process::RecordWriter order;
+    order.append(facts);
+    auto helper = process::start_helper(
+        {.role = kServerEffectsRole, .text = order.bytes(), .descriptors = {image}, .identity = identity});
+    if (!helper)
+        return std::unexpected(helper.error());
+    const auto effects = decode(read_answer(helper->channel.get()));
+    ::kill(helper->pid, SIGKILL); // it has answered, or it is too late
+    ::waitpid(helper->pid, nullptr, 0);
+    if (!effects)
         return fail(ErrorCode::supervisor, EACCES, "the access rule's options could not be passed to the raw ftpd");
-    return effects;
+    return *effects;
 }
 
 } // namespace safetp::supervisor

@@ -4,7 +4,7 @@
 
 #include "access/evaluation.h"
 #include "base/result.h"
-#include "supervisor/privileges.h"
+#include "process/child.h"
 #include "supervisor/protocol.h"
 
 #include <optional>
@@ -35,8 +35,11 @@ Result<Replayed> replay(std::span<const std::byte> image, const Facts& facts);
 /// The same with the tables in the descriptor.
 Result<Replayed> replay_from(int image, const Facts& facts);
 
-/// In a confined child, waited for (two seconds at most; it takes microseconds). supervisor: the facts lead to no grant, or to
+inline constexpr const char* kServerEffectsRole = "server effects";
+int server_effects_main(process::Helper& helper);
+
+/// In a confined helper, waited for (two seconds at most; it takes milliseconds). supervisor: the facts lead to no grant, or to
 /// variables that no rule may set (LD_...: they would run other code as whoever runs the raw ftpd).
-Result<ServerEffects> find_server_effects(int image, const Facts& facts, const WorkerIdentity& identity);
+Result<ServerEffects> find_server_effects(int image, const Facts& facts, const process::IdentityChange& identity);
 
 } // namespace safetp::supervisor

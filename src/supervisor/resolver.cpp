@@ -1,52 +1,19 @@
 #include "supervisor/resolver.h"
 
 #include "base/log.h"
-#include "supervisor/landlock.h"
+#include "process/child.h"
+#include "process/records.h"
 #include "supervisor/messages.h"
 
 #include <cerrno>
 #include <csignal>
-#include <exception>
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 namespace safetp::supervisor {
 
-namespace {
-
 using std::chrono::steady_clock;
 
-[[noreturn]] void become_resolver(
-    int control, const WorkerIdentity& identity, const ResolverSettings& settings, pid_t supervisor)
-{
-    static constexpr int kControl = 3;
-    static constexpr unsigned kDescriptors = 32; // in drop_privileges' measure, sessions; enough for every thread's sockets
-    ::prctl(PR_SET_NAME, "safetpd:names");
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE})
-        ::signal(signal, SIG_IGN); // it ends with its supervisor
-    const UniqueFd high(::fcntl(control, F_DUPFD_CLOEXEC, 10));
-    if (::dup2(high.get(), kControl) < 0 || ::close_range(kControl + 1, ~0u, 0) != 0)
-        ::_exit(1);
-    if (!drop_privileges(identity, kDescriptors, supervisor))
-        ::_exit(2);
-    confine_helper(FileAccess::reading, std::nullopt); // the name service decides what it asks
-    try {
-        run_resolver(UniqueFd(kControl), settings, look_up);
-    } catch (const std::exception&) {
-        ::_exit(3);
-    }
-    ::_exit(0);
-}
-
-} // namespace
-
-void Resolver::configure(const config::Access& config, const WorkerIdentity& identity)
+void Resolver::configure(const config::Access& config, const process::IdentityChange& identity)
 {
     stop();
     settings_.lookup_time = config.lookup_time;
@@ -57,7 +24,7 @@ void Resolver::configure(const config::Access& config, const WorkerIdentity& ide
 
 Result<UniqueFd> Resolver::open_line()
 {
-    auto line = make_channel();
+    auto line = process::make_channel();
     if (!line)
         return std::unexpected(line.error());
     auto sent = pass_line(line->first);
@@ -88,19 +55,13 @@ Result<void> Resolver::start()
 {
     if (steady_clock::now() < not_before_)
         return fail(ErrorCode::supervisor, EAGAIN, "the process that looks names up keeps ending");
-    auto control = make_channel();
-    if (!control)
-        return std::unexpected(control.error());
-    const pid_t supervisor = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid < 0)
-        return fail(ErrorCode::system_call, errno, "fork of the process that looks names up");
-    if (pid == 0)
-        become_resolver(control->second.get(), identity_, settings_, supervisor);
-    pid_ = pid;
-    control_ = std::move(control->first);
+    auto started = process::start_helper({.role = kResolverRole, .text = encode(settings_), .identity = identity_});
+    if (!started)
+        return std::unexpected(started.error());
+    pid_ = started->pid;
+    control_ = std::move(started->channel);
     started_ = steady_clock::now();
-    log::Event(log::Level::debug, 0, "resolver-start", "looking names up in a process of its own").with("pid", pid);
+    log::Event(log::Level::debug, 0, "resolver-start", "looking names up in a process of its own").with("pid", pid_);
     return {};
 }
 

@@ -4,7 +4,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "supervisor/plan.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 #include "supervisor/resolver_process.h"
 
 #include <chrono>
@@ -19,7 +19,7 @@ public:
     ~Resolver() { stop(); }
 
     /// The one that runs goes on with the old settings for nobody: it is ended.
-    void configure(const config::Access& config, const WorkerIdentity& identity);
+    void configure(const config::Access& config, const process::IdentityChange& identity);
 
     /// A worker's end of a new line. EAGAIN: it keeps dying, the next is started in a while.
     Result<UniqueFd> open_line();
@@ -32,7 +32,7 @@ private:
     void stop();
 
     ResolverSettings settings_;
-    WorkerIdentity identity_;
+    process::IdentityChange identity_;
     pid_t pid_ = -1;
     UniqueFd control_;
     RespawnDelay delay_;

@@ -2,6 +2,7 @@
 
 #include "access/request.h"
 #include "base/ip_address.h"
+#include "process/records.h"
 #include "supervisor/messages.h"
 #include "wrapper/names.h"
 
@@ -280,6 +281,28 @@ void look_up(const LookupRequest& request, LookupAnswer& answer)
     const wrapper::NameFinding found = wrapper::look_up_name(address, sizeof answer.value - 1);
     set_text(answer.value, found.value);
     set_text(answer.warning, found.warning);
+}
+
+std::string encode(const ResolverSettings& settings)
+{
+    process::RecordWriter writer;
+    writer.append(settings);
+    return writer.bytes();
+}
+
+int resolver_main(process::Helper& helper)
+{
+    static constexpr rlim_t kDescriptors = 512; // enough for every thread's sockets
+    ResolverSettings settings;
+    if (!process::RecordReader(helper.text).take(settings))
+        return EXIT_FAILURE;
+    // The name service decides whom it asks, and which files and modules it reads.
+    const auto confined = process::confine(helper,
+        {.descriptors = kDescriptors, .files = process::FileAccess::reading, .ports = std::nullopt, .calls = std::nullopt});
+    if (!confined)
+        return EXIT_FAILURE;
+    run_resolver(std::move(helper.channel), settings, look_up);
+    return EXIT_SUCCESS;
 }
 
 void run_resolver(UniqueFd control, const ResolverSettings& settings, const LookUp& look_up)

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "base/unique_fd.h"
+#include "process/child.h"
 #include "supervisor/resolver_protocol.h"
 
 #include <chrono>
 #include <functional>
+#include <string>
 
 namespace safetp::supervisor {
 
@@ -17,6 +19,10 @@ struct ResolverSettings {
     std::chrono::seconds lookup_time{5};
     std::chrono::seconds cache_time{60};
 };
+
+inline constexpr const char* kResolverRole = "resolver";
+std::string encode(const ResolverSettings& settings); ///< the helper's order
+int resolver_main(process::Helper& helper);
 
 /// Blocks; called by several threads at once. Fills in all but the id.
 using LookUp = std::function<void(const LookupRequest& request, LookupAnswer& answer)>;

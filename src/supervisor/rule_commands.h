@@ -3,7 +3,8 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "supervisor/privileges.h"
+#include "config/config.h"
+#include "process/child.h"
 #include "supervisor/protocol.h"
 
 #include <map>
@@ -11,6 +12,9 @@
 #include <sys/types.h>
 
 namespace safetp::supervisor {
+
+inline constexpr const char* kRuleCommandRole = "rule command";
+int rule_command_main(process::Helper& helper);
 
 class RuleCommands {
 public:
@@ -25,7 +29,7 @@ public:
         std::uint32_t id;
     };
 
-    /// A child finds the command by itself (replay.h) and becomes it: /bin/sh -c, PATH and nothing else in its environment.
+    /// A helper finds the command by itself (replay.h) and becomes it: /bin/sh -c, PATH and nothing else in its environment.
     /// With `client` (twist) that is its standard input and outputs, else /dev/null. EAGAIN: too many run.
     Result<void> start(const Asker& asker, RequestKind kind, int image, const Facts& facts, UniqueFd client);
 
@@ -36,7 +40,7 @@ public:
     std::optional<Ended> on_child_end(pid_t pid, int status); ///< empty: not ours
 
 private:
-    std::optional<Identity> identity_;
+    std::optional<process::Identity> identity_;
     std::map<pid_t, std::optional<Asker>> running_;
 };
 

@@ -1,5 +1,7 @@
 #include "supervisor/server_process.h"
 
+#include "process/child.h"
+
 #include "base/ip_address.h"
 
 #include <cerrno>
@@ -7,7 +9,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,33 +74,19 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings)
     return result;
 }
 
-/// A program must find every signal as after a login: an ignored SIGPIPE would go through exec.
-void reset_signals()
-{
-    struct sigaction defaults{};
-    defaults.sa_handler = SIG_DFL;
-    for (int signal = 1; signal < NSIG; ++signal)
-        ::sigaction(signal, &defaults, nullptr);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-/// In the child. Returns only when something failed, with errno.
+/// In the child. A program must find every signal as after a login: an ignored SIGPIPE would go through exec.
+/// Returns only when something failed, with errno.
 int execute(const ServerProgram& program, int socket, int report)
 {
     ::setsid();
-    reset_signals();
-    if (::dup2(socket, 0) < 0 || ::dup2(socket, 1) < 0 || ::dup2(socket, 2) < 0 || ::dup2(report, 3) < 0)
-        return errno;
-    ::fcntl(3, F_SETFD, FD_CLOEXEC);
-    if (::close_range(4, ~0u, 0) != 0)
+    process::reset_signals(process::SignalsToService::obeyed);
+    if (!process::keep_only({socket, socket, socket, report}, 0) || ::fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
         return errno;
     if (program.nice != 0) {
         [[maybe_unused]] const int now = ::nice(program.nice); // no reason to refuse: libwrap goes on too
     }
     if (program.identity) {
-        if (const auto became = become(*program.identity); !became)
+        if (const auto became = process::become(*program.identity); !became)
             return became.error().os_error != 0 ? became.error().os_error : EPERM;
     }
     if (::chdir(program.directory.c_str()) != 0)
@@ -119,7 +106,7 @@ Result<ServerProgram> ServerProgram::plan(const config::Server& server)
     if (!server.argv0.empty())
         program.arguments[0] = server.argv0;
     program.directory = server.directory.empty() ? "/" : server.directory;
-    const auto who = server.user.empty() ? find_user(::geteuid()) : find_user(server.user);
+    const auto who = server.user.empty() ? process::find_user(::geteuid()) : process::find_user(server.user);
     if (!who && !server.user.empty())
         return fail(ErrorCode::bad_config, 0, fmt::format("[server] user {} does not exist", server.user));
     program.environment.emplace_back(kPath);
@@ -173,10 +160,7 @@ Result<StartedServer> start_server(const ServerProgram& program)
     if (::pipe2(report, O_CLOEXEC) != 0)
         return fail(ErrorCode::system_call, errno, "pipe");
     const UniqueFd reader(report[0]);
-    // Above 3, so that execute() does not overwrite one of the two with the other.
-    UniqueFd writer(::fcntl(report[1], F_DUPFD_CLOEXEC, 10));
-    connection->theirs.reset(::fcntl(connection->theirs.get(), F_DUPFD_CLOEXEC, 10));
-    ::close(report[1]);
+    UniqueFd writer(report[1]);
     const pid_t pid = ::fork();
     if (pid < 0)
         return fail(ErrorCode::system_call, errno, "fork");

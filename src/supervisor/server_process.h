@@ -4,7 +4,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "config/config.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 #include "supervisor/replay.h"
 
 #include <optional>
@@ -20,7 +20,7 @@ struct ServerProgram {
     std::string path;
     std::string directory;
     std::vector<std::string> environment; ///< PATH, TZ if we have it, and USER, LOGNAME, HOME, SHELL of who runs it
-    std::optional<Identity> identity;     ///< whom to become; none: stay who we are
+    std::optional<process::Identity> identity;     ///< whom to become; none: stay who we are
     unsigned umask = 022;
     int nice = 0;                         ///< added to ours
 

@@ -102,7 +102,7 @@ int supervise(const Options& options)
     // Fork the workers, and serve them until the last has gone.
     const std::string status = status_text(*prepared, inetd ? 1 : worker_count(prepared->config()));
     log::Event(inetd ? log::Level::debug : log::Level::notice, 0, "start", "safetpd started: " + status);
-    log::Event(log::Level::info, 0, "landlock", describe_landlock(ports_of_workers(prepared->config())));
+    log::Event(log::Level::info, 0, "landlock", process::describe_landlock(ports_of_workers(prepared->config())));
     Service service(options.source, *counters, std::move(*prepared), pid_file, inetd ? std::move(inetd->control) : UniqueFd());
     return service.run();
 }

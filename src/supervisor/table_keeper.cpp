@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kReadingTime{60};
 constexpr std::size_t kFurtherWaiting = 64; // a worker asks once for all of its sessions: this is far more than comes
 constexpr std::size_t kVersions = 4; // for commands of evaluations that began before a change
 
-TableOrder make_order(const config::Config& config, const WorkerIdentity& identity)
+TableOrder make_order(const config::Config& config, const process::IdentityChange& identity)
 {
     std::set<std::string> daemons{config.access.daemon};
     for (const config::Listener& listener : config.listeners)
@@ -39,7 +39,7 @@ TableKeeper::~TableKeeper()
     ::waitpid(reader_->pid, nullptr, 0);
 }
 
-void TableKeeper::configure(const config::Config& config, const WorkerIdentity& identity)
+void TableKeeper::configure(const config::Config& config, const process::IdentityChange& identity)
 {
     TableOrder order = make_order(config, identity);
     const bool are_same = order.paths.allow == order_.paths.allow && order.paths.deny == order_.paths.deny

@@ -35,7 +35,7 @@ public:
     TableKeeper(const TableKeeper&) = delete;
     ~TableKeeper();
 
-    void configure(const config::Config& config, const WorkerIdentity& identity); ///< and reads the tables anew
+    void configure(const config::Config& config, const process::IdentityChange& identity); ///< and reads the tables anew
     void ask(const TableAsker& asker);
     bool on_child_end(pid_t pid, int status); ///< false: not ours
     std::optional<Clock::time_point> deadline() const { return deadline_; }

@@ -1,26 +1,21 @@
 #include "supervisor/table_reader.h"
 
 #include "base/error.h"
-#include "supervisor/landlock.h"
-#include "supervisor/sandbox.h"
+#include "process/records.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
+#include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <linux/close_range.h>
 #include <span>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
-#include <type_traits>
 #include <unistd.h>
 
 namespace safetp::supervisor {
@@ -34,67 +29,23 @@ constexpr std::chrono::milliseconds kWriterPause{20};
 constexpr std::size_t kMaxNotes = 16u << 20;
 constexpr std::size_t kMaxTrouble = 4096; ///< which is kept, and logged
 
-static_assert(std::is_trivially_copyable_v<wrapper::FileMark>);
-
 // ---- the notes: a state, the trouble, and path and mark of each file
-
-template <typename T>
-void append(std::string& to, const T& value)
-{
-    to.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-void append_text(std::string& to, std::string_view text)
-{
-    append(to, static_cast<std::uint32_t>(text.size()));
-    to.append(text);
-}
-
-class NotesReader {
-public:
-    explicit NotesReader(std::string_view rest) : rest_(rest) {}
-
-    template <typename T>
-    bool take(T& value)
-    {
-        if (rest_.size() < sizeof value)
-            return false;
-        std::memcpy(&value, rest_.data(), sizeof value);
-        rest_.remove_prefix(sizeof value);
-        return true;
-    }
-
-    bool take_text(std::string& text)
-    {
-        std::uint32_t size = 0;
-        if (!take(size) || rest_.size() < size)
-            return false;
-        text = rest_.substr(0, size);
-        rest_.remove_prefix(size);
-        return true;
-    }
-
-    bool is_empty() const { return rest_.empty(); }
-
-private:
-    std::string_view rest_;
-};
 
 std::string write_notes(const TableReading& reading)
 {
-    std::string notes;
-    append(notes, reading.state);
-    append_text(notes, reading.trouble);
+    process::RecordWriter notes;
+    notes.append(reading.state);
+    notes.append_text(reading.trouble);
     for (const auto& [path, mark] : reading.fingerprint) {
-        append_text(notes, path);
-        append(notes, mark);
+        notes.append_text(path);
+        notes.append(mark);
     }
-    return notes;
+    return notes.bytes();
 }
 
 bool read_notes(std::string_view notes, TableReading& out)
 {
-    NotesReader reader(notes);
+    process::RecordReader reader(notes);
     if (!reader.take(out.state) || out.state > TableReading::State::unsettled || !reader.take_text(out.trouble))
         return false;
     out.trouble.resize(std::min(out.trouble.size(), kMaxTrouble));
@@ -108,7 +59,31 @@ bool read_notes(std::string_view notes, TableReading& out)
     return true;
 }
 
-// ---- the child
+// ---- the order
+
+std::string encode(const TableOrder& order)
+{
+    process::RecordWriter writer;
+    writer.append(order.reading);
+    writer.append_text(order.paths.allow);
+    writer.append_text(order.paths.deny);
+    for (const std::string& daemon : order.daemons)
+        writer.append_text(daemon);
+    return writer.bytes();
+}
+
+bool decode(std::string_view text, TableOrder& order)
+{
+    process::RecordReader reader(text);
+    if (!reader.take(order.reading) || !reader.take_text(order.paths.allow) || !reader.take_text(order.paths.deny))
+        return false;
+    while (!reader.is_empty())
+        if (!reader.take_text(order.daemons.emplace_back()))
+            return false;
+    return true;
+}
+
+// ---- the helper
 
 bool write_all(int fd, std::span<const std::byte> bytes)
 {
@@ -133,52 +108,6 @@ wrapper::Snapshot read_when_settled(const TableOrder& order)
         if (snapshot.unsettled.empty() || is_last)
             return snapshot;
         std::this_thread::sleep_for(kWriterPause);
-    }
-}
-
-/// The exit status. Files are read as whoever started safetpd, everything else is done as a worker, confined like one.
-int read_and_compile(const TableOrder& order, int image, int notes, pid_t supervisor)
-{
-    wrapper::Snapshot snapshot = read_when_settled(order);
-    TableReading reading;
-    reading.fingerprint = std::move(snapshot.fingerprint);
-    if (!drop_privileges(order.identity, 0, supervisor))
-        return 2;
-    confine_helper(FileAccess::none, PortRanges());
-    if (!enter_sandbox())
-        return 2;
-    if (!snapshot.unsettled.empty()) {
-        reading.state = TableReading::State::unsettled;
-        reading.trouble = fmt::format("{} is being written", fmt::join(snapshot.unsettled, ", "));
-    } else {
-        reading.trouble = find_trouble(snapshot.files, order.reading);
-        if (!reading.trouble.empty())
-            reading.state = TableReading::State::broken;
-        if (!write_all(image, access::compile(snapshot.files, order.reading)))
-            return 3;
-    }
-    const std::string text = write_notes(reading);
-    return write_all(notes, std::as_bytes(std::span(text))) ? 0 : 3;
-}
-
-[[noreturn]] void become_reader(const TableOrder& order, int image, int notes, pid_t supervisor)
-{
-    static constexpr int kImage = 3;
-    static constexpr int kNotes = 4;
-    ::prctl(PR_SET_NAME, "safetpd:tables");
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2}) // those are for the supervisor
-        ::signal(signal, SIG_IGN);
-    const UniqueFd high_image(::fcntl(image, F_DUPFD_CLOEXEC, 10));
-    const UniqueFd high_notes(::fcntl(notes, F_DUPFD_CLOEXEC, 10));
-    if (::dup2(high_image.get(), kImage) < 0 || ::dup2(high_notes.get(), kNotes) < 0 || ::close_range(5, ~0u, 0) != 0)
-        ::_exit(4);
-    try {
-        ::_exit(read_and_compile(order, kImage, kNotes, supervisor));
-    } catch (const std::exception&) {
-        ::_exit(5); // no memory for it
     }
 }
 
@@ -241,6 +170,31 @@ std::string find_trouble(const access::TableFiles& files, access::Reading readin
     return fmt::format("{}", fmt::join(all, "; "));
 }
 
+// Files are read as whoever started safetpd, everything else is done as a worker, confined like one.
+int table_reader_main(process::Helper& helper)
+{
+    TableOrder order;
+    if (helper.descriptors.size() != 2 || !decode(helper.text, order))
+        return EXIT_FAILURE;
+    wrapper::Snapshot snapshot = read_when_settled(order);
+    TableReading reading;
+    reading.fingerprint = std::move(snapshot.fingerprint);
+    if (!process::confine(helper, {}))
+        return EXIT_FAILURE;
+    if (!snapshot.unsettled.empty()) {
+        reading.state = TableReading::State::unsettled;
+        reading.trouble = fmt::format("{} is being written", fmt::join(snapshot.unsettled, ", "));
+    } else {
+        reading.trouble = find_trouble(snapshot.files, order.reading);
+        if (!reading.trouble.empty())
+            reading.state = TableReading::State::broken;
+        if (!write_all(helper.descriptors[0].get(), access::compile(snapshot.files, order.reading)))
+            return EXIT_FAILURE;
+    }
+    const std::string text = write_notes(reading);
+    return write_all(helper.descriptors[1].get(), std::as_bytes(std::span(text))) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 Result<TableReader> start_table_reader(const TableOrder& order)
 {
     TableReader reader;
@@ -250,12 +204,11 @@ Result<TableReader> start_table_reader(const TableOrder& order)
         return std::unexpected(image ? notes.error() : image.error());
     reader.image = std::move(*image);
     reader.notes = std::move(*notes);
-    const pid_t supervisor = ::getpid();
-    reader.pid = ::fork();
-    if (reader.pid < 0)
-        return fail(ErrorCode::system_call, errno, "fork of the access tables' reader");
-    if (reader.pid == 0)
-        become_reader(order, reader.image.get(), reader.notes.get(), supervisor);
+    const auto started = process::start_helper({.role = kTableReaderRole, .text = encode(order),
+        .descriptors = {reader.image.get(), reader.notes.get()}, .identity = order.identity});
+    if (!started)
+        return std::unexpected(started.error());
+    reader.pid = started->pid;
     return reader;
 }
 

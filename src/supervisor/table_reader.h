@@ -1,11 +1,11 @@
-// Reads and compiles the access tables in a child process of one task: a million lines hold nobody up, and what somebody wrote
+// Reads and compiles the access tables in a helper process of one task: a million lines hold nobody up, and what somebody wrote
 // into a table is parsed where it can do no harm.
 #pragma once
 
 #include "access/rules.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "supervisor/privileges.h"
+#include "process/child.h"
 #include "wrapper/table_files.h"
 
 #include <string>
@@ -18,7 +18,7 @@ struct TableOrder {
     wrapper::TablePaths paths;
     access::Reading reading = access::Reading::safe;
     std::vector<std::string> daemons; ///< whose banner files are wanted
-    WorkerIdentity identity;          ///< the child becomes that when the files are read
+    process::IdentityChange identity;          ///< the child becomes that when the files are read
 };
 
 /// A child that is at work.
@@ -38,7 +38,10 @@ struct TableReading {
     std::string trouble;
 };
 
-/// Forks. The child waits two seconds at most for writers to finish.
+inline constexpr const char* kTableReaderRole = "access tables";
+int table_reader_main(process::Helper& helper);
+
+/// The child waits two seconds at most for writers to finish.
 Result<TableReader> start_table_reader(const TableOrder& order);
 
 /// After the child's end: seals the image, so that nobody changes it under those who map it, and gives what the child found.

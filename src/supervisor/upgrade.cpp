@@ -1,5 +1,7 @@
 #include "supervisor/upgrade.h"
 
+#include "process/child.h"
+
 #include <cerrno>
 #include <charconv>
 #include <climits>
@@ -49,27 +51,16 @@ void set_environment(std::size_t sockets)
     ::setenv(kCountersVariable, std::to_string(first_behind + 1).c_str(), 1);
 }
 
-/// Puts the sockets at 3, 4, ..., where sd_listen_fds(3) expects them, and the others behind them. All are first moved away.
-void lay_out_descriptors(std::vector<int> descriptors)
-{
-    const int first_free = SD_LISTEN_FDS_START + static_cast<int>(descriptors.size());
-    for (int& fd : descriptors)
-        fd = ::fcntl(fd, F_DUPFD_CLOEXEC, first_free);
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-        if (descriptors[i] < 0 || ::dup2(descriptors[i], SD_LISTEN_FDS_START + static_cast<int>(i)) < 0)
-            ::_exit(EXIT_FAILURE);
-    }
-}
-
 [[noreturn]] void become_successor(const std::string& program, const std::vector<int>& sockets, int line, int counters)
 {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
-    std::vector<int> descriptors = sockets;
+    std::vector<int> descriptors = sockets; // at 3, 4, ..., where sd_listen_fds(3) expects them
     descriptors.insert(descriptors.end(), {line, counters}); // in this order: set_environment() says where they are
-    lay_out_descriptors(std::move(descriptors));
+    if (!process::keep_only(descriptors, SD_LISTEN_FDS_START))
+        ::_exit(EXIT_FAILURE);
     set_environment(sockets.size());
     std::vector<std::string> arguments = own_arguments();
     std::vector<char*> argv;

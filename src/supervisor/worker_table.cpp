@@ -1,10 +1,10 @@
 #include "supervisor/worker_table.h"
 
 #include "base/log.h"
+#include "process/child.h"
+#include "process/records.h"
 #include "supervisor/descriptors.h"
 #include "supervisor/exit_codes.h"
-#include "supervisor/landlock.h"
-#include "supervisor/sandbox.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,22 +21,13 @@ namespace safetp::supervisor {
 
 namespace {
 
-/// A worker obeys its supervisor only: signals sent to the whole terminal or service must not end sessions that may still
-/// drain.
-void ignore_signals()
-{
-    for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE})
-        ::signal(signal, SIG_IGN);
-    ::signal(SIGCHLD, SIG_DFL);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
+constexpr rlim_t kDescriptorsPerSession = 8; ///< two control and two data connections, two listeners, and two in reserve
+constexpr rlim_t kDescriptorsOfProcess = 128;
 
 /// Best effort: a kernel may know Landlock and still refuse, where a container is in too many layers of it.
 void confine_by_landlock(int ruleset)
 {
-    if (const auto entered = enter_landlock(ruleset); !entered)
+    if (const auto entered = process::enter_landlock(ruleset); !entered)
         log::Event(log::Level::warning, 0, "landlock", "this worker does without it: " + describe(entered.error()));
     if (ruleset >= 0)
         ::close(ruleset);
@@ -86,7 +77,7 @@ Result<void> WorkerTable::start(WorkerOrder order)
 
 Result<Worker> WorkerTable::start_in_row(WorkerOrder order, unsigned row)
 {
-    auto channel = make_channel();
+    auto channel = process::make_channel();
     if (!channel)
         return std::unexpected(channel.error());
     int ends[2];
@@ -116,7 +107,7 @@ void WorkerTable::become_worker(
     WorkerOrder order, unsigned row, UniqueFd channel, UniqueFd confined_writer, pid_t supervisor_pid)
 {
     ::prctl(PR_SET_NAME, "safetpd:worker");
-    ignore_signals();
+    process::reset_signals(process::SignalsToService::ignored); // sessions may still have to drain
     counters_.hold_row(row); // before it sees no /proc
     UniqueFd xferlog(order.xferlog < 0 ? -1 : ::fcntl(order.xferlog, F_DUPFD_CLOEXEC, 3));
     std::vector<int> own{channel.get(), confined_writer.get(), xferlog.get(), order.only_client.get(), order.landlock,
@@ -125,10 +116,11 @@ void WorkerTable::become_worker(
         own.push_back(socket.fd);
     close_all_but(std::move(own)); // among them the other workers' channels, and whatever the supervisor has open
 
-    auto confined = drop_privileges(order.identity, order.generation.config.limits.sessions, supervisor_pid);
+    const rlim_t descriptors = kDescriptorsOfProcess + kDescriptorsPerSession * order.generation.config.limits.sessions;
+    auto confined = process::drop_privileges(order.identity, descriptors, supervisor_pid);
     confine_by_landlock(order.landlock);
     if (confined)
-        confined = enter_sandbox();
+        confined = process::enter_sandbox(process::SystemCalls::worker);
     if (!confined) {
         log::Event(log::Level::error, 0, "worker-setup", "worker cannot be confined: " + describe(confined.error()));
         ::_exit(kExitNoPermission);

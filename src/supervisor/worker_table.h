@@ -2,7 +2,7 @@
 #pragma once
 
 #include "supervisor/messages.h"
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 #include "supervisor/worker.h"
 
 #include <chrono>
@@ -28,7 +28,7 @@ struct Worker {
 struct WorkerOrder {
     const Generation& generation;
     const AnnouncedNames& announced_names;
-    const WorkerIdentity& identity;
+    const process::IdentityChange& identity;
     std::vector<ListeningSocket> listeners;
     int xferlog = -1;                ///< borrowed
     int landlock = -1;               ///< borrowed; -1: none

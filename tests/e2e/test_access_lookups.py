@@ -64,7 +64,7 @@ class Guarded:
         return time.monotonic() - began
 
     def resolvers(self) -> list[int]:
-        return self.gateway.children("safetpd:names")
+        return self.gateway.helpers("resolver")
 
 
 def threads_of(pid: int) -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from support.client import SAFETY_NET
 from support.safetp import Safetp
+from support.slow_names import slow_names
 
 
 def states_of(process: subprocess.Popen, samples: int = 100) -> str:
@@ -152,14 +153,6 @@ def test_a_client_that_never_pauses(start_proxy):
             client.quit()
     finally:
         flood.stop()
-
-
-def slow_names(directory: Path) -> dict[str, str]:
-    library = directory / "slow_names.so"
-    source = Path(__file__).resolve().parent / "support" / "slow_names.c"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    library.chmod(0o755)
-    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
 def test_names_that_nobody_answers_for(start_tls_server, start_proxy, directory, monkeypatch):

@@ -56,6 +56,14 @@ def laid_over(table: dict, other: dict) -> dict:
     return {key: value for key, value in (table | other).items() if value is not None}
 
 
+def command_line(pid: int) -> list[str]:
+    """Empty: it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    except OSError:
+        return []
+
+
 class Notifications:
     """The service manager's end of sd_notify(3)."""
 
@@ -170,17 +178,21 @@ class Gateway:
         """The supervisor waits until each has its name."""
         return self.children("safetpd:worker")
 
-    def children(self, name: str) -> list[int]:
-        """Those of the supervisor that call themselves so (prctl(2), PR_SET_NAME)."""
+    def children(self, name: str | None = None) -> list[int]:
+        """Those of the supervisor; with `name` those that call themselves so (prctl(2), PR_SET_NAME)."""
         found = []
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
                 try:
-                    if Path(f"/proc/{child}/comm").read_text() == f"{name}\n":
+                    if name is None or Path(f"/proc/{child}/comm").read_text() == f"{name}\n":
                         found.append(child)
                 except OSError:
                     pass  # gone meanwhile
         return found
+
+    def helpers(self, role: str) -> list[int]:
+        """Those of the supervisor that were started as this; ps(1) shows "safetpd: ROLE"."""
+        return [pid for pid in self.children() if command_line(pid) == ["safetpd:", role]]
 
     def leftovers(self) -> list[str]:
         """Processes that came from this safetpd and still live. They are known by a resource limit that nobody uses and

@@ -1,5 +1,7 @@
 #include "supervisor/announced_names.h"
 
+#include "process/records.h"
+
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -13,7 +15,7 @@ const IpAddress kOld = *IpAddress::parse("192.0.2.7");
 const IpAddress kOther = *IpAddress::parse("192.0.2.8");
 const IpAddress kNew = *IpAddress::parse("203.0.113.9");
 const IpAddress kLoopback = *IpAddress::parse("127.0.0.1");
-const WorkerIdentity kNobodyElse;
+const process::IdentityChange kNobodyElse;
 
 using Places = std::vector<std::size_t>;
 
@@ -43,16 +45,14 @@ TEST(AnnouncedNames, WhatIsNotAnsweredInTimeStaysUnknown)
 // A child that was taken over, or a name server with ever more addresses.
 TEST(AnnouncedNames, AnAnswerWithoutEndIsCut)
 {
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    NameLookup lookup({"host"}, UniqueFd(ends[0]));
-    const UniqueFd out(ends[1]);
-    const std::string line = "0 192.0.2.7\n";
-    std::size_t written = 0;
+    auto channel = process::make_channel().value();
+    NameLookup lookup({"host"}, std::move(channel.first));
+    const std::uint8_t record[] = {0, 0, 0, 0, 192, 0, 2, 7}; // host 0 in any order of octets
+    std::size_t sent = 0;
     bool is_over = false;
-    while (!is_over && written < 1'000'000) {
-        while (::write(out.get(), line.data(), line.size()) > 0)
-            written += line.size();
+    while (!is_over && sent < 100'000) {
+        while (process::send_packet(channel.second.get(), std::as_bytes(std::span(record))))
+            ++sent;
         is_over = lookup.read();
     }
     EXPECT_TRUE(is_over);

@@ -1,3 +1,4 @@
+#include "process/records.h"
 #include "supervisor/messages.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +16,7 @@ class Messages : public testing::Test {
 protected:
     Messages()
     {
-        auto pair = make_channel();
+        auto pair = process::make_channel();
         left = std::move(pair->first);
         right = std::move(pair->second);
     }

@@ -1,4 +1,5 @@
 // The process that looks names up, in a thread, with a name service that the test plays.
+#include "process/records.h"
 #include "supervisor/messages.h"
 #include "supervisor/resolver_process.h"
 
@@ -79,7 +80,7 @@ protected:
 
     void start()
     {
-        auto control = make_channel();
+        auto control = process::make_channel();
         control_ = std::move(control->first);
         thread_ = std::thread([this, theirs = std::move(control->second)]() mutable {
             run_resolver(std::move(theirs), settings_, [this](const LookupRequest& request, LookupAnswer& answer) {
@@ -91,7 +92,7 @@ protected:
 
     UniqueFd new_line()
     {
-        auto line = make_channel();
+        auto line = process::make_channel();
         EXPECT_TRUE(send_notice(control_.get(), {NoticeKind::answer, 0, 0, 0}, line->first.get()));
         return std::move(line->second);
     }

@@ -2,7 +2,7 @@
 #include "supervisor/supervisor.h"
 
 #include "supervisor/exit_codes.h"
-#include "supervisor/landlock.h"
+#include "process/landlock.h"
 
 #include <gtest/gtest.h>
 
@@ -204,7 +204,7 @@ TEST_F(Supervisor, WorkersConnectOnlyToPortsThatTheyNeed)
     Client client = connect();
     client.read_pid();
     const std::string nobody = fmt::format("errno {}", ECONNREFUSED);
-    const std::string forbidden = landlock_version() >= 4 ? fmt::format("errno {}", EACCES) : nobody;
+    const std::string forbidden = process::landlock_version() >= 4 ? fmt::format("errno {}", EACCES) : nobody;
     for (const int port : {351, 113}) // the raw ftpd, ident
         EXPECT_EQ(client.ask(fmt::format("connect {}", port)), nobody) << port;
     for (const int port : {1, 25, 445, 1023})

@@ -1,10 +1,10 @@
-#include "supervisor/sandbox.h"
+#include "process/sandbox.h"
 
 #ifdef SAFETP_SANITIZED
 
-namespace safetp::supervisor {
-Result<void> enter_sandbox() { return {}; }
-} // namespace safetp::supervisor
+namespace safetp::process {
+Result<void> enter_sandbox(SystemCalls) { return {}; }
+} // namespace safetp::process
 
 #else
 
@@ -20,7 +20,7 @@ Result<void> enter_sandbox() { return {}; }
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace safetp::supervisor {
+namespace safetp::process {
 
 namespace {
 
@@ -167,7 +167,7 @@ void allow_by_argument(Filter& filter)
 
 } // namespace
 
-Result<void> enter_sandbox()
+Result<void> enter_sandbox([[maybe_unused]] SystemCalls calls)
 {
     Filter filter;
     for (const Allowed& entry : kAllowed)
@@ -178,6 +178,6 @@ Result<void> enter_sandbox()
     return filter.load();
 }
 
-} // namespace safetp::supervisor
+} // namespace safetp::process
 
 #endif

@@ -1,5 +1,5 @@
 // A child enters, and tries; what the running kernel does not know is allowed.
-#include "supervisor/landlock.h"
+#include "process/landlock.h"
 
 #include "base/ip_address.h"
 
@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-namespace safetp::supervisor {
+namespace safetp::process {
 namespace {
 
 /// The errno of `attempt` in a child that is confined like this.
@@ -114,4 +114,4 @@ TEST(Landlock, SaysWhatItDoes)
 }
 
 } // namespace
-} // namespace safetp::supervisor
+} // namespace safetp::process

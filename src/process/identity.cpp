@@ -1,25 +1,20 @@
-#include "supervisor/privileges.h"
+#include "process/identity.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 #include <fmt/format.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace safetp::supervisor {
+namespace safetp::process {
 
 namespace {
-
-constexpr rlim_t kDescriptorsPerSession = 8; ///< two control and two data connections, two listeners, and two in reserve
-constexpr rlim_t kDescriptorsOfProcess = 128;
 
 Result<Identity> from_passwd(const passwd* entry, const std::string& wanted)
 {
@@ -54,19 +49,18 @@ Result<void> enter_root(const std::string& root)
     return {};
 }
 
-void set_limits(unsigned max_sessions)
+void set_limits(rlim_t descriptors)
 {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
-    const rlim_t wanted = kDescriptorsPerSession * max_sessions + kDescriptorsOfProcess;
-    if (files.rlim_cur >= wanted)
+    if (files.rlim_cur >= descriptors)
         return;
-    const rlimit raised{wanted, std::max(wanted, files.rlim_max)};
+    const rlimit raised{descriptors, std::max(descriptors, files.rlim_max)};
     if (::setrlimit(RLIMIT_NOFILE, &raised) == 0)
         return;
-    files.rlim_cur = std::min(wanted, files.rlim_max); // not root: as far as the hard limit goes
+    files.rlim_cur = std::min(descriptors, files.rlim_max); // not root: as far as the hard limit goes
     ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
@@ -89,59 +83,13 @@ Result<void> become(const Identity& identity)
     return {};
 }
 
-Result<void> prepare_empty_root(const std::string& path)
+Result<void> drop_privileges(const IdentityChange& change, rlim_t descriptors, pid_t parent)
 {
-    std::error_code error;
-    const std::filesystem::path directory(path);
-    const mode_t old_mask = ::umask(022);
-    std::filesystem::create_directories(directory, error);
-    ::umask(old_mask);
-    if (error)
-        return fail(ErrorCode::bad_file, error.value(), "[process] chroot " + path);
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-        return fail(ErrorCode::bad_file, 0, fmt::format("[process] chroot {} is not a directory", path));
-    if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return fail(ErrorCode::bad_file, 0,
-            fmt::format("[process] chroot {} must be root's and writable by nobody else: chown root {} && chmod 755 {}", path,
-                path, path));
-    const bool is_empty = std::filesystem::is_empty(directory, error);
-    if (error || !is_empty)
-        return fail(ErrorCode::bad_file, error.value(), fmt::format("[process] chroot {} must be empty", path));
-    return {};
-}
-
-Result<WorkerIdentity> plan_worker_identity(const config::Process& process)
-{
-    WorkerIdentity plan;
-    if (::geteuid() != 0)
-        return plan;
-    auto user = find_user(process.user);
-    if (!user || user->uid == 0) {
-        const std::string why = user
-            ? fmt::format("[process] user {} is root; workers read network bytes and must not be", process.user)
-            : fmt::format("[process] user {} does not exist", process.user);
-        return fail(ErrorCode::bad_config, 0, why + "; create one with: systemd-sysusers, or "
-                "useradd --system --no-create-home --shell /usr/sbin/nologin " + (user ? "safetp" : process.user));
-    }
-    plan.is_changed = true;
-    plan.user = std::move(*user);
-    plan.user.groups.clear(); // a worker needs no group's files
-    plan.root = process.chroot;
-    if (!plan.root.empty()) {
-        if (const auto prepared = prepare_empty_root(plan.root); !prepared)
-            return std::unexpected(prepared.error());
-    }
-    return plan;
-}
-
-Result<void> drop_privileges(const WorkerIdentity& identity, unsigned max_sessions, pid_t supervisor_pid)
-{
-    set_limits(max_sessions);
-    if (identity.is_changed) {
-        if (const auto entered = enter_root(identity.root); !entered)
+    set_limits(descriptors);
+    if (change.is_changed) {
+        if (const auto entered = enter_root(change.root); !entered)
             return entered;
-        if (const auto became = become(identity.user); !became)
+        if (const auto became = become(change.user); !became)
             return became;
     }
     if (const auto dropped = drop_capabilities(); !dropped)
@@ -153,9 +101,9 @@ Result<void> drop_privileges(const WorkerIdentity& identity, unsigned max_sessio
     // After the change of identity, which would clear it.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return fail(ErrorCode::system_call, errno, "PR_SET_PDEATHSIG");
-    if (::getppid() != supervisor_pid)
-        return fail(ErrorCode::supervisor, 0, "the supervisor ended before its worker began");
+    if (::getppid() != parent)
+        return fail(ErrorCode::supervisor, 0, "the parent process has ended");
     return {};
 }
 
-} // namespace safetp::supervisor
+} // namespace safetp::process

@@ -1,4 +1,4 @@
-#include "supervisor/landlock.h"
+#include "process/landlock.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace safetp::supervisor {
+namespace safetp::process {
 
 namespace {
 
@@ -132,4 +132,4 @@ std::string describe_landlock(const PortRanges& ports)
     return text + (version >= 6 ? ", no abstract sockets, no signals" : "");
 }
 
-} // namespace safetp::supervisor
+} // namespace safetp::process

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace safetp::supervisor {
+namespace safetp::process {
 
 enum class FileAccess {
     none,
@@ -36,4 +36,4 @@ void confine_helper(FileAccess files, const std::optional<PortRanges>& ports);
 /// For the log: what workers cannot do on this kernel.
 std::string describe_landlock(const PortRanges& ports);
 
-} // namespace safetp::supervisor
+} // namespace safetp::process
