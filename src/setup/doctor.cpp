@@ -36,13 +36,13 @@ std::vector<Endpoint> endpoints_to_try(const Situation& situation)
 }
 
 /// What opens the front door where nobody listens.
-std::string starter_of(const std::vector<Opening>& doors, const std::string& inetd_reload)
+std::string starter_of(const std::vector<Opening>& doors, const Situation& situation)
 {
     if (doors.empty())
         return "systemctl start safetpd.service";
     return doors.front().source == Source::systemd_socket ? "systemctl start " + doors.front().unit
-        : doors.front().source == Source::inetd           ? inetd_reload
-                                                          : "kill -HUP \"$(cat /run/xinetd.pid)\"";
+        : doors.front().source == Source::inetd           ? situation.inetd_reload
+                                                          : situation.xinetd_reload;
 }
 
 /// Where the raw ftpd is told to insist on TLS of its own: the one that is started, or those on the port where we look for it.
@@ -98,11 +98,12 @@ Situation look_around(
     situation.server_port = config.server.port;
     situation.wrapper = find_wrapper(root);
     situation.inetd_reload = inetd_reload(root);
+    situation.xinetd_reload = xinetd_reload(root);
     situation.started_daemon = situation.is_started ? daemon_that_asks(root, config.server.command) : std::string();
     const std::vector<std::uint16_t> ftp_ports{21, find_port(services, "raw-ftp").value_or(kRawPort), config.server.port};
     Openings openings = find_configured(root, services, ftp_ports);
     situation.unread = std::move(openings.unread);
-    situation.door_starter = starter_of(openings.doors, situation.inetd_reload);
+    situation.door_starter = starter_of(openings.doors, situation);
     if (root.is_live())
         add_listeners(root, find_listeners(), ftp_ports, openings);
     situation.openings = std::move(openings.found);

@@ -41,6 +41,7 @@ struct Situation {
     std::string started_daemon;             ///< with is_started: its name in the tables where it asks them itself
     std::string wrapper = "/usr/sbin/tcpd"; ///< the wrapper to propose
     std::string inetd_reload = "kill -HUP \"$(cat /run/inetd.pid)\""; ///< how inetd is told to read its files again
+    std::string xinetd_reload = "kill -HUP \"$(cat /run/xinetd.pid)\"";
     std::vector<std::string> firewall;                                ///< signs of one
     std::vector<std::string> unread;                                  ///< what could not be looked at, and why
 };

@@ -5,11 +5,16 @@
 #include "setup/ftpd_conf.h"
 #include "setup/text.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <string_view>
 
 namespace safetp::setup {
 
 namespace {
+
+constexpr const char* kUnitDirectories[]
+    = {"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"};
 
 /// [server] port as the root's services give it: load() asks this machine's.
 void correct_port(
@@ -31,6 +36,15 @@ void correct_port(
     const std::string_view name = written.substr(begin + 1, end - begin - 1);
     config.server.port = find_port(services, name).value_or(name == "raw-ftp" ? raw_port : config.server.port);
 }
+
+bool has_unit(const Root& root, std::string_view name)
+{
+    return std::ranges::any_of(kUnitDirectories,
+        [&](const char* directory) { return root.exists(fmt::format("{}/{}", directory, name)); });
+}
+
+/// Where nothing was left to do, a super-server may have ended, or was never started.
+std::string reload_unit(std::string_view name) { return fmt::format("systemctl reload-or-restart {}", name); }
 
 } // namespace
 
@@ -71,12 +85,20 @@ std::string find_wrapper(const Root& root)
 std::string inetd_reload(const Root& root)
 {
     for (const char* unit : {"inetd.service", "openbsd-inetd.service", "inetutils-inetd.service"}) {
-        for (const char* directory : {"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}) {
-            if (root.exists(fmt::format("{}/{}", directory, unit)))
-                return fmt::format("systemctl reload {}", unit);
-        }
+        if (has_unit(root, unit))
+            return reload_unit(unit);
     }
+    const bool has_inetd = root.is_program("/usr/sbin/inetd") || root.is_program("/usr/sbin/inetutils-inetd");
+    if (!has_inetd && root.is_program("/usr/sbin/xinetd")) // which Debian starts with -inetd_compat
+        return xinetd_reload(root);
     return "kill -HUP \"$(cat /run/inetd.pid)\"";
+}
+
+std::string xinetd_reload(const Root& root)
+{
+    if (has_unit(root, "xinetd.service") || root.exists("/etc/init.d/xinetd"))
+        return reload_unit("xinetd.service");
+    return "kill -HUP \"$(cat /run/xinetd.pid)\"";
 }
 
 std::string daemon_that_asks(const Root& root, const std::vector<std::string>& command)

@@ -23,8 +23,10 @@ Result<config::Config> read_config(const Root& root, const std::string& file, co
 /// The wrapper to put before the raw ftpd: ours where it is installed, else tcpd.
 std::string find_wrapper(const Root& root);
 
-/// The command that makes inetd read its files again.
+/// The command that makes whatever reads /etc/inetd.conf read it again, and starts it where it does not run.
 std::string inetd_reload(const Root& root);
+/// The same for xinetd.
+std::string xinetd_reload(const Root& root);
 
 /// The name under which a program that is started for each session asks the tables itself; empty: it does not.
 std::string daemon_that_asks(const Root& root, const std::vector<std::string>& command);

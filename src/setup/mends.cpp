@@ -66,7 +66,7 @@ std::vector<Mend> mend_xinetd(const Situation& situation, const Opening& opening
         lines.emplace_back("\ttype = UNLISTED");
     }
     return {{fmt::format("{}, in the block of line {}", opening.file, opening.line), lines}, loopback_server(port),
-        {"run", {"kill -HUP \"$(cat /run/xinetd.pid)\""}}};
+        {"run", {situation.xinetd_reload}}};
 }
 
 /// An ftpd that listens by itself need not: the gateway starts it for each session.

@@ -17,7 +17,6 @@ namespace {
 
 constexpr const char* kRawSocket = "/etc/systemd/system/raw-ftp.socket";
 constexpr const char* kRawService = "/etc/systemd/system/raw-ftp@.service";
-constexpr const char* kXinetdReload = "kill -HUP \"$(cat /run/xinetd.pid)\"";
 constexpr std::size_t kMaxFiles = 64; // as a rule there are about six
 constexpr std::string_view kMadeBy = "# Made by safetpd setup";
 
@@ -69,6 +68,7 @@ private:
     std::vector<Opening> doors_; ///< what opens the front door instead of safetpd.service
     RawServer server_;
     Plan plan_;
+    bool changes_xinetd_ = false;
     std::vector<std::string> last_commands_;
     std::vector<std::string> old_units_; ///< to be started again by an undo
     std::vector<std::string> guards_; ///< files that have to be there first
@@ -201,7 +201,7 @@ Result<void> Planner::switch_off_xinetd()
         if (!change)
             return std::unexpected(change.error());
         (*change)->after = with_xinetd_disabled((*change)->after, opening.line, opening.text);
-        command(kXinetdReload);
+        changes_xinetd_ = true;
     }
     return {};
 }
@@ -513,16 +513,17 @@ void Planner::restart_front_door()
 
 void Planner::finish_commands()
 {
+    std::vector<std::string> reloads;
     if (plan_.changes_inetd)
-        plan_.commands.insert(plan_.commands.begin(), plan_.inetd_reload);
+        reloads.push_back(plan_.inetd_reload);
+    if (const std::string xinetd = xinetd_reload(root_); changes_xinetd_ && (reloads.empty() || reloads.front() != xinetd))
+        reloads.push_back(xinetd);
+    plan_.commands.insert(plan_.commands.begin(), reloads.begin(), reloads.end());
     for (std::string& line : last_commands_)
         command(std::move(line));
     if (options_.backend == Backend::systemd)
         plan_.undo_commands = {"systemctl disable --now raw-ftp.socket", "systemctl daemon-reload"};
-    if (plan_.changes_inetd)
-        plan_.undo_commands.push_back(plan_.inetd_reload);
-    if (std::ranges::find(plan_.commands, kXinetdReload) != plan_.commands.end())
-        plan_.undo_commands.emplace_back(kXinetdReload);
+    std::ranges::copy(reloads, std::back_inserter(plan_.undo_commands));
     restart_front_door();
     std::ranges::copy(old_units_, std::back_inserter(plan_.undo_commands));
     command("safetpd doctor");

@@ -98,6 +98,10 @@ SetupOutcome undo(const Root& root, const SetupOptions& options)
         fmt::print("a version that was changed since is kept: {}\n", path);
     if (std::ranges::any_of(undone->restored, [](const std::string& path) { return path.starts_with("/etc/inetd"); }))
         wake_inetd(root);
+    if (undone->commands.empty()) {
+        fmt::print("FTP is served again as before; nothing is to be run.\n");
+        return SetupOutcome::done;
+    }
     // inetd once more, though it was told: it could not take a port that another server still had.
     fmt::print("Services are left as they are. So that FTP is served again as before, now run:\n");
     for (const std::string& line : undone->commands)

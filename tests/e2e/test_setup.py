@@ -187,8 +187,24 @@ def test_undo_says_what_to_run(install, backend):
     commands = [line.strip() for line in said[said.index("now run:") :].splitlines()[1:]]
     assert commands[0] == "systemctl disable --now safetpd.service"
     assert commands[-1] == "systemctl enable --now vsftpd.service"
-    assert "systemctl reload inetd.service" in commands
+    assert "systemctl reload-or-restart inetd.service" in commands
     assert ("systemctl disable --now raw-ftp.socket" in commands) == (backend == "systemd")
+
+
+def test_undo_says_when_there_is_nothing_to_run(install):
+    """Only the access tables were changed: whoever reads them reads them each time."""
+    root = install("inetutils-ftpd")
+    root.write("usr/local/sbin/safetpd", "").chmod(0o755)
+    root.write(
+        "etc/inetd.conf",
+        "ftp stream tcp nowait root /usr/local/sbin/safetpd safetpd -s\n"
+        "raw-ftp stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.ftpd\n",
+    )
+    root.write("etc/services", "ftp 21/tcp\nraw-ftp 351/tcp\n")
+    assert "nothing is to be run" not in set_up(root, "--backend", "inetd", "--apply")
+    said = set_up(root, "--undo")
+    assert "put back: /etc/hosts.allow" in said or "removed: /etc/hosts.allow" in said
+    assert "nothing is to be run" in said and "now run" not in said
 
 
 def test_undo_leaves_a_front_door_that_was_there(install):

@@ -473,5 +473,44 @@ TEST(Machine, TakesItsPortsFromTheRootsServices)
     EXPECT_FALSE(read_config(scratch.root(), "/etc/missing.toml", {}));
 }
 
+/// Debian's xinetd reads /etc/inetd.conf, too; and whichever of them reads it may not run, having had nothing to do.
+TEST(Plan, TellsTheSuperServerThatIsThere)
+{
+    struct Case {
+        const char* path;
+        const char* reload;
+    };
+    const Case cases[] = {{"/lib/systemd/system/inetd.service", "systemctl reload-or-restart inetd.service"},
+        {"/etc/init.d/xinetd", "systemctl reload-or-restart xinetd.service"},
+        {"/usr/lib/systemd/system/xinetd.service", "systemctl reload-or-restart xinetd.service"},
+        {"/etc/elsewhere", "kill -HUP \"$(cat /run/xinetd.pid)\""}};
+    for (const auto& [path, reload] : cases) {
+        const Scratch scratch;
+        scratch.write("/etc/services", "ftp 21/tcp\n");
+        scratch.write("/etc/inetd.conf", "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd -l\n");
+        scratch.program("/usr/sbin/in.ftpd");
+        scratch.program("/usr/sbin/xinetd");
+        scratch.write(path, "");
+        const auto made = plan(scratch, Backend::started);
+        ASSERT_TRUE(made) << describe(made.error());
+        EXPECT_EQ(made->commands.front(), reload);
+        EXPECT_EQ(made->undo_commands.back(), reload);
+    }
+}
+
+TEST(Plan, TellsXinetdOnce)
+{
+    const Scratch scratch;
+    scratch.write("/etc/services", "ftp 21/tcp\n");
+    scratch.write("/etc/inetd.conf", "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd -l\n");
+    scratch.write("/etc/xinetd.conf", "service ftp\n{\n server = /usr/sbin/in.ftpd\n bind = 192.0.2.1\n}\n");
+    for (const char* program : {"/usr/sbin/in.ftpd", "/usr/sbin/xinetd", "/etc/init.d/xinetd"})
+        scratch.program(program);
+    const auto made = plan(scratch, Backend::started);
+    ASSERT_TRUE(made) << describe(made.error());
+    for (const auto* commands : {&made->commands, &made->undo_commands})
+        EXPECT_EQ(std::ranges::count(*commands, "systemctl reload-or-restart xinetd.service"), 1);
+}
+
 } // namespace
 } // namespace safetp::setup
