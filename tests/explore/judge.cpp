@@ -403,10 +403,14 @@ void Judge::judge_waiting_lines() const
 {
     const auto& transfer = environment_.transfer;
     const bool is_told = transfer && transfer->to_client != Told::nothing;
-    if (!is_told || environment_.more_has_come || environment_.unanswered.is_empty())
+    if (!is_told || environment_.more_has_come)
         return;
-    const std::string_view next = alphabet_.client_lines()[environment_.unanswered.front()].text;
-    require_in_step(next != "ABOR" && next != "NOOP", "S14", "this waits for the raw ftpd's word on a transfer", next);
+    for (const auto index : environment_.unanswered) {
+        const std::string_view line = alphabet_.client_lines()[index].text;
+        require_in_step(line != "ABOR", "S14", "an ABOR waits for the raw ftpd's word on its transfer");
+        if (line != "NOOP")
+            return;
+    }
 }
 
 void Judge::judge_login(const ftp::ControlChannel& channel) const

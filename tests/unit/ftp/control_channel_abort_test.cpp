@@ -77,11 +77,9 @@ DIALOGUE(Abor, IsNeverForwarded, kRunning + R"(
     C< 426 *
     C< 226 *
     C> NOOP
-    C< 200 *
-    C> PWD
     S> 426 cut
     action TransferEnded download RETR a cut
-    S< PWD)")
+    S< NOOP)")
 
 DIALOGUE(Abor, WhileFinishing, kRunning + R"(
     event data_over
@@ -207,9 +205,9 @@ DIALOGUE(Abor, BehindAQueuedTransferEndsItAndALaterOneTheNext, kRunning + R"(
     action AbortClientData
     C< 426 *
     C< 226 *
-    C< 200 *
     S> 226 done
-    action TransferEnded download RETR b cut)")
+    action TransferEnded download RETR b cut
+    S< NOOP)")
 
 // Some ftpds say nothing of a transfer that was reset, and answer the next command: one of ours, then.
 DIALOGUE(Abor, TheServerNeverSpeaksOfTheTransferAgain, kRunning + R"(
