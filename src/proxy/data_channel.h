@@ -105,6 +105,7 @@ private:
     void take_who_waits(Attempt& attempt);
     net::Task<> part_in_order(Attempt& attempt, net::Channel& client, bool is_tls_begun);
     net::Task<bool> shows_hello(Attempt& attempt, net::Channel& client);
+    void note_used_ticket(net::Channel& client);
     Outcome judge_handshake(const tls::HandshakeInfo& info) const;
 
     // data_trials.cpp

@@ -65,7 +65,14 @@ net::Task<DataChannel::Outcome> DataChannel::secure_client(Attempt& attempt, net
         log::Event(log::Level::notice, session_, "data-tls-failed", "data connection: " + describe(step.error));
     if (step.kind != Kind::done)
         co_return DataFailure::handshake_failed;
+    note_used_ticket(client);
     co_return judge_handshake(client.stream().handshake_info());
+}
+
+// Whatever becomes of the transfer: a client that uses tickets once needs another.
+void DataChannel::note_used_ticket(net::Channel& client)
+{
+    has_resumed_ = has_resumed_ || client.stream().handshake_info().is_bound;
 }
 
 // A refusal may come before it, and must find a client that has said nothing on a plain connection.
@@ -121,8 +128,10 @@ net::Task<> DataChannel::part_in_order(Attempt& attempt, net::Channel& client, b
         is_tls_begun = begin_tls(client);
     if (is_tls_begun) {
         const auto step = co_await client.shake_hands();
-        if (step.kind == Kind::done)
+        if (step.kind == Kind::done) {
+            note_used_ticket(client);
             co_await send_close_notify(attempt, client);
+        }
     }
     client.end_in_order();
     co_await linger(attempt.executor, client);

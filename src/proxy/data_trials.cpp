@@ -55,7 +55,6 @@ void DataChannel::admit(Attempt& attempt, const Choice& choice)
     if (choice.client != nullptr) {
         attempt.client.emplace(std::move(choice.client->channel));
         attempt.is_tls_begun = choice.client->is_tls_begun;
-        has_resumed_ = has_resumed_ || choice.client->is_bound;
     }
     attempt.client_listener->close();
     for (const auto& comer : attempt.comers)

@@ -22,6 +22,8 @@ void wipe(std::string& text)
     text.clear();
 }
 
+bool is_use_active(const ftp::Action& action) { return std::holds_alternative<ftp::UseActive>(action); }
+
 } // namespace
 
 Session::Session(
@@ -197,6 +199,8 @@ void Session::drive()
         if (has_nothing_to_say)
             break;
         log_output(output);
+        if (std::ranges::any_of(output.actions, is_use_active))
+            refresh_ticket(); // before the reply, behind which the client may go on
         put_banner_before(output.to_client);
         to_client_.bytes += output.to_client;
         to_server_.bytes += output.to_server;
@@ -227,11 +231,7 @@ void Session::perform(ftp::Action& action)
         }
         void operator()(const ftp::AskForAuth& asked) const { session.ask_for_auth(asked.mechanism); }
         void operator()(const ftp::OpenPassive& open) const { session.perform_open_passive(open.is_protected); }
-        void operator()(const ftp::UseActive& active) const
-        {
-            session.refresh_ticket();
-            session.data_.use_active(active.client);
-        }
+        void operator()(const ftp::UseActive& active) const { session.data_.use_active(active.client); }
         void operator()(const ftp::DialServer& dial) const { session.data_.dial_server(dial.port); }
         void operator()(const ftp::ListenForServer&) const { session.perform_listen_for_server(); }
         void operator()(const ftp::ExpectTransfer&) const { session.data_.expect_transfer(); }

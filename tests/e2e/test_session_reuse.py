@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support.client import Truncated
+from support.client import Channel, Truncated
 
 
 class ResumingFtp(ftplib.FTP_TLS):
@@ -173,6 +173,38 @@ def test_two_hundred_transfers_all_resumed(start_server, start_gateway, authorit
         assert b"".join(parts) == content
     assert client.resumed == [True] * 200
     client.quit()
+
+
+@pytest.mark.parametrize("transfer", ["EPSV", "PASV", "EPRT", "PORT", "refused"])
+def test_a_fresh_ticket_for_each_that_was_used(reusing, authority, transfer):
+    """RFC 8446 section C.4: clients use a ticket once (Perl's does). In active mode and after a refusal no other one came, and
+    the third transfer was refused."""
+    client, _, _ = reusing("require", authority.trusting(minimum=ssl.TLSVersion.TLSv1_3))
+    used = set()
+    for _ in range(5):
+        if transfer == "refused":
+            data = client.connect_data(client.passive())
+            data.prepare_tls(client.context, client.tls.session, client.server_name)
+            used.add(client.tls.session.id)
+            data.client_hello()
+            client.expect("RETR nothing-of-that-name", 550)
+            data.handshake()
+            data.receive_all()
+            data.close()
+        elif transfer in ("EPSV", "PASV"):
+            client.download("NLST", transfer)
+            used.add(client.tls.session.id)
+        else:
+            with client.active(transfer) as listener:
+                used.add(client.tls.session.id)
+                client.send_line("NLST")
+                connection, _ = listener.accept()
+            data = client.protect_data(Channel(connection))
+            client.expect_reply(150)
+            data.receive_all()
+            data.end_leniently()
+            client.expect_reply(226)
+    assert len(used) == 5
 
 
 def test_session_longer_than_the_ticket_lifetime(reusing, authority):
