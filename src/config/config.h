@@ -19,6 +19,7 @@ enum class Security { required, required_except_anonymous, optional }; ///< TLS 
 enum class DataSecurity { required, optional };                       ///< PROT P on a secured control connection?
 enum class SessionReuse { off, prefer, require };                     ///< data TLS session bound to the control session?
 enum class ClientCertificate { off, request, require };
+enum class DataKeyExchange { session, each };                             ///< where a data connection's keys come from
 enum class DataPeer { same_address, same_network, any };              ///< any: only together with SessionReuse::require
 enum class ServerDataMode { automatic, epsv, pasv, active };
 enum class AccessReading { safe, strict };                            ///< of hosts.allow and hosts.deny: docs/hosts-access.md
@@ -68,6 +69,7 @@ struct Tls {
     std::string client_crl;                     ///< PEM; revocation lists beside those in client_ca; empty: none
     bool refuse_unknown_names = false;          ///< SNI that no certificate bears: unrecognized_name instead of the default
     seconds ticket_lifetime{7200};
+    DataKeyExchange data_key_exchange = DataKeyExchange::session;
     bool operator==(const Tls&) const = default;
 };
 

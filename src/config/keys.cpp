@@ -94,6 +94,8 @@ void read_tables(const Slot& slot, const std::string& label, const Key<S> (&keys
 constexpr Choice<Security> kSecurities[] = {{"required", Security::required},
     {"required-except-anonymous", Security::required_except_anonymous}, {"optional", Security::optional}};
 constexpr Choice<DataSecurity> kDataSecurities[] = {{"required", DataSecurity::required}, {"optional", DataSecurity::optional}};
+constexpr Choice<DataKeyExchange> kDataKeyExchanges[]
+    = {{"session", DataKeyExchange::session}, {"each", DataKeyExchange::each}};
 constexpr Choice<SessionReuse> kSessionReuses[]
     = {{"off", SessionReuse::off}, {"prefer", SessionReuse::prefer}, {"require", SessionReuse::require}};
 constexpr Choice<ClientCertificate> kClientCertificates[]
@@ -187,6 +189,7 @@ constexpr Key<Tls> kTlsKeys[] = {
     {"refuse_unknown_names", [](const Slot& at, Tls& to) { read_bool(at, to.refuse_unknown_names); }},
     {"ticket_lifetime", // seven days is the most that RFC 8446 4.6.1 lets a ticket say
         [](const Slot& at, Tls& to) { read_time(at, seconds(1), hours(7 * 24), to.ticket_lifetime); }},
+    {"data_key_exchange", [](const Slot& at, Tls& to) { read_choice(at, kDataKeyExchanges, to.data_key_exchange); }},
 };
 
 using AnnounceFor = std::pair<Network, std::string>;

@@ -24,9 +24,9 @@ DataChannel::DataChannel(
 
 DataChannel::~DataChannel() = default;
 
-void DataChannel::set_binding(const tls::SessionBinding& binding, std::string client_fingerprint)
+void DataChannel::bind_to(const tls::TicketKey& key, std::string client_fingerprint)
 {
-    binding_ = binding;
+    ticket_key_ = &key;
     client_fingerprint_ = std::move(client_fingerprint);
 }
 

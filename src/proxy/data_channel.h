@@ -44,8 +44,8 @@ public:
     ~DataChannel();
 
     void set_peers(const Peers& peers) { peers_ = peers; }
-    /// The control connection's TLS session, which data connections may have to resume.
-    void set_binding(const tls::SessionBinding& binding, std::string client_fingerprint);
+    /// The control connection's TLS session, which data connections may have to resume. `key` must outlive this.
+    void bind_to(const tls::TicketKey& key, std::string client_fingerprint);
 
     /// The leg with the server is under TLS: its data connections resume `session`, or show the same key. It must outlive this.
     void secure_server_with(tls::ClientSession& session) { server_tls_ = &session; }
@@ -144,7 +144,7 @@ private:
     const std::uint64_t session_;
     Handlers handlers_;
     Peers peers_;
-    tls::SessionBinding binding_{};
+    const tls::TicketKey* ticket_key_ = nullptr; ///< null until the control connection is under TLS
     std::string client_fingerprint_;
     tls::ClientSession* server_tls_ = nullptr; ///< null: the server leg is plain
 

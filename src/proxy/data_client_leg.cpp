@@ -87,10 +87,8 @@ net::Task<> DataChannel::wait_for_first_byte(Attempt& attempt, net::Channel& cli
 
 bool DataChannel::begin_tls(net::Channel& client)
 {
-    // Under "off" no ticket fits: each data connection makes a full handshake.
     const bool may_resume = front_.listener.session_reuse != config::SessionReuse::off;
-    const auto& binding = may_resume ? binding_ : tls::make_session_binding();
-    return client.stream().start_tls(*front_.tls, tls::Purpose::data, binding).has_value();
+    return client.stream().start_tls(*front_.tls, tls::Purpose::data, may_resume ? ticket_key_ : nullptr).has_value();
 }
 
 DataChannel::Outcome DataChannel::judge_handshake(const tls::HandshakeInfo& info) const

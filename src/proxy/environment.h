@@ -39,6 +39,7 @@ struct Environment {
     /// One that was started for session 0, which is no client's, is needed no more.
     std::function<void()> on_probe_end = {};
     std::function<void(std::uint64_t session)> on_login = {}; ///< each time that somebody has logged in; none: nobody minds
+    std::uint16_t worker = 0; ///< its number, for the names of ticket keys
 };
 
 /// What the sessions of one listener share.

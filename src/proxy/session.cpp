@@ -14,6 +14,7 @@ using log::Level;
 
 namespace {
 
+constexpr std::uint16_t kGateway = 0; // in the names of ticket keys: a gateway by itself has no number
 constexpr std::size_t kMaxUnsentReplies = 64 * 1024; // beyond it the raw ftpd is not read: a slow client holds no memory
 
 void wipe(std::string& text)
@@ -34,6 +35,7 @@ Session::Session(
     , number_(number)
     , peer_(peer)
     , local_(local_endpoint(client.get()).value_or(Endpoint{}))
+    , ticket_key_(kGateway, environment.worker)
     , destination_(std::move(destination))
     , tasks_(environment.executor)
     , client_(environment.executor, std::move(client))
@@ -48,7 +50,6 @@ Session::Session(
               .delivered = [this] { dialogue_.on_transfer_delivered(); drive(); },
               .failed = [this](ftp::DataFailure failure) { dialogue_.on_transfer_failed(failure); drive(); },
               .deadline_nearer = [this] { arm_timer(); }})
-    , binding_(tls::make_session_binding())
     , client_may_speak_(environment.executor)
     , ended_(environment.executor)
     , client_left_(environment.executor)
@@ -518,7 +519,7 @@ net::Task<> Session::start_tls()
     log::Event(Level::info, number_, "tls", "TLS begins").with("version", info.version).with("cipher", info.cipher)
         .with("resumed", info.is_resumed ? "yes" : "no").with("sni", info.server_name)
         .with("client_certificate", info.client_certificate);
-    data_.set_binding(binding_, info.client_fingerprint);
+    data_.bind_to(ticket_key_, info.client_fingerprint);
     ticket_issued_ = Clock::now();
     dialogue_.on_tls_started(info.server_name);
     drive();
@@ -526,7 +527,7 @@ net::Task<> Session::start_tls()
 
 net::Task<bool> Session::handshake()
 {
-    const auto begun = client_.stream().start_tls(*front_.tls, tls::Purpose::control, binding_);
+    const auto begun = client_.stream().start_tls(*front_.tls, tls::Purpose::control, &ticket_key_);
     if (!begun) {
         log::Event(Level::error, number_, "tls-failed", describe(begun.error()));
         co_return false;

@@ -125,6 +125,7 @@ private:
     const Endpoint local_; ///< where the client reached us
     const Clock::time_point began_ = Clock::now();
 
+    const tls::TicketKey ticket_key_; ///< before what borrows it
     std::optional<Destination> destination_;
     std::optional<ServerReach> reach_;            ///< client side: has the TLS session that server_ and data_ borrow
     net::TaskGroup tasks_;
@@ -142,7 +143,6 @@ private:
     ftp::ControlChannel dialogue_;
     ftp::PathTracker paths_;                      ///< for the logs
     DataChannel data_;
-    tls::SessionBinding binding_;
     Clock::time_point ticket_issued_{};
 
     net::Event client_may_speak_; ///< the dialogue has taken lines, or TLS is to begin or end

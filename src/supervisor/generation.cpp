@@ -76,6 +76,8 @@ Result<std::vector<tls::ServerContext>> make_contexts(const config::Config& conf
     options.client_crl = config.tls.client_crl;
     options.refuse_unknown_names = config.tls.refuse_unknown_names;
     options.ticket_lifetime = config.tls.ticket_lifetime;
+    options.data_key_exchange = config.tls.data_key_exchange == config::DataKeyExchange::session
+        ? tls::DataKeyExchange::session : tls::DataKeyExchange::each;
 
     if (const auto rehearsed = tls::rehearse(options); !rehearsed) // what the listeners have in common: once for all of them
         return std::unexpected(rehearsed.error());

@@ -188,8 +188,6 @@ void Service::run_due_tasks()
     if (now >= next_look_) {
         next_look_ = now + kLookAtCertificates;
         counters_.clear_rows_of_the_dead();
-        for (const tls::ServerContext& context : prepared_.generation->contexts)
-            context.renew_ticket_keys();
         if (life_.serves() && !is_inetd() && certificates_.has_changed(look_at_certificates()))
             reload_certificates();
     }

@@ -91,7 +91,8 @@ Worker::Worker(WorkerStart start)
           .access = start_.generation.config.access.enabled ? &access_ : nullptr,
           .doorstep = &doorstep_,
           .on_probe_end = [this] { tell_end_of(0, false); },
-          .on_login = [this](std::uint64_t session) { on_login(session); }}
+          .on_login = [this](std::uint64_t session) { on_login(session); },
+          .worker = static_cast<std::uint16_t>(start_.slot)}
     , supervisor_(io_.get_executor(), std::move(start_.supervisor))
     , inquiries_(io_.get_executor(), supervisor_.fd())
     , tasks_(io_.get_executor())

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <openssl/err.h>
-#include <openssl/rand.h>
 
 namespace safetp::tls {
 
@@ -134,7 +133,7 @@ Result<void> ask_for_client_certificates(SSL_CTX* context, const ContextOptions&
 }
 
 /// Sessions are resumed under the same certificate and the same rules for client certificates only. Another client CA or
-/// certificate file takes a new context, with new ticket keys, in any case; the scope keeps apart what shares one context.
+/// certificate file takes a new context in any case; the scope keeps apart what shares one context.
 Scope make_scope(const Identity& identity, ClientCertificate rule)
 {
     std::array<unsigned char, 33> input{};
@@ -150,14 +149,6 @@ Scope make_scope(const Identity& identity, ClientCertificate rule)
 }
 
 } // namespace
-
-SessionBinding make_session_binding()
-{
-    SessionBinding binding{};
-    if (RAND_bytes(binding.data(), static_cast<int>(binding.size())) != 1)
-        std::abort(); // a binding that can be guessed would let strangers' data connections in
-    return binding;
-}
 
 ServerContext::ServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ServerContext::ServerContext(ServerContext&&) noexcept = default;
@@ -182,15 +173,14 @@ Result<ServerContext> ServerContext::make(const ContextOptions& options)
         return std::unexpected(asked.error());
     for (Identity& identity : impl->identities)
         identity.scope = make_scope(identity, options.client_certificate);
-    if (!impl->ticket_keys.prepare())
-        return setup_failure("ticket keys");
+    impl->ticket_cipher.reset(EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr));
+    if (!impl->ticket_cipher)
+        return setup_failure("the cipher of tickets");
     SSL_CTX_set_app_data(context, impl.get());
     install_tickets(context, options.ticket_lifetime);
     install_hello(context);
     return ServerContext(std::move(impl));
 }
-
-void ServerContext::renew_ticket_keys() const { impl_->ticket_keys.renew(); }
 
 std::string ServerContext::certificate_fingerprint() const
 {

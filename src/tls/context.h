@@ -1,4 +1,4 @@
-// What all TLS connections of a listener share: certificates, versions, ciphers, tickets. Made by the supervisor before the
+// What all TLS connections of a listener share: certificates, versions, ciphers. Made by the supervisor before the
 // fork, so that no worker reads a key from disk.
 #pragma once
 
@@ -16,9 +16,11 @@ namespace safetp::tls {
 enum class Purpose { control, data };
 enum class ClientCertificate { off, request, require };
 
-/// Names one FTP session inside its TLS tickets: only a ticket that carries the same value makes a data connection "bound".
-using SessionBinding = std::array<unsigned char, 16>;
-SessionBinding make_session_binding(); ///< random
+/// How a data connection of an FTP session comes by its keys (RFC 8446 section 4.2.9).
+enum class DataKeyExchange {
+    session, ///< from the control connection's alone, where the client offers that: as secret as that one, and cheaper
+    each,    ///< by a key exchange of its own
+};
 
 struct CertificateFiles {
     std::string certificate{}; ///< PEM, leaf first
@@ -34,12 +36,12 @@ struct ContextOptions {
     std::string client_ca{};    ///< PEM file; needed unless client_certificate is off. Revocation lists in it count
     std::string client_crl{};   ///< PEM file with further revocation lists; empty: none
     bool refuse_unknown_names = false; ///< SNI that no certificate bears: unrecognized_name instead of the default certificate
-    /// How long a login may be resumed. Data connections of a live FTP session may resume it for at least 12 times as long.
+    /// What a ticket tells the client. It can be used as long as its FTP session lives.
     std::chrono::seconds ticket_lifetime{7200};
+    DataKeyExchange data_key_exchange = DataKeyExchange::session;
 };
 
-/// Immutable once made, but for ticket keys, which are renewed as they age; shared by all streams of a process. Nothing can
-/// be resumed across two contexts.
+/// Immutable once made; shared by all streams of a process.
 class ServerContext {
 public:
     /// Every problem is tls_setup with the file and OpenSSL's own words.
@@ -47,10 +49,6 @@ public:
     ServerContext(ServerContext&&) noexcept;
     ServerContext& operator=(ServerContext&&) noexcept;
     ~ServerContext();
-
-    /// To be called now and then by a process that serves nobody itself: those forked from it later begin with the keys of that
-    /// moment, and older ones are gone from its memory.
-    void renew_ticket_keys() const;
 
     /// SHA-256 of the default certificate, "AB:CD:..." as openssl x509 -fingerprint prints it.
     std::string certificate_fingerprint() const;

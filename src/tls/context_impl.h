@@ -12,16 +12,16 @@ namespace safetp::tls {
 
 struct ServerContext::Impl {
     explicit Impl(const ContextOptions& options)
-        : refuse_unknown_names(options.refuse_unknown_names), ticket_keys(options.ticket_lifetime)
+        : refuse_unknown_names(options.refuse_unknown_names), data_key_exchange(options.data_key_exchange)
     {
     }
 
     SslCtxPtr ssl_ctx;                ///< its application data is this object
     std::vector<Identity> identities; ///< never empty; the first is the default
     bool refuse_unknown_names;
-    // What changes, though streams see the rest as constant:
-    TicketKeys ticket_keys;
-    SessionsById sessions_by_id;
+    DataKeyExchange data_key_exchange;
+    CipherPtr ticket_cipher;
+    SessionsById sessions_by_id; ///< this changes, though streams see the rest as constant
 };
 
 /// Versions, ciphers, groups: what `options` say of them, or tls_setup.

@@ -4,6 +4,7 @@
 #include "tls/context_impl.h"
 #include "tls/tls_session.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@ namespace safetp::tls {
 
 namespace {
 
+constexpr unsigned char kPskKe = 0; // RFC 8446 section 4.2.9
 constexpr std::string_view kAlpnFtp = "ftp"; // IANA: RFC 959, RFC 4217
 
 std::string_view as_text(const unsigned char* bytes, std::size_t size)
@@ -34,6 +36,16 @@ std::optional<std::string> requested_name(SSL* ssl)
     return std::string(as_text(bytes + 5, size - 5));
 }
 
+/// The psk_key_exchange_modes extension: list length (1 byte), modes of one byte (RFC 8446 section 4.2.9).
+bool offers_psk_ke(SSL* ssl)
+{
+    const unsigned char* bytes = nullptr;
+    std::size_t size = 0;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk_kex_modes, &bytes, &size) != 1 || size < 1)
+        return false;
+    return std::find(bytes + 1, bytes + size, kPskKe) != bytes + size;
+}
+
 /// RFC 6066 forbids addresses as names, clients send them all the same: as good as no name.
 bool is_a_name(const std::string& name) { return !name.empty() && !IpAddress::parse(name); }
 
@@ -52,6 +64,8 @@ int on_client_hello(SSL* ssl, int* alert, void*)
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
+    if (offers_psk_ke(ssl))
+        stream.note_psk_ke_is_offered();
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 

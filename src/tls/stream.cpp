@@ -77,11 +77,11 @@ IoStep Stream::try_write(std::span<const std::byte> bytes)
 
 IoStep Stream::try_flush() { return tls_ ? tls_->try_flush() : IoStep{}; }
 
-Result<void> Stream::start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding)
+Result<void> Stream::start_tls(const ServerContext& context, Purpose purpose, const TicketKey* key)
 {
     if (tls_)
         return fail(ErrorCode::tls_setup, 0, "the stream is under TLS already");
-    tls_ = TlsSession::make(context.impl(), fd_.get(), purpose, binding);
+    tls_ = TlsSession::make(context.impl(), fd_.get(), purpose, key);
     if (!tls_)
         return setup_failure("a TLS session cannot be made");
     info_ = {};

@@ -7,6 +7,7 @@
 #include "tls/client_context.h"
 #include "tls/context.h"
 #include "tls/peer_certificate.h"
+#include "tls/ticket_key.h"
 
 #include <cstddef>
 #include <memory>
@@ -63,10 +64,10 @@ public:
     IoStep try_write(std::span<const std::byte> bytes);
 
     /// From here on every byte is TLS, as the server side (RFC 4217 section 7: the FTP server is always TLS server, also where
-    /// it connected). `context` must outlive the stream. Call try_handshake until done: before that nothing can be read or
-    /// written. A control stream draws up tickets that carry `binding`; on a data stream only a session with the same binding
-    /// is resumed, anything else is a full handshake that leaves nothing to resume.
-    Result<void> start_tls(const ServerContext& context, Purpose purpose, const SessionBinding& binding);
+    /// it connected). `context` and `key` must outlive the stream. Call try_handshake until done: before that nothing can be
+    /// read or written. A control stream draws up tickets under `key`; on a data stream only a session with the same key is
+    /// resumed, anything else is a full handshake that leaves nothing to resume. Null: every handshake is a full one.
+    Result<void> start_tls(const ServerContext& context, Purpose purpose, const TicketKey* key);
     /// The same as the client side. The first handshake of `session` is put before its judge (tls_untrusted where he refuses);
     /// the later ones resume its tickets or must bring the same key (tls_other_key).
     Result<void> start_tls(ClientSession& session, Purpose purpose);

@@ -1,5 +1,6 @@
 // The client side's part of a TlsSession: what happens before and in a handshake with a server.
 #include "base/zoned_address.h"
+#include "tls/openssl_versions.h"
 #include "tls/tls_session.h"
 #include "tls/verify.h"
 
@@ -42,6 +43,7 @@ bool TlsSession::prepare_client()
         return false;
     if (purpose_ == Purpose::control)
         return true;
+    allow_psk_ke(ssl); // the server's to choose; one of ours does so only under a key that lives no longer than the session
     const SessionPtr ticket = client_session_->take();
     return !ticket || SSL_set_session(ssl, ticket.get()) == 1;
 }

@@ -1,6 +1,7 @@
 #include "tls/tls_session.h"
 
 #include "tls/openssl_error.h"
+#include "tls/openssl_versions.h"
 
 #include <cerrno>
 #include <netinet/in.h>
@@ -41,16 +42,16 @@ private:
 
 } // namespace
 
-TlsSession::TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const SessionBinding& binding)
-    : fd_(fd), purpose_(purpose), context_(&context), binding_(binding), identity_(&context.identities.front())
+TlsSession::TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const TicketKey* key)
+    : fd_(fd), purpose_(purpose), context_(&context), ticket_key_(key), identity_(&context.identities.front())
 {
 }
 
 std::unique_ptr<TlsSession> TlsSession::make(const ServerContext::Impl& context, int fd, Purpose purpose,
-                                             const SessionBinding& binding)
+                                             const TicketKey* key)
 {
     ERR_clear_error();
-    std::unique_ptr<TlsSession> session(new TlsSession(context, fd, purpose, binding));
+    std::unique_ptr<TlsSession> session(new TlsSession(context, fd, purpose, key));
     return session->prepare() ? std::move(session) : nullptr;
 }
 
@@ -64,13 +65,19 @@ bool TlsSession::prepare()
     SSL_set_accept_state(ssl);
     SSL_set_msg_callback(ssl, count_record);
     SSL_set_msg_callback_arg(ssl, this);
+    if (ticket_key_ == nullptr) {
+        SSL_set_num_tickets(ssl, 0);
+        SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    }
     if (purpose_ == Purpose::control) {
         SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS); // idle most of the time
     } else {
         SSL_set_num_tickets(ssl, 0); // an unread ticket makes an uploading client's close a RST, which eats the file's end
         SSL_set_not_resumable_session_callback(ssl, [](SSL*, int) { return 1; }); // see tickets.h
+        if (context_->data_key_exchange == DataKeyExchange::session)
+            allow_psk_ke(ssl);
     }
-    const SessionIdContext id_context = join(identity_->scope, binding_);
+    const SessionIdContext id_context = this->id_context();
     return SSL_set_session_id_context(ssl, id_context.data(), id_context.size()) == 1;
 }
 
@@ -86,7 +93,7 @@ bool TlsSession::use_identity(const Identity& identity, const std::string& serve
     if (&identity == identity_)
         return true;
     identity_ = &identity;
-    const SessionIdContext id_context = join(identity.scope, binding_);
+    const SessionIdContext id_context = this->id_context();
     if (SSL_set_session_id_context(ssl_.get(), id_context.data(), id_context.size()) != 1)
         return false;
     SSL_certs_clear(ssl_.get()); // else the default certificate of another key type could answer for this name
@@ -97,9 +104,19 @@ bool TlsSession::use_identity(const Identity& identity, const std::string& serve
     return true;
 }
 
+SessionIdContext TlsSession::id_context() const
+{
+    return join(identity_->scope, ticket_key_ != nullptr ? ticket_key_->name() : TicketKey::Name{});
+}
+
+void TlsSession::note_psk_ke_is_offered()
+{
+    wants_psk_ke_ = purpose_ == Purpose::data && context_->data_key_exchange == DataKeyExchange::session;
+}
+
 bool TlsSession::label(SSL_SESSION* session) const
 {
-    const SessionIdContext id_context = join(identity_->scope, binding_);
+    const SessionIdContext id_context = this->id_context();
     return SSL_SESSION_set1_id_context(session, id_context.data(), id_context.size()) == 1;
 }
 

@@ -19,9 +19,9 @@ namespace safetp::tls {
 /// asked again (SSL_get_error(3)): each later call gives the same failure.
 class TlsSession {
 public:
-    /// Null: out of memory, the reason is in OpenSSL's queue. `context` must outlive the result.
+    /// Null: out of memory, the reason is in OpenSSL's queue. `context` and `key` must outlive the result. `key` may be null.
     static std::unique_ptr<TlsSession> make(const ServerContext::Impl& context, int fd, Purpose purpose,
-                                            const SessionBinding& binding);
+                                            const TicketKey* key);
     /// The same as the client side (tls_client.cpp). `session` must outlive the result.
     static std::unique_ptr<TlsSession> make_client(ClientSession::Impl& session, int fd, Purpose purpose);
     TlsSession(const TlsSession&) = delete;
@@ -40,7 +40,9 @@ public:
     // For the callbacks of hello.cpp and tickets.cpp, on the server side.
     const ServerContext::Impl& context() const { return *context_; }
     Purpose purpose() const { return purpose_; }
-    const SessionBinding& binding() const { return binding_; }
+    const TicketKey* ticket_key() const { return ticket_key_; }
+    bool wants_psk_ke() const { return wants_psk_ke_; } ///< to resume without a key exchange; then the client offers it
+    void note_psk_ke_is_offered();
     const Identity& identity() const { return *identity_; }
     const std::string& server_name() const { return server_name_; }
     bool use_identity(const Identity& identity, const std::string& server_name);
@@ -54,8 +56,9 @@ public:
 
 private:
     TlsSession(ClientSession::Impl& session, int fd, Purpose purpose) : fd_(fd), purpose_(purpose), client_session_(&session) {}
-    TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const SessionBinding& binding);
+    TlsSession(const ServerContext::Impl& context, int fd, Purpose purpose, const TicketKey* key);
     bool prepare();
+    SessionIdContext id_context() const;
     bool prepare_client();
     HandshakeInfo client_handshake_info() const;
     OtherEnd other_end() const { return client_session_ == nullptr ? OtherEnd::client : OtherEnd::server; }
@@ -75,7 +78,8 @@ private:
     Purpose purpose_;
     // As the server side:
     const ServerContext::Impl* context_ = nullptr;
-    SessionBinding binding_{};
+    const TicketKey* ticket_key_ = nullptr; ///< null: nothing is resumed here, nor can this be
+    bool wants_psk_ke_ = false;
     const Identity* identity_ = nullptr;
     // As the client side:
     ClientSession::Impl* client_session_ = nullptr;

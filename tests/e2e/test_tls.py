@@ -435,13 +435,13 @@ def test_one_byte_records(front, each_tls):
     client.expect_reply(331)
 
 
-def test_a_resumed_session_still_has_to_log_in(front, each_tls):
-    """Guards against taking a TLS ticket for a login."""
+def test_a_ticket_is_no_login(front, each_tls):
+    """A session that has ended leaves nothing to resume, and nobody logged in."""
     first = front.login(tls=each_tls)
     session = first.tls.session
     first.expect("QUIT", 221)
     second = front.secure(tls=each_tls, session=session)
-    assert second.tls.session_reused
+    assert not second.tls.session_reused
     second.expect("PWD", 530)
     second.login(front.server.user, front.server.password)
 

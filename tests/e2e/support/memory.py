@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from .certificates import Certificate
 
 
-def memory_of(pid: int) -> bytes:
-    """All that can be read of it."""
-    parts = []
+def regions_of(pid: int, access: str = "r") -> Iterator[bytes]:
+    """All that can be read of it; with "rw" what it can write, too."""
     with open(f"/proc/{pid}/mem", "rb") as memory:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             first, last = (int(number, 16) for number in line.split()[0].split("-"))
-            if line.split()[1][0] != "r" or line.endswith(("[vvar]", "[vsyscall]")):
+            if not line.split()[1].startswith(access) or line.endswith(("[vvar]", "[vsyscall]")):
                 continue
             try:
                 memory.seek(first)
-                parts.append(memory.read(last - first))
+                yield memory.read(last - first)
             except (OSError, OverflowError):
                 continue  # a hole, or memory that is no memory
-    return b"\n".join(parts)
 
 
 def secrets_of(certificate: Certificate) -> dict[str, bytes]:
@@ -39,7 +38,7 @@ def secrets_of(certificate: Certificate) -> dict[str, bytes]:
 
 
 def found_in(pid: int, secrets: dict[str, bytes]) -> list[str]:
-    memory = memory_of(pid)
+    memory = b"\n".join(regions_of(pid))
     return [name for name, secret in secrets.items() if secret in memory]
 
 

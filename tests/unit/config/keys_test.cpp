@@ -111,6 +111,8 @@ const Good kGood[] = {
     {"tls.client_crl", "\"/crl.pem\"\nclient_ca = \"/ca.pem\"",
         [](const Config& c) { return c.tls.client_crl == "/crl.pem"; }},
     {"tls.refuse_unknown_names", "true", [](const Config& c) { return c.tls.refuse_unknown_names; }},
+    {"tls.data_key_exchange", "\"each\"",
+        [](const Config& c) { return c.tls.data_key_exchange == DataKeyExchange::each; }},
     {"tls.ticket_lifetime", "\"7d\"", [](const Config& c) { return c.tls.ticket_lifetime == hours(168); }},
     {"data.passive_ports", "\"1024-65535\"",
         [](const Config& c) { return c.data.first_port == 1024 && c.data.last_port == 65535; }},

@@ -56,7 +56,7 @@ protected:
     {
         SocketPair sockets = local_pair();
         Pair pair{Stream(std::move(sockets.server)), Stream(std::move(sockets.client)), {}};
-        EXPECT_TRUE(pair.server.start_tls(context, purpose, binding_));
+        EXPECT_TRUE(pair.server.start_tls(context, purpose, &key_));
         EXPECT_TRUE(pair.client.start_tls(session, purpose));
         pair.step = shake(pair.server, pair.client);
         return pair;
@@ -77,7 +77,7 @@ protected:
     Certificate own_{.common_name = "localhost", .dns_names = {"localhost"}};
     std::unique_ptr<ServerContext> server_;
     std::unique_ptr<tls::ClientContext> context_;
-    SessionBinding binding_ = make_session_binding();
+    TicketKey key_;
     std::vector<PeerCertificate> judged_;
 };
 
@@ -190,7 +190,6 @@ TEST_F(ClientSide, ATicketOfAnotherFtpSessionIsNoneOfOurs)
     Pair control = open(first, Purpose::control);
     exchange(control);
     EXPECT_EQ(second.unused_tickets(), 0u);
-    binding_ = make_session_binding();
     Pair other = open(second, Purpose::control);
     EXPECT_FALSE(other.client.handshake_info().is_resumed);
 }

@@ -53,7 +53,7 @@ TEST_F(Context, MovesKeepStreamsGoing)
     const ClientContext client_context = test::client_context();
     SocketPair pair = local_pair();
     Stream server(std::move(pair.server));
-    ASSERT_TRUE(server.start_tls(context, Purpose::control, make_session_binding()));
+    ASSERT_TRUE(server.start_tls(context, Purpose::control, nullptr));
     Stream moved = std::move(server);
     Client client(client_context.get(), std::move(pair.client));
     EXPECT_EQ(connect(moved, client).kind, IoStep::Kind::done);

@@ -1,5 +1,5 @@
 #include "tls/support.h"
-#include "tls/tickets.h"
+#include "tls/openssl_versions.h"
 
 #include <gtest/gtest.h>
 #include <set>
@@ -10,18 +10,18 @@ namespace {
 using Kind = IoStep::Kind;
 using std::chrono::hours;
 
-/// One connection of a client of `client_context` with the FTP session `binding` names.
+/// One connection of a client of `client_context` with the FTP session that has `key`.
 struct Connection {
-    Connection(const ServerContext& context, SSL_CTX* client_context, Purpose purpose, const SessionBinding& binding,
+    Connection(const ServerContext& context, SSL_CTX* client_context, Purpose purpose, const TicketKey& key,
                SSL_SESSION* session = nullptr, const char* host_name = nullptr)
-        : Connection(context, client_context, purpose, binding, session, host_name, local_pair())
+        : Connection(context, client_context, purpose, key, session, host_name, local_pair())
     {
     }
-    Connection(const ServerContext& context, SSL_CTX* client_context, Purpose purpose, const SessionBinding& binding,
+    Connection(const ServerContext& context, SSL_CTX* client_context, Purpose purpose, const TicketKey& key,
                SSL_SESSION* session, const char* host_name, SocketPair pair)
         : server(std::move(pair.server)), client(client_context, std::move(pair.client))
     {
-        EXPECT_TRUE(server.start_tls(context, purpose, binding));
+        EXPECT_TRUE(server.start_tls(context, purpose, &key));
         if (session != nullptr)
             client.offer(session);
         if (host_name != nullptr)
@@ -53,10 +53,10 @@ protected:
     }
     ~Resumption() override { clock_offset = 0; }
 
-    std::unique_ptr<Connection> open(Purpose purpose, const SessionBinding& binding, SSL_SESSION* session = nullptr,
+    std::unique_ptr<Connection> open(Purpose purpose, const TicketKey& key, SSL_SESSION* session = nullptr,
                                      const char* host_name = nullptr)
     {
-        return std::make_unique<Connection>(*context_, client_context_.get(), purpose, binding, session, host_name);
+        return std::make_unique<Connection>(*context_, client_context_.get(), purpose, key, session, host_name);
     }
     Session take() { return take_session(client_context_.get()); }
 
@@ -77,7 +77,8 @@ protected:
     ContextOptions options_;
     std::unique_ptr<ServerContext> context_;
     ClientContext client_context_;
-    SessionBinding binding_ = make_session_binding();
+    TicketKey key_;
+    TicketKey other_key_;
 };
 
 std::string name_of(const testing::TestParamInfo<Way>& way)
@@ -90,30 +91,20 @@ std::string name_of(const testing::TestParamInfo<Way>& way)
 }
 
 /// What only some of the ways can do.
-class TicketResumption : public Resumption { };
 class SessionIdResumption : public Resumption { };
 class Tls13Resumption : public Resumption { };
 
 INSTANTIATE_TEST_SUITE_P(Ways, Resumption, testing::Values(Way::ticket12, Way::id12, Way::ticket13), name_of);
-INSTANTIATE_TEST_SUITE_P(Ways, TicketResumption, testing::Values(Way::ticket12, Way::ticket13), name_of);
 INSTANTIATE_TEST_SUITE_P(Ways, SessionIdResumption, testing::Values(Way::id12), name_of);
 INSTANTIATE_TEST_SUITE_P(Ways, Tls13Resumption, testing::Values(Way::ticket13), name_of);
 
-TEST_P(Resumption, BindingsAreDifferent)
-{
-    std::set<SessionBinding> all;
-    for (int i = 0; i < 1000; ++i)
-        all.insert(make_session_binding());
-    EXPECT_EQ(all.size(), 1000u);
-}
-
 TEST_P(Resumption, DataResumesItsOwnControlSession)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     EXPECT_FALSE(control->is_resumed());
     const Session session = take();
     ASSERT_NE(session, nullptr);
-    const auto data = open(Purpose::data, binding_, session.get());
+    const auto data = open(Purpose::data, key_, session.get());
     EXPECT_TRUE(data->is_resumed());
     EXPECT_TRUE(data->is_bound());
     EXPECT_EQ(SSL_session_reused(data->client.ssl()), 1);
@@ -124,38 +115,38 @@ TEST_P(Resumption, DataResumesItsOwnControlSession)
 
 TEST_P(Resumption, DataWithoutASessionIsAFullHandshakeAndNotBound)
 {
-    const auto control = open(Purpose::control, binding_);
-    const auto data = open(Purpose::data, binding_);
+    const auto control = open(Purpose::control, key_);
+    const auto data = open(Purpose::data, key_);
     EXPECT_FALSE(data->is_resumed());
     EXPECT_FALSE(data->is_bound());
 }
 
 TEST_P(Resumption, AnotherFtpSessionsDataIsAFullHandshake)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
-    const auto data = open(Purpose::data, make_session_binding(), session.get());
+    const auto data = open(Purpose::data, other_key_, session.get());
     EXPECT_FALSE(data->is_resumed());
     EXPECT_FALSE(data->is_bound());
 }
 
 TEST_P(Resumption, AnUnboundDataConnectionLeavesNothingToResume)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     take();
     // A stranger's first connection must not be the key for his second one.
-    const auto first = open(Purpose::data, binding_);
+    const auto first = open(Purpose::data, key_);
     const Session session = take();
-    const auto second = open(Purpose::data, binding_, session.get());
+    const auto second = open(Purpose::data, key_, session.get());
     EXPECT_FALSE(second->is_resumed());
     EXPECT_FALSE(second->is_bound());
 }
 
 TEST_P(Resumption, DataConnectionsGetNoTickets)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
-    const auto data = open(Purpose::data, binding_, session.get());
+    const auto data = open(Purpose::data, key_, session.get());
     ASSERT_TRUE(data->is_bound());
     data->server.issue_ticket();
     EXPECT_EQ(write_text(data->server, "x").kind, Kind::done);
@@ -165,23 +156,23 @@ TEST_P(Resumption, DataConnectionsGetNoTickets)
 
 TEST_P(Resumption, TwoHundredTransfersInOneSession)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     Session first = take();
     for (int transfer = 0; transfer < 200; ++transfer) {
         const Session session = next_session(*control, first);
         ASSERT_NE(session, nullptr) << transfer;
-        const auto data = open(Purpose::data, binding_, session.get());
+        const auto data = open(Purpose::data, key_, session.get());
         ASSERT_TRUE(data->is_bound()) << transfer;
     }
 }
 
 TEST_P(Resumption, AnAbortedTransferDoesNotCostTheNextItsSession)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     Session first = take();
     for (int transfer = 0; transfer < 3; ++transfer) {
         const Session session = next_session(*control, first);
-        const auto data = open(Purpose::data, binding_, session.get());
+        const auto data = open(Purpose::data, key_, session.get());
         EXPECT_TRUE(data->is_bound()) << transfer;
         data->client.close();
         IoStep last;
@@ -195,88 +186,78 @@ void make_young_for_the_client(const Session& session) { make_young(session.get(
 
 TEST_P(Resumption, AgeDoesNotMatterWhileTheFtpSessionLives)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
     clock_offset = std::chrono::seconds(hours(20)).count(); // ten ticket lifetimes
     make_young_for_the_client(session);
-    const auto data = open(Purpose::data, binding_, session.get());
+    const auto data = open(Purpose::data, key_, session.get());
     EXPECT_TRUE(data->is_bound());
 }
 
-TEST_P(Resumption, ALongSessionSurvivesTheRenewalOfTicketKeys)
+TEST_P(Resumption, ALoginResumesNothing)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
-    for (int hour = 2; hour <= 22; hour += 2) { // each login takes a new key into use
-        clock_offset = std::chrono::seconds(hours(hour)).count() + hour;
-        open(Purpose::control, make_session_binding());
+    for (const TicketKey* key : {&key_, &other_key_}) {
+        const auto again = open(Purpose::control, *key, session.get());
+        EXPECT_FALSE(again->is_resumed());
+        EXPECT_FALSE(again->is_bound());
     }
-    make_young_for_the_client(session);
-    const auto data = open(Purpose::data, binding_, session.get());
-    EXPECT_TRUE(data->is_bound());
 }
 
-TEST_P(TicketResumption, ALoginCanBeResumedAndItsDataIsBoundToTheNewSession)
+TEST_P(Resumption, NothingIsResumedWithoutAKey)
 {
-    const Session old = (open(Purpose::control, binding_), take());
-    const SessionBinding new_binding = make_session_binding();
-    const auto control = open(Purpose::control, new_binding, old.get());
-    EXPECT_TRUE(control->is_resumed());
-    EXPECT_FALSE(control->is_bound());
-    const Session session(SSL_get1_session(control->client.ssl()));
-    ASSERT_NE(session, old) << "a resumed login comes with a new ticket";
-    EXPECT_TRUE(open(Purpose::data, new_binding, session.get())->is_bound());
+    const auto control = open(Purpose::control, key_);
+    const Session session = take();
+    SocketPair pair = local_pair();
+    Stream server(std::move(pair.server));
+    ASSERT_TRUE(server.start_tls(*context_, Purpose::data, nullptr));
+    Client client(client_context_.get(), std::move(pair.client));
+    client.offer(session.get());
+    EXPECT_EQ(connect(server, client).kind, Kind::done);
+    EXPECT_FALSE(server.handshake_info().is_resumed);
 }
 
 TEST_P(Resumption, TheOldTicketDoesNotBindToTheNewSession)
 {
-    const Session old = (open(Purpose::control, binding_), take());
-    const SessionBinding new_binding = make_session_binding();
-    open(Purpose::control, new_binding);
-    const auto data = open(Purpose::data, new_binding, old.get());
+    const Session old = (open(Purpose::control, key_), take());
+    open(Purpose::control, other_key_);
+    const auto data = open(Purpose::data, other_key_, old.get());
     EXPECT_FALSE(data->is_resumed());
     EXPECT_FALSE(data->is_bound());
 }
 
 TEST_P(SessionIdResumption, ASessionIdIsNoUseForAnotherLogin)
 {
-    const auto first = open(Purpose::control, binding_);
+    const auto first = open(Purpose::control, key_);
     const Session session = take();
-    const auto second = open(Purpose::control, make_session_binding(), session.get());
+    const auto second = open(Purpose::control, other_key_, session.get());
     EXPECT_FALSE(second->is_resumed());
-    EXPECT_TRUE(open(Purpose::data, binding_, session.get())->is_bound()) << "and the first one keeps it";
+    EXPECT_TRUE(open(Purpose::data, key_, session.get())->is_bound()) << "and the first one keeps it";
 }
 
 TEST_P(SessionIdResumption, ASessionIdEndsWithItsFtpSession)
 {
-    const Session session = (open(Purpose::control, binding_), take());
-    EXPECT_FALSE(open(Purpose::data, binding_, session.get())->is_resumed());
+    const Session session = (open(Purpose::control, key_), take());
+    EXPECT_FALSE(open(Purpose::data, key_, session.get())->is_resumed());
 }
 
 TEST_P(Resumption, DataIsBoundAfterCccToo)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
     EXPECT_EQ(control->server.try_close_notify().kind, Kind::done);
     control->server.end_tls();
-    EXPECT_TRUE(open(Purpose::data, binding_, session.get())->is_bound());
-}
-
-TEST_P(Resumption, AnOldLoginTicketIsAFullHandshake)
-{
-    const Session session = (open(Purpose::control, binding_), take());
-    clock_offset = std::chrono::seconds(hours(3)).count();
-    make_young_for_the_client(session);
-    EXPECT_FALSE(open(Purpose::control, make_session_binding(), session.get())->is_resumed());
+    EXPECT_TRUE(open(Purpose::data, key_, session.get())->is_bound());
 }
 
 TEST_P(Resumption, ATicketOfOneNameIsNotAcceptedForAnother)
 {
     for (const Purpose purpose : {Purpose::control, Purpose::data}) {
-        const auto control = open(Purpose::control, binding_, nullptr, "a.example.com");
+        const auto control = open(Purpose::control, key_, nullptr, "a.example.com");
         const Session session = take();
         SSL_SESSION_set1_hostname(session.get(), "b.example.com"); // else OpenSSL's client does not even offer it
-        const auto other = open(purpose, binding_, session.get(), "b.example.com");
+        const auto other = open(purpose, key_, session.get(), "b.example.com");
         EXPECT_FALSE(other->is_resumed());
         EXPECT_FALSE(other->is_bound());
     }
@@ -284,41 +265,83 @@ TEST_P(Resumption, ATicketOfOneNameIsNotAcceptedForAnother)
 
 TEST_P(Resumption, TheSameNameResumes)
 {
-    const auto control = open(Purpose::control, binding_, nullptr, "b.example.com");
+    const auto control = open(Purpose::control, key_, nullptr, "b.example.com");
     Session first = take();
     const Session session = next_session(*control, first);
-    EXPECT_TRUE(open(Purpose::data, binding_, session.get(), "b.example.com")->is_bound());
+    EXPECT_TRUE(open(Purpose::data, key_, session.get(), "b.example.com")->is_bound());
 }
 
 TEST_P(Resumption, DataThatNamesNoHostMeansItsControlConnections)
 {
-    const auto control = open(Purpose::control, binding_, nullptr, "b.example.com");
+    const auto control = open(Purpose::control, key_, nullptr, "b.example.com");
     const Session session = take();
     SSL_SESSION_set1_hostname(session.get(), nullptr);
-    EXPECT_TRUE(open(Purpose::data, binding_, session.get())->is_bound());
+    EXPECT_TRUE(open(Purpose::data, key_, session.get())->is_bound());
 }
 
-TEST_P(Resumption, AnotherContextTakesNothing)
+TEST_P(Resumption, AContextWithOtherCertificatesTakesNothing)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
+    Certificate third{.common_name = "third", .dns_names = {"a.example.com"}};
+    options_.certificates = {third.make().save(directory_, "3")};
     const ServerContext other = ServerContext::make(options_).value();
-    const Connection data(other, client_context_.get(), Purpose::data, binding_, session.get());
+    const Connection data(other, client_context_.get(), Purpose::data, key_, session.get());
     EXPECT_FALSE(data.is_resumed());
+}
+
+/// Whether this handshake had a key exchange of its own, as the client knows it (TLS 1.3).
+bool had_key_exchange(Client& client)
+{
+    EVP_PKEY* servers = nullptr;
+    const bool has = SSL_get_peer_tmp_key(client.ssl(), &servers) == 1;
+    EVP_PKEY_free(servers);
+    return has;
+}
+
+TEST_P(Tls13Resumption, DataOfAClientThatOffersPskKeNeedNoKeyExchange)
+{
+    SSL_CTX_set_options(client_context_.get(), SSL_OP_ALLOW_NO_DHE_KEX);
+    for (const DataKeyExchange rule : {DataKeyExchange::session, DataKeyExchange::each}) {
+        options_.data_key_exchange = rule;
+        context_ = std::make_unique<ServerContext>(ServerContext::make(options_).value());
+        const auto control = open(Purpose::control, key_);
+        EXPECT_TRUE(had_key_exchange(control->client));
+        const Session session = take();
+        const auto data = open(Purpose::data, key_, session.get());
+        EXPECT_TRUE(data->is_bound());
+        EXPECT_EQ(had_key_exchange(data->client), rule == DataKeyExchange::each);
+        data->client.write("file");
+        IoStep last;
+        EXPECT_EQ(read_all_there(data->server, last), "file");
+    }
+}
+
+TEST_P(Tls13Resumption, AFullHandshakeOfSuchAClientHasOne)
+{
+    SSL_CTX_set_options(client_context_.get(), SSL_OP_ALLOW_NO_DHE_KEX);
+    const auto control = open(Purpose::control, key_, nullptr, "a.example.com");
+    const Session session = take();
+    SSL_SESSION_set1_hostname(session.get(), "b.example.com"); // so that the ticket is opened, and then refused
+    for (const TicketKey* key : {&key_, &other_key_}) {
+        const auto data = open(Purpose::data, *key, session.get(), "b.example.com");
+        EXPECT_FALSE(data->is_resumed());
+        EXPECT_TRUE(had_key_exchange(data->client));
+    }
 }
 
 TEST_P(Tls13Resumption, IssuedTicketsAreDifferentAndEachWorks)
 {
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     Session none;
     const Session first = next_session(*control, none);
     const Session second = next_session(*control, none);
     ASSERT_NE(first, nullptr);
     ASSERT_NE(second, nullptr);
-    EXPECT_TRUE(open(Purpose::data, binding_, second.get())->is_bound());
-    EXPECT_TRUE(open(Purpose::data, binding_, first.get())->is_bound());
+    EXPECT_TRUE(open(Purpose::data, key_, second.get())->is_bound());
+    EXPECT_TRUE(open(Purpose::data, key_, first.get())->is_bound());
     EXPECT_EQ(SSL_SESSION_is_resumable(first.get()), 0) << "the client takes a ticket for used up";
-    EXPECT_FALSE(open(Purpose::data, binding_, first.get())->is_resumed());
+    EXPECT_FALSE(open(Purpose::data, key_, first.get())->is_resumed());
 }
 
 TEST_P(Resumption, IssueTicketDoesNothingElsewhere)
@@ -326,7 +349,7 @@ TEST_P(Resumption, IssueTicketDoesNothingElsewhere)
     SocketPair pair = local_pair();
     Stream fresh(std::move(pair.server));
     fresh.issue_ticket();
-    ASSERT_TRUE(fresh.start_tls(*context_, Purpose::control, binding_));
+    ASSERT_TRUE(fresh.start_tls(*context_, Purpose::control, &key_));
     fresh.issue_ticket();
     EXPECT_EQ(fresh.try_handshake().kind, Kind::want_read);
 }
@@ -342,9 +365,9 @@ TEST_P(Resumption, AClientCertificateIsStillReportedAfterResumption)
     context_ = std::make_unique<ServerContext>(ServerContext::make(options_).value());
     SSL_CTX_use_certificate(client_context_.get(), joe.x509.get());
     SSL_CTX_use_PrivateKey(client_context_.get(), joe.key.get());
-    const auto control = open(Purpose::control, binding_);
+    const auto control = open(Purpose::control, key_);
     const Session session = take();
-    const auto data = open(Purpose::data, binding_, session.get());
+    const auto data = open(Purpose::data, key_, session.get());
     EXPECT_TRUE(data->is_bound());
     EXPECT_EQ(data->server.handshake_info().client_certificate, "CN=joe");
     EXPECT_EQ(data->server.handshake_info().client_fingerprint, control->server.handshake_info().client_fingerprint);
@@ -363,12 +386,12 @@ TEST_P(Resumption, AnotherClientCaTakesAFullHandshake)
     options_.client_certificate = ClientCertificate::require;
     options_.client_ca = authority.save(directory_, "ca").certificate;
     context_ = std::make_unique<ServerContext>(ServerContext::make(options_).value());
-    const Session session = (open(Purpose::control, binding_), take());
+    const Session session = (open(Purpose::control, key_), take());
     options_.client_ca = other.save(directory_, "other").certificate;
     const ServerContext changed = ServerContext::make(options_).value();
     SocketPair pair = local_pair();
     Stream server(std::move(pair.server));
-    ASSERT_TRUE(server.start_tls(changed, Purpose::control, binding_));
+    ASSERT_TRUE(server.start_tls(changed, Purpose::control, &key_));
     Client client(client_context_.get(), std::move(pair.client));
     client.offer(session.get());
     EXPECT_EQ(connect(server, client).error.code, ErrorCode::tls_handshake) << "joe is not of the other CA";

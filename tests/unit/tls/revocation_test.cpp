@@ -83,9 +83,10 @@ protected:
 
     static IoStep meet(const ServerContext& context, SSL_CTX* client_context, SSL_SESSION* session = nullptr)
     {
+        const TicketKey key;
         SocketPair pair = local_pair();
         Stream server(std::move(pair.server));
-        EXPECT_TRUE(server.start_tls(context, Purpose::control, make_session_binding()));
+        EXPECT_TRUE(server.start_tls(context, Purpose::control, &key));
         Client client(client_context, std::move(pair.client));
         if (session != nullptr)
             client.offer(session);
@@ -126,7 +127,7 @@ TEST_F(Revocation, AListInAFileOfItsOwnCounts)
     EXPECT_EQ(meet(without, client_with(bad_, TLS1_3_VERSION).get()).kind, Kind::done);
 }
 
-TEST_F(Revocation, AListThatIsOutOfDateRefusesAllAlsoAtResumption)
+TEST_F(Revocation, AListThatIsOutOfDateRefusesAllAlsoWhereASessionIsOffered)
 {
     ContextOptions with_list = options();
     with_list.client_crl = write("list.pem", make_list(authority_, &bad_));
@@ -212,7 +213,7 @@ TEST_F(Revocation, ServersAreLookedUpToo)
         SocketPair pair = local_pair();
         Stream servers_end(std::move(pair.server));
         Stream clients_end(std::move(pair.client));
-        ASSERT_TRUE(servers_end.start_tls(server, Purpose::control, make_session_binding()));
+        ASSERT_TRUE(servers_end.start_tls(server, Purpose::control, nullptr));
         ASSERT_TRUE(clients_end.start_tls(session, Purpose::control));
         for (int turn = 0; turn < 10; ++turn) {
             (void)clients_end.try_handshake();

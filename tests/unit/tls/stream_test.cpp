@@ -24,13 +24,13 @@ protected:
     Stream make_server(UniqueFd fd, Purpose purpose)
     {
         Stream stream(std::move(fd));
-        EXPECT_TRUE(stream.start_tls(*context_, purpose, binding_));
+        EXPECT_TRUE(stream.start_tls(*context_, purpose, &key_));
         return stream;
     }
 
     TemporaryDirectory directory_;
     std::unique_ptr<ServerContext> context_;
-    SessionBinding binding_ = make_session_binding();
+    TicketKey key_;
     ClientContext client_context_ = client_context(GetParam());
 };
 
@@ -105,7 +105,7 @@ TEST_P(StreamTest, NothingIsReadOrWrittenBeforeTheHandshake)
 TEST_P(StreamTest, TlsCannotBeStartedTwice)
 {
     Stream server = make_server(local_pair().server, Purpose::control);
-    EXPECT_EQ(server.start_tls(*context_, Purpose::control, binding_).error().code, ErrorCode::tls_setup);
+    EXPECT_EQ(server.start_tls(*context_, Purpose::control, &key_).error().code, ErrorCode::tls_setup);
 }
 
 TEST_P(StreamTest, CloseNotifyIsAnOrderlyEndAndTheOtherDirectionGoesOn)
