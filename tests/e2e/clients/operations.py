@@ -50,12 +50,6 @@ def aborted_download():
     return abort(connection)
 
 
-def aborted_upload():
-    connection = client.transfercmd("STOR aborted")
-    connection.sendall(b"x" * 1000)
-    return abort(connection)
-
-
 def abort(connection):
     first = client.abort()
     connection.close()
@@ -90,9 +84,8 @@ report("dele", client.delete, "renamed")
 report("dele missing", client.delete, "nosuch")
 report("cdup", client.cwd, "..")
 report("rmd", client.rmd, "made")
-for name, step in (("download", aborted_download), ("upload", aborted_upload)):
-    report("aborted " + name, step)
-    report("pwd after aborted " + name, client.pwd)
-report("dele aborted", client.delete, "aborted")
+# No abort of an upload: ProFTPD by itself answers it or not, as its reading of the data falls.
+report("aborted download", aborted_download)
+report("pwd after aborted download", client.pwd)
 report("pwd at the end", client.pwd)
 report("quit", client.quit)
