@@ -93,7 +93,7 @@ std::vector<Mend> mend_standalone(const Opening& opening)
     mends.push_back({kServerSection, {"command = " + toml_list(command), "user = \"root\""}});
     std::vector<std::string> commands;
     if (!opening.unit.empty())
-        commands.push_back(fmt::format("systemctl disable --now {}", opening.unit));
+        commands = {"systemctl stop " + opening.unit, "systemctl disable " + opening.unit}; // see Planner::disable_unit
     else
         commands.push_back(fmt::format("ss -ltnp 'sport = :{}'    # shows the process: end it", opening.port));
     commands.emplace_back("systemctl reload safetpd.service");

@@ -97,8 +97,10 @@ void Planner::command(std::string line)
 
 void Planner::disable_unit(const std::string& unit)
 {
-    command(fmt::format("systemctl disable --now {}", unit));
-    old_units_.push_back(fmt::format("systemctl enable --now {}", unit));
+    for (const char* verb : {"stop", "disable"}) // not --now, which counts for nothing where a server has but an init script
+        command(fmt::format("systemctl {} {}", verb, unit));
+    for (const char* verb : {"enable", "start"})
+        old_units_.push_back(fmt::format("systemctl {} {}", verb, unit));
 }
 
 Result<void> Planner::look()

@@ -33,9 +33,10 @@ def test_a_library_sees_what_it_sees_without_safetp(
     start_server, start_tls_server, start_gateway, authority, directory, name, version
 ):
     """No difference. ProFTPD's own TLS is held to 1.2: under 1.3 it sends tickets on data connections, whatever TLSSessionTickets
-    says, and uploads of a client that reads nothing there end in a reset (Perl's: two of three). Go's library begins TLS on a data
-    connection before its command and waits; ProFTPD begins after it, and neither goes on. So Go is compared with itself in clear. (ABOR's 426 and 226 come in the order of RFC 959 section 4.1.3 here, and
-    the other way round from ProFTPD: they are sorted.)"""
+    says, and uploads of a client that reads nothing there end in a reset (Perl's: two of three). Go's library begins TLS on a
+    data connection before its command and waits; ProFTPD begins after it, and neither goes on: so Go is compared with itself in
+    clear. ABOR's 426 and 226 come in the order of RFC 959 section 4.1.3 here, and the other way round from ProFTPD: they are
+    sorted."""
     behind = start_server("proftpd")
     gateway = start_gateway(behind, listener={"session_reuse": "prefer"})
     library, _, mode = name.partition(", ")

@@ -83,36 +83,31 @@ def cuts_the_handshake(session: Session, context) -> None:
     session.socket.recv(65536)
 
 
-def hangs_up_after_the_handshake(session: Session, context) -> None:
+def begin_securely(session: Session, context) -> None:
     session.say("220 scripted")
     session.expect("AUTH")
     session.say("234 go on")
     secure_script.begin_tls(session, context)
+
+
+def hangs_up_after_the_handshake(session: Session, context) -> None:
+    begin_securely(session, context)
 
 
 def protects_no_data(session: Session, context) -> None:
-    session.say("220 scripted")
-    session.expect("AUTH")
-    session.say("234 go on")
-    secure_script.begin_tls(session, context)
+    begin_securely(session, context)
     session.serve_rest({"PBSZ": "200 ok", "PROT": "534 clear only"})
 
 
 def answers_pbsz_twice(session: Session, context) -> None:
-    session.say("220 scripted")
-    session.expect("AUTH")
-    session.say("234 go on")
-    secure_script.begin_tls(session, context)
+    begin_securely(session, context)
     session.expect("PBSZ")
     session.raw(b"200 ok\r\n200 ok\r\n")  # in one record
     session.serve_rest({"PROT": "534 clear only"})
 
 
 def answers_prot_with_226(session: Session, context) -> None:
-    session.say("220 scripted")
-    session.expect("AUTH")
-    session.say("234 go on")
-    secure_script.begin_tls(session, context)
+    begin_securely(session, context)
     session.serve_rest({"PBSZ": "200 ok", "PROT": "226 done"})
 
 

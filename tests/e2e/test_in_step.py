@@ -1,6 +1,7 @@
 """Client and raw ftpd must never be a word apart: no command that the gateway has not judged, no reply that counts for another
 command, and whoever is logged in there is logged in here."""
 
+import contextlib
 import re
 import socket
 import time
@@ -197,19 +198,21 @@ def test_abor_is_heard_behind_an_hour_of_noops(front):
     client.expect("PWD", 257)
 
 
+def take_upload_to_its_end(session) -> None:
+    """In order or in a reset."""
+    session.serve_until("STOR")
+    session.say("150 go on")
+    with session.data() as data, contextlib.suppress(ConnectionError):
+        while data.recv(65536):
+            pass
+
+
 def test_abor_before_a_raw_ftpd_that_says_nothing(play, start_gateway, tls):
     """uftpd never speaks of an upload again that was reset: ABOR is answered without it, and the session goes on."""
 
     def script(session):
         session.login()
-        session.serve_until("STOR")
-        session.say("150 go on")
-        with session.data() as data:
-            try:
-                while data.recv(65536):
-                    pass
-            except ConnectionError:
-                pass
+        take_upload_to_its_end(session)
         session.serve_rest({"CWD": "250 ok"})
 
     server = play(script)
@@ -230,14 +233,7 @@ def test_abor_before_a_raw_ftpd_that_never_speaks_again(play, start_gateway, tls
 
     def script(session):
         session.login()
-        session.serve_until("STOR")
-        session.say("150 go on")
-        with session.data() as data:
-            try:
-                while data.recv(65536):
-                    pass
-            except ConnectionError:
-                pass
+        take_upload_to_its_end(session)
         while session.read():
             pass
 
@@ -258,14 +254,7 @@ def test_late_words_on_an_aborted_upload_count_for_nothing_else(play, start_gate
 
     def script(session):
         session.login()
-        session.serve_until("STOR")
-        session.say("150 go on")
-        with session.data() as data:
-            try:
-                while data.recv(65536):
-                    pass
-            except ConnectionError:
-                pass
+        take_upload_to_its_end(session)
         session.expect("NOOP")
         session.say("426 cut", "200 NOOP ok")
         session.expect("PWD")

@@ -3,11 +3,8 @@
 
 #include <string>
 
-namespace {
-
-const std::string kRunning = safetp::ftp::kDownload + safetp::ftp::k150;
-
-} // namespace
+using safetp::ftp::kAborted;
+using safetp::ftp::kRunning;
 
 DIALOGUE(Abor, WithNothingRunning, R"(
     do login
@@ -25,11 +22,7 @@ DIALOGUE(Abor, ForgetsThePreparedPort, R"(
     C> RETR a
     C< 425 *)")
 
-DIALOGUE(Abor, DuringADownload, kRunning + R"(
-    C> ABOR
-    action AbortData
-    C< 426 *
-    C< 226 *
+DIALOGUE(Abor, DuringADownload, kAborted + R"(
     S> 426 Failure writing
     action TransferEnded download RETR a cut
     C> ABOR
@@ -71,11 +64,7 @@ DIALOGUE(Abor, BeforeThe150, R"(
     S> 550 No such file
     action TransferEnded download RETR a cut)")
 
-DIALOGUE(Abor, IsNeverForwarded, kRunning + R"(
-    C> ABOR
-    action AbortData
-    C< 426 *
-    C< 226 *
+DIALOGUE(Abor, IsNeverForwarded, kAborted + R"(
     C> NOOP
     S> 426 cut
     action TransferEnded download RETR a cut
@@ -110,11 +99,7 @@ DIALOGUE(Abor, AfterAFailure, kRunning + R"(
     S> 426 cut
     action TransferEnded download RETR a cut)")
 
-DIALOGUE(Abor, Twice, kRunning + R"(
-    C> ABOR
-    action AbortData
-    C< 426 *
-    C< 226 *
+DIALOGUE(Abor, Twice, kAborted + R"(
     C> ABOR
     C< 226 *
     S> 426 cut
@@ -210,11 +195,7 @@ DIALOGUE(Abor, BehindAQueuedTransferEndsItAndALaterOneTheNext, kRunning + R"(
     S< NOOP)")
 
 // Some ftpds say nothing of a transfer that was reset, and answer the next command: one of ours, then.
-DIALOGUE(Abor, TheServerNeverSpeaksOfTheTransferAgain, kRunning + R"(
-    C> ABOR
-    action AbortData
-    C< 426 *
-    C< 226 *
+DIALOGUE(Abor, TheServerNeverSpeaksOfTheTransferAgain, kAborted + R"(
     waiting aftermath
     event timeout aftermath
     S< NOOP
@@ -244,11 +225,7 @@ DIALOGUE(Abor, TheServerNeverSpeaksAgain, kRunning + R"(
     action TransferEnded download RETR a cut (session ended: raw ftpd timed out)
     action End raw ftpd timed out)")
 
-DIALOGUE(Abor, TheServerSpeaksOfTheTransferLate, kRunning + R"(
-    C> ABOR
-    action AbortData
-    C< 426 *
-    C< 226 *
+DIALOGUE(Abor, TheServerSpeaksOfTheTransferLate, kAborted + R"(
     event timeout aftermath
     S< NOOP
     S> 426-Cut

@@ -3,11 +3,7 @@
 
 #include <string>
 
-namespace {
-
-const std::string kRunning = safetp::ftp::kDownload + safetp::ftp::k150;
-
-} // namespace
+using safetp::ftp::kRunning;
 
 DIALOGUE(Pipelining, OneCommandAtATimeIsWithTheServer, R"(
     do login

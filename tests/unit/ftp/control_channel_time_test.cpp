@@ -1,11 +1,7 @@
 // Drain and idle times.
 #include "ftp/transfer_dialogues.h"
 
-namespace {
-
-const std::string kRunning = safetp::ftp::kDownload + safetp::ftp::k150;
-
-} // namespace
+using safetp::ftp::kRunning;
 
 DIALOGUE(Time, IdleClient, R"(
     do login

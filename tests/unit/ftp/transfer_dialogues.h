@@ -25,6 +25,14 @@ inline const std::string k150 = R"(
     S> 150 ok
     C< 150 ok
 )";
+inline const std::string kRunning = kDownload + k150;
+/// The client has given up what was running, and knows it.
+inline const std::string kAborted = kRunning + R"(
+    C> ABOR
+    action AbortData
+    C< 426 *
+    C< 226 *
+)";
 inline const std::string kStillWorks = R"(
     waiting client
     wants yes

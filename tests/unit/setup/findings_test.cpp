@@ -258,7 +258,8 @@ TEST(Mends, SayHowAnFtpdStopsListening)
         return all;
     };
     EXPECT_NE(text(Source::standalone, FtpdKind::vsftpd, "/usr/sbin/vsftpd").find("listen_ipv6=NO\n"), std::string::npos);
-    EXPECT_NE(text(Source::standalone, FtpdKind::vsftpd, "/usr/sbin/vsftpd").find("systemctl disable --now x.service"),
+    EXPECT_NE(text(Source::standalone, FtpdKind::vsftpd, "/usr/sbin/vsftpd")
+                  .find("systemctl stop x.service\nsystemctl disable x.service\n"),
         std::string::npos);
     EXPECT_NE(text(Source::standalone, FtpdKind::proftpd, "/usr/sbin/proftpd").find("ServerType inetd\n"), std::string::npos);
     EXPECT_NE(text(Source::standalone, FtpdKind::pure_ftpd, "/x").find("STANDALONE_OR_INETD=inetd\n"), std::string::npos);
