@@ -96,7 +96,7 @@ def test_curl(inetd, run, mode):
 def test_lftp(inetd, run, settings):
     """In plain text, and with AUTH of its own, in which it is left alone (it does not trust the test's certificate)."""
     open_it = f"open -u {ftpds.USER},{ftpds.PASSWORD} -p {inetd.port} 127.0.0.1"
-    run.run(*words(inetd, "lftp", "-e", f"set net:max-retries 1; {settings}; {open_it}; get orders; bye")).expect(0)
+    run.run_lftp(*words(inetd, "lftp", "-e", f"set net:max-retries 1; {settings}; {open_it}; get orders; bye")).expect(0)
     assert fetched(run) == CONTENT
 
 

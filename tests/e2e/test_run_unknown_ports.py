@@ -64,7 +64,7 @@ def test_own_tls(inetd, run):
     """AUTH is FTP's word, too: the program talks to the server itself, under TLS."""
     open_it = f"open -u {LOGIN.replace(':', ',')} -p {inetd.port} 127.0.0.1"
     settings = "set net:max-retries 1; set ssl:verify-certificate no"
-    run.run("run", "--", "lftp", "--norc", "-e", f"{settings}; {open_it}; get orders; bye").expect(0)
+    run.run_lftp("run", "--", "lftp", "--norc", "-e", f"{settings}; {open_it}; get orders; bye").expect(0)
     assert (run.directory / "orders").read_bytes() == CONTENT
 
 

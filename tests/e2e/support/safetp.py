@@ -74,6 +74,15 @@ class Safetp:
             raise
         return Finished(process.returncode, out, err.decode("utf-8", "replace"))
 
+    def run_lftp(self, *words) -> Finished:
+        """lftp's helper for names ends with a signal. On a busy machine that may end its connect(2) in EINTR before safetp has
+        taken the call (docs/adr/0024), and lftp goes on without a connection: then it is run again."""
+        for _ in range(20):
+            finished = self.run(*words)
+            if "Transport endpoint is not connected" not in finished.err:
+                break
+        return finished
+
     def lines(self) -> list[list[str]]:
         """The pins, as words."""
         text = self.pins.read_text() if self.pins.exists() else ""
